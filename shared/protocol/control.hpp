@@ -1,0 +1,58 @@
+// The messages of the control link that are not reports. Source: CONTRACTS "Control link".
+#pragma once
+
+#include "shared/base/clock.hpp"
+#include "shared/base/ids.hpp"
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace vigil::protocol {
+
+inline constexpr std::uint32_t link_port = 5252;        // the guest dials the host
+inline constexpr std::uint32_t streams_port = 5253;     // the host dials the guest
+inline constexpr std::uint32_t protocol_version = 1;
+
+/// Guest to host, first on every link. A token is required from the second link of a boot on.
+struct Hello {
+  std::vector<std::uint32_t> protocols;
+  std::string agent_version, build_id, image_digest, kernel;
+  std::vector<std::string> features;
+  std::string phase;                 // "initrd" or "init": which life of the agent speaks
+  Seq first_unacked = 1;             // everything before it the host has acknowledged
+  std::string token;                 // empty on the first link of a boot
+  friend bool operator==(const Hello&, const Hello&) = default;
+};
+
+struct GuestConfig {
+  std::map<std::string, std::string> services;   // service name -> JSON text laid over its file (RFC 7396 merge)
+  std::map<std::string, std::string> env;        // for every service
+  std::map<std::string, std::string> secrets;    // name -> value; never logged
+  std::string hostname;
+  friend bool operator==(const GuestConfig&, const GuestConfig&) = default;
+};
+
+/// Host to guest, the answer to a valid hello.
+struct Welcome {
+  std::uint32_t protocol = protocol_version;
+  Epoch epoch = 0;
+  std::string token;
+  UnixUs wall_unix_us = 0;
+  GuestConfig config;
+  friend bool operator==(const Welcome&, const Welcome&) = default;
+};
+
+/// Everything up to seq is committed, or was reported as dropped.
+struct Ack { Seq seq = 0; friend bool operator==(const Ack&, const Ack&) = default; };
+
+/// Either side; the answer carries both clocks, which gives offset and round trip.
+struct Ping { std::uint64_t n = 0; MonoUs sender_us = 0; friend bool operator==(const Ping&, const Ping&) = default; };
+struct Pong { std::uint64_t n = 0; MonoUs sender_us = 0; MonoUs answerer_us = 0; friend bool operator==(const Pong&, const Pong&) = default; };
+
+/// Host to guest: op is "shutdown" {"kind":"poweroff|reboot"}, "service" {"name","action":"start|stop|restart"}, "diagnose"; args is JSON text.
+struct Request { std::uint64_t id = 0; std::string op; std::string args; friend bool operator==(const Request&, const Request&) = default; };
+struct Reply { std::uint64_t id = 0; bool ok = false; std::string problem; std::string result; friend bool operator==(const Reply&, const Reply&) = default; };
+
+}  // namespace vigil::protocol

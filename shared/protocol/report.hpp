@@ -1,0 +1,160 @@
+// What the guest reports: one struct a report type, each numbered by the outbox and kept until the host has committed it.
+//
+// Shape:  plain values; the struct that a guest feature fills is the struct that the host stores and serves.
+// Units:  *_us microseconds of the guest's CLOCK_BOOTTIME, *_unix_us wall time, *_kib KiB, bytes where no unit is said.
+// Source: CONTRACTS "Control link". JSON member names are the member names here; bytes from outside our control are base64 in NAME_b64.
+#pragma once
+
+#include "shared/base/clock.hpp"
+#include "shared/base/ids.hpp"
+#include "shared/protocol/cause.hpp"
+#include "shared/protocol/state.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace vigil::protocol {
+
+/// A boot stage begins, is done, or failed (then with its cause). One `done` a stage and boot.
+struct StageReport {
+  enum class Phase { begin, done, failed };
+  Stage stage = Stage::initrd;
+  Phase phase = Phase::begin;
+  std::string detail;                 // what it waits for or what was found; at most 256 bytes
+  std::optional<Cause> cause;         // when failed
+  friend bool operator==(const StageReport&, const StageReport&) = default;
+};
+
+struct ProbeResult {
+  std::string probe;                  // "http:8080", "tcp:7000", "notify-fd", "file:/run/x": kind and subject
+  bool passed = false;
+  std::optional<MonoUs> passed_us;    // when it first passed in this start
+  friend bool operator==(const ProbeResult&, const ProbeResult&) = default;
+};
+
+/// The whole state of one service, on every change of it.
+struct ServiceReport {
+  ServiceName name;
+  ServiceState state = ServiceState::waiting;
+  bool essential = true;
+  std::int64_t pid = 0;               // 0: no process
+  std::uint32_t restarts = 0;         // since boot
+  MonoUs since_us = 0;                // when this state was entered
+  std::vector<ProbeResult> probes;
+  std::vector<std::string> waits_for; // names of services, while waiting
+  std::optional<Cause> cause;         // why it is failed, backoff, unready or waiting
+  std::uint32_t collapsed = 0;        // earlier reports of this service that this one replaced in a full outbox
+  friend bool operator==(const ServiceReport&, const ServiceReport&) = default;
+};
+
+/// Exit status is one of code, signal, or unknown with the reason.
+struct ExitCode { std::int32_t code = 0; friend bool operator==(const ExitCode&, const ExitCode&) = default; };
+struct ExitSignal { std::int32_t signal = 0; bool core = false; friend bool operator==(const ExitSignal&, const ExitSignal&) = default; };
+struct ExitUnknown { std::string reason; friend bool operator==(const ExitUnknown&, const ExitUnknown&) = default; };
+using ExitStatus = std::variant<ExitCode, ExitSignal, ExitUnknown>;
+
+std::string signal_name(int signal);            // "SIGSEGV"; "SIG42" when it has no name
+std::string to_text(const ExitStatus& status);  // "code 1", "SIGSEGV", "unknown (lost)"
+
+struct OomEvidence {
+  std::uint64_t limit_bytes = 0;
+  std::uint64_t peak_bytes = 0;
+  std::string victim;                 // "name (pid N)"
+  std::uint64_t kills = 0;
+  friend bool operator==(const OomEvidence&, const OomEvidence&) = default;
+};
+
+/// A process that died and should not have (or that is reported because it is a service): sent at once.
+struct CrashReport {
+  std::string crash;                  // id of this crash, unique within the boot: "<service>-<n>"
+  std::string service;                // empty: not a service's process (an orphan, the agent)
+  std::string process;                // comm
+  std::int64_t pid = 0;
+  ExitStatus exit = ExitUnknown{};
+  Cause cause;
+  MonoUs started_us = 0;
+  MonoUs ended_us = 0;
+  std::uint64_t user_us = 0, system_us = 0, max_rss_kib = 0;
+  std::uint32_t restarts = 0;         // of the service before this death
+  bool will_restart = false;
+  std::string stdout_tail, stderr_tail;          // bytes, at most 64 KiB each; base64 on the wire
+  std::uint64_t stdout_lost = 0, stderr_lost = 0;  // bytes before the tails
+  std::optional<OomEvidence> oom;
+  std::optional<std::pair<BootId, Seq>> origin;  // kept on disk and sent by a later boot
+  friend bool operator==(const CrashReport&, const CrashReport&) = default;
+};
+
+struct TraceFrame {
+  std::string module, build_id, function;
+  std::uint64_t offset = 0;           // within the module
+  friend bool operator==(const TraceFrame&, const TraceFrame&) = default;
+};
+
+/// Later, under the same crash id: what the core says.
+struct CrashTrace {
+  std::string crash;
+  std::optional<std::uint64_t> fault_address;
+  std::vector<TraceFrame> frames;     // of the crashing thread, innermost first, at most 64
+  bool truncated = false;
+  friend bool operator==(const CrashTrace&, const CrashTrace&) = default;
+};
+
+struct HealthReport {
+  std::uint64_t memory_total_kib = 0, memory_available_kib = 0;
+  std::uint64_t root_total_kib = 0, root_available_kib = 0;
+  std::uint32_t load1_permille = 0;
+  std::uint32_t processes = 0;
+  std::vector<Cause> causes;          // thresholds that are crossed now: guest.disk_full, guest.oom, ...
+  friend bool operator==(const HealthReport&, const HealthReport&) = default;
+};
+
+/// What was collapsed or dropped, so that gaps in the numbers are explained.
+struct DroppedReport {
+  std::string kind;                   // type of what was dropped
+  Seq first_seq = 0, last_seq = 0;
+  std::uint64_t count = 0;
+  friend bool operator==(const DroppedReport&, const DroppedReport&) = default;
+};
+
+/// The guest is about to end on purpose.
+struct ByeReport {
+  enum class Kind { poweroff, reboot };
+  Kind kind = Kind::poweroff;
+  std::string asked_by;               // "host", "signal SIGPWR", "pid 312 (poweroff)"
+  bool host_asked = false;
+  friend bool operator==(const ByeReport&, const ByeReport&) = default;
+};
+
+/// A type that this build does not know (net, signin, receipt, or newer): its JSON is kept as text.
+struct OtherReport {
+  std::string type;
+  std::string json;
+  friend bool operator==(const OtherReport&, const OtherReport&) = default;
+};
+
+using ReportBody = std::variant<StageReport, ServiceReport, CrashReport, CrashTrace, HealthReport, DroppedReport, ByeReport, OtherReport>;
+
+/// "stage", "service", "crash", "crash_trace", "health", "dropped", "bye", or the text of an OtherReport.
+std::string report_type(const ReportBody& body);
+
+/// A numbered report as it travels.
+struct Report {
+  BootId boot;
+  Epoch epoch = 0;
+  Seq seq = 0;
+  MonoUs mono_us = 0;                 // guest clock when it was queued
+  ReportBody body;
+  friend bool operator==(const Report&, const Report&) = default;
+};
+
+}  // namespace vigil::protocol
+
+namespace vigil {
+template <> inline constexpr auto enum_table<protocol::StageReport::Phase> = make_enum_table<protocol::StageReport::Phase>({
+    {protocol::StageReport::Phase::begin, "begin"}, {protocol::StageReport::Phase::done, "done"}, {protocol::StageReport::Phase::failed, "failed"}});
+template <> inline constexpr auto enum_table<protocol::ByeReport::Kind> = make_enum_table<protocol::ByeReport::Kind>({
+    {protocol::ByeReport::Kind::poweroff, "poweroff"}, {protocol::ByeReport::Kind::reboot, "reboot"}});
+}  // namespace vigil
