@@ -1,0 +1,60 @@
+# shellcheck shell=bash
+# shellcheck source=packaging/dev/suite.sh
+source "$ROOT/packaging/dev/suite.sh"
+
+setup_help() {
+    cat <<'TEXT'
+usage: ./dev setup [--lint] [--fuzz] [--tidy] [--print]
+
+Installs the Debian packages that are missing, and only those; needs root (or sudo) only then. Packages of other
+suites are unpacked into build/tools, not installed: Catch2 v3 (Debian 12 has v2) and vhost-device-vsock (sid,
+pinned in packaging/dev/pins.txt). --lint, --fuzz, --tidy add what these need. --print only names what is missing.
+TEXT
+}
+
+setup_main() {
+    local wanted=("${packages_build[@]}" "${packages_run[@]}" "${packages_image[@]}" "${packages_test[@]}") print=no missing
+    while [[ $# -gt 0 ]]; do
+        case "$1" in
+            --lint) wanted+=("${packages_lint[@]}") ;;
+            --fuzz) wanted+=("${packages_fuzz[@]}") ;;
+            --tidy) wanted+=("${packages_tidy[@]}") ;;
+            --print) print=yes ;;
+            *) die_usage "setup: unknown argument '$1'" ;;
+        esac
+        shift
+    done
+    command -v dpkg-query >/dev/null || die "cannot set up this machine" "it is not a Debian system (no dpkg)" \
+        "use Debian 12 or 13 on amd64, or install the equivalents of: ${wanted[*]}"
+    mapfile -t missing < <(packages_missing "${wanted[@]}")
+    if [[ $print == yes ]]; then
+        printf '%s\n' "${missing[@]}"
+        return 0
+    fi
+    setup_install_packages "${missing[@]}"
+    setup_tools
+}
+
+setup_install_packages() {
+    [[ $# -gt 0 ]] || return 0
+    [[ $(dpkg --print-architecture) == amd64 ]] || die "cannot set up this machine" \
+        "its architecture is $(dpkg --print-architecture)" "use an amd64 machine: guests are x86-64"
+    say "missing here: $*"
+    step apt-update "refresh the package lists" as_root apt-get -q update || exit 1
+    step apt-install "install $# packages" \
+        as_root env DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends "$@" ||
+        die "Debian packages could not be installed" "apt-get failed (above, and in build/log/apt-install.log)" \
+            "install them by hand and run this again: $*"
+}
+
+# What comes from other suites goes to build/tools: Catch2 where CMakePresets.json looks, the device beside it.
+setup_tools() {
+    mkdir -p "$ROOT/build/tools"
+    if [[ $debian_codename == bookworm ]]; then
+        unpack_tool libcatch2-dev "$ROOT/build/tools/catch2"
+    fi
+    if [[ -z ${VIGIL_VSOCK_DEVICE:-} ]]; then
+        unpack_tool vhost-device-vsock "$ROOT/build/tools/vsock"
+        ln -sfn vsock/usr/bin/vhost-device-vsock "$ROOT/build/tools/vhost-device-vsock"
+    fi
+}
