@@ -1,0 +1,27 @@
+// Work that blocks (hashing, copying, fsync) off the one event thread.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/thread_pool.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <functional>
+#include <utility>
+
+namespace vigil::async {
+
+template <class T>
+boost::asio::awaitable<T> call_blocking(std::function<T()> work) {
+    co_return work();
+}
+
+/// Runs `work` on the pool and comes back to the caller's executor. The work must touch nothing that the event thread touches;
+/// cancellation does not interrupt it, the caller resumes when it has ended.
+template <class T>
+boost::asio::awaitable<T> run_blocking(boost::asio::thread_pool& pool, std::function<T()> work) {
+    auto call = call_blocking<T>(std::move(work));
+    co_return co_await boost::asio::co_spawn(pool.get_executor(), std::move(call), boost::asio::use_awaitable);
+}
+
+}  // namespace vigil::async

@@ -1,0 +1,251 @@
+#include "host/http/connection.hpp"
+
+#include "host/async/notification.hpp"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+#include <boost/beast/core/basic_stream.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/http.hpp>
+#include <spdlog/spdlog.h>
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <memory>
+
+namespace vigil::http {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+using Protocol = asio::local::stream_protocol;
+
+namespace {
+
+constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
+
+Peer peer_of(int socket) {
+    ucred credentials{};
+    socklen_t size = sizeof(credentials);
+    if (::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0) return {};
+    return {credentials.pid, credentials.uid};
+}
+
+std::optional<Method> method_of(beast::http::verb verb) {
+    if (verb == beast::http::verb::get) return Method::get;
+    if (verb == beast::http::verb::post) return Method::post;
+    if (verb == beast::http::verb::put) return Method::put;
+    if (verb == beast::http::verb::delete_) return Method::del;
+    return std::nullopt;
+}
+
+std::optional<Response> refusal_of(boost::system::error_code failure, const Limits& limits) {
+    if (failure == beast::http::error::end_of_stream || failure == asio::error::eof) return std::nullopt;
+    if (failure == beast::http::error::body_limit)
+        return problem_response({413, "limit", "the body is too large", "at most " + std::to_string(limits.max_body_bytes) + " bytes"});
+    if (failure == beast::http::error::header_limit)
+        return problem_response({431, "limit", "the header is too large", "at most " + std::to_string(limits.max_header_bytes) + " bytes"});
+    if (failure == beast::error::timeout) return problem_response({408, "timeout", "the request did not arrive in time", ""});
+    if (failure.category() == make_error_code(beast::http::error::bad_target).category())
+        return problem_response({400, "invalid", "malformed HTTP", failure.message()});
+    return std::nullopt;  // the connection itself is gone
+}
+
+/// What a late answer and a waiting connection share; whoever is last frees it.
+struct PendingAnswer {
+    explicit PendingAnswer(asio::any_io_executor executor) : arrived(executor) {}
+    std::optional<Answer> answer;
+    async::Notification arrived;
+};
+
+/// Wakes an event stream's writer: more events, or the client left.
+struct StreamWaker {
+    explicit StreamWaker(asio::any_io_executor executor) : changed(executor) {}
+    async::Notification changed;
+    bool client_left = false;
+};
+
+class Connection {
+  public:
+    Connection(Protocol::socket socket, const Router& router, const Limits& limits)
+        : peer_(peer_of(socket.native_handle())), stream_(std::move(socket)), router_(router), limits_(limits) {}
+
+    asio::awaitable<void> serve() {
+        while (co_await serve_one()) {
+        }
+        boost::system::error_code ignored;
+        stream_.socket().shutdown(Protocol::socket::shutdown_send, ignored);
+    }
+
+  private:
+    using Parser = beast::http::request_parser<beast::http::string_body>;
+
+    /// False: the connection is done.
+    asio::awaitable<bool> serve_one() {
+        Parser parser;
+        parser.header_limit(limits_.max_header_bytes);
+        parser.body_limit(limits_.max_body_bytes);
+        const auto failure = co_await read_request(parser);
+        if (failure) {
+            auto refusal = refusal_of(failure, limits_);
+            if (refusal) co_await write(std::move(*refusal), false);
+            co_return false;
+        }
+        const bool keep_alive = parser.get().keep_alive();
+        co_return co_await answer(parser.release(), keep_alive);
+    }
+
+    asio::awaitable<boost::system::error_code> read_request(Parser& parser) {
+        if (buffer_.size() == 0) {
+            stream_.expires_after(limits_.idle_deadline);
+            auto first = co_await stream_.async_read_some(buffer_.prepare(4096), as_result);
+            if (std::get<0>(first)) co_return std::get<0>(first) == beast::error::timeout ? asio::error::eof : std::get<0>(first);
+            buffer_.commit(std::get<1>(first));
+        }
+        stream_.expires_after(limits_.request_deadline);
+        auto header = co_await beast::http::async_read_header(stream_, buffer_, parser, as_result);
+        if (std::get<0>(header)) co_return std::get<0>(header);
+        if (parser.get()[beast::http::field::expect] == "100-continue") {
+            constexpr std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
+            co_await asio::async_write(stream_, asio::buffer(go_on), as_result);
+        }
+        auto body = co_await beast::http::async_read(stream_, buffer_, parser, as_result);
+        co_return std::get<0>(body);
+    }
+
+    asio::awaitable<bool> answer(beast::http::request<beast::http::string_body> raw, bool keep_alive) {
+        const auto method = method_of(raw.method());
+        if (!method) {
+            auto refusal = problem_response({501, "unsupported", "method not supported", std::string(raw.method_string())});
+            co_return co_await write(std::move(refusal), keep_alive);
+        }
+        const auto started = std::chrono::steady_clock::now();
+        Request request = to_request(raw, *method);
+        const std::string target = request.path;
+        Answer answer = co_await ask(std::move(request));
+        if (auto* source = std::get_if<std::unique_ptr<EventSource>>(&answer)) {
+            spdlog::debug("http.stream path={} pid={}", target, peer_.pid);
+            co_await write_events(std::move(*source));
+            co_return false;
+        }
+        auto& response = std::get<Response>(answer);
+        const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - started);
+        spdlog::debug("http.request method={} path={} code={} dur_ms={}", http::to_text(*method), target, response.status, took.count());
+        co_return co_await write(std::move(response), keep_alive);
+    }
+
+    Request to_request(beast::http::request<beast::http::string_body>& raw, Method method) const {
+        Request request;
+        request.method = method;
+        request.path = std::string(raw.target());
+        for (const auto& field : raw) {
+            std::string name(field.name_string());
+            std::ranges::transform(name, name.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+            request.headers[name] = std::string(field.value());
+        }
+        request.body = std::move(raw.body());
+        request.peer = peer_;
+        return request;
+    }
+
+    asio::awaitable<Answer> ask(Request request) {
+        auto pending = std::make_shared<PendingAnswer>(stream_.get_executor());
+        auto deliver = [pending](Answer answer) {
+            pending->answer = std::move(answer);
+            pending->arrived.notify();
+        };
+        {
+            const Reply reply(std::move(deliver));
+            router_.dispatch(std::move(request), reply);
+        }
+        const bool in_time = co_await pending->arrived.wait_for(limits_.answer_deadline);
+        if (in_time && pending->answer) co_return std::move(*pending->answer);
+        Answer late = problem_response({504, "timeout", "no answer in time", "the operation may still go on"});
+        co_return late;
+    }
+
+    asio::awaitable<bool> write(Response response, bool keep_alive) {
+        beast::http::response<beast::http::string_body> raw(static_cast<beast::http::status>(response.status), 11);
+        raw.set(beast::http::field::server, "vigild");
+        if (!response.content_type.empty()) raw.set(beast::http::field::content_type, response.content_type);
+        for (const auto& [name, value] : response.headers) raw.set(name, value);
+        raw.body() = std::move(response.body);
+        raw.keep_alive(keep_alive);
+        raw.prepare_payload();
+        stream_.expires_after(limits_.write_deadline);
+        auto written = co_await beast::http::async_write(stream_, raw, as_result);
+        co_return !std::get<0>(written) && keep_alive;
+    }
+
+    asio::awaitable<bool> write_bytes(std::string bytes) {
+        stream_.expires_after(limits_.write_deadline);
+        auto written = co_await asio::async_write(stream_, asio::buffer(bytes), as_result);
+        stream_.expires_never();
+        co_return !std::get<0>(written);
+    }
+
+    static std::string chunk_of(const std::string& bytes) { return fmt::format("{:x}\r\n{}\r\n", bytes.size(), bytes); }
+
+    asio::awaitable<void> write_events(std::unique_ptr<EventSource> source) {
+        auto waker = std::make_shared<StreamWaker>(stream_.get_executor());
+        std::weak_ptr<StreamWaker> weak = waker;
+        source->on_more([weak] {
+            if (const auto alive = weak.lock()) alive->changed.notify();
+        });
+        watch_client(waker);
+        bool open = co_await write_bytes(
+            "HTTP/1.1 200 OK\r\nServer: vigild\r\nContent-Type: text/event-stream\r\nCache-Control: no-store\r\nTransfer-Encoding: chunked\r\n"
+            "Connection: close\r\n\r\n");
+        while (open && !waker->client_left) {
+            auto batch = source->next();
+            if (!batch) {
+                spdlog::warn("http.stream_ended pid={} err=\"{}\"", peer_.pid, batch.error().message());
+                break;
+            }
+            open = co_await write_batch(std::move(*batch), waker);
+        }
+    }
+
+    /// False: the stream is over.
+    asio::awaitable<bool> write_batch(EventSource::Batch batch, std::shared_ptr<StreamWaker> waker) {
+        std::string text;
+        for (const auto& event : batch.events) text += to_sse(event);
+        if (!text.empty() && !co_await write_bytes(chunk_of(text))) co_return false;
+        if (batch.ended) {
+            co_await write_bytes("0\r\n\r\n");
+            co_return false;
+        }
+        if (!batch.events.empty()) co_return true;
+        const bool woken = co_await waker->changed.wait_for(limits_.heartbeat);
+        if (woken) co_return true;
+        co_return co_await write_bytes(chunk_of(": alive\n\n"));
+    }
+
+    /// A client of an event stream says nothing more; when its side becomes readable, it has most likely gone.
+    void watch_client(std::shared_ptr<StreamWaker> waker) {
+        const int fd = stream_.socket().native_handle();
+        stream_.socket().async_wait(Protocol::socket::wait_read, [waker, fd](boost::system::error_code failure) {
+            if (failure == asio::error::operation_aborted) return;
+            char byte = 0;
+            if (!failure && ::recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0) return;  // it does talk: writes will tell when it is gone
+            waker->client_left = true;
+            waker->changed.notify();
+        });
+    }
+
+    Peer peer_;
+    beast::basic_stream<Protocol> stream_;
+    beast::flat_buffer buffer_;
+    const Router& router_;
+    const Limits& limits_;
+};
+
+}  // namespace
+
+asio::awaitable<void> serve_connection(Protocol::socket socket, const Router& router, const Limits& limits) {
+    Connection connection(std::move(socket), router, limits);
+    co_await connection.serve();
+}
+
+}  // namespace vigil::http
