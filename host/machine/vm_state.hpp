@@ -1,0 +1,148 @@
+// What is known of one VM: the fold of its events. A plain value; nothing in it is asked of the system.
+//
+// Shape:  VmState = the instance plus its current (or last) run. Earlier runs: replay the events of that run alone (replay_run).
+// Bounds: at most 256 services, 64 crashes, 64 findings, 32 refused links and lost links counted; what is over is counted in `dropped_evidence`.
+// Source: CONTRACTS "Identity", "States", "Stages and deadlines".
+#pragma once
+
+#include "host/machine/vm_event.hpp"
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace vigil::machine {
+
+enum class StageProgress { pending, active, done, failed };
+
+/// One boot stage, timed by both sides. A stage that only later evidence implies is done without times of its own.
+struct StageRecord {
+  StageProgress progress = StageProgress::pending;
+  std::optional<MonoUs> guest_us;               // guest clock, when done (or failed)
+  std::optional<UnixUs> host_unix_us;
+  std::optional<MonoUs> host_mono_us;
+  std::string detail;                           // what it waits for, or what was found
+  std::optional<protocol::Cause> cause;         // when failed
+  friend bool operator==(const StageRecord&, const StageRecord&) = default;
+};
+
+struct ServiceRecord {
+  protocol::ServiceReport report;
+  bool partial = false;                         // known from the console alone
+  UnixUs at_unix_us = 0;
+  std::optional<UnixUs> first_ready_unix_us;
+  std::optional<MonoUs> first_ready_mono_us;    // host clock
+  friend bool operator==(const ServiceRecord&, const ServiceRecord&) = default;
+};
+
+struct CrashRecord {
+  EventSeq seq = 0;
+  UnixUs at_unix_us = 0;
+  bool partial = false;
+  protocol::CrashReport report;
+  std::optional<protocol::CrashTrace> trace;
+  friend bool operator==(const CrashRecord&, const CrashRecord&) = default;
+};
+
+struct FindingRecord {
+  UnixUs at_unix_us = 0;
+  MonoUs mono_us = 0;
+  ConsoleFinding finding;
+  bool after_ready = false;                     // else it happened while booting
+  friend bool operator==(const FindingRecord&, const FindingRecord&) = default;
+};
+
+/// A boot stage whose deadline passed without evidence of it; taken back when the evidence comes late.
+struct MissedStage {
+  protocol::Stage stage = protocol::Stage::kernel;
+  std::string waiting_for;
+  UnixUs at_unix_us = 0;
+  friend bool operator==(const MissedStage&, const MissedStage&) = default;
+};
+
+struct StopRecord {
+  StopRequested request;
+  UnixUs at_unix_us = 0;
+  bool kill_sent = false;                       // asked for at once, or after the grace
+  friend bool operator==(const StopRecord&, const StopRecord&) = default;
+};
+
+struct ByeRecord {
+  protocol::ByeReport report;
+  UnixUs at_unix_us = 0;
+  friend bool operator==(const ByeRecord&, const ByeRecord&) = default;
+};
+
+/// How the run ended, as the host saw it.
+struct EndRecord {
+  UnixUs at_unix_us = 0;
+  std::optional<protocol::ExitStatus> exit;     // nullopt: no VMM ever lived
+  std::string reason;                           // QMP's
+  friend bool operator==(const EndRecord&, const EndRecord&) = default;
+};
+
+struct TimedCause {
+  UnixUs at_unix_us = 0;
+  protocol::Cause cause;
+  friend bool operator==(const TimedCause&, const TimedCause&) = default;
+};
+
+struct Run {
+  RunNumber number;
+  std::string actor;                            // who started it
+  UnixUs started_unix_us = 0;
+  MonoUs started_mono_us = 0;
+  std::optional<protocol::Accelerator> accelerator;
+  std::optional<VmmStarted> vmm;
+  std::array<StageRecord, std::size(protocol::all_stages)> stages;   // by Stage
+  std::map<ServiceName, ServiceRecord> services;
+  std::vector<CrashRecord> crashes;
+  std::vector<FindingRecord> findings;
+  std::vector<TimedCause> health;               // the causes of the newest health report
+  std::vector<TimedCause> link_causes;          // flood, protocol errors, refused links
+  std::vector<TimedCause> device_causes;        // vmm.device_died
+  std::optional<MissedStage> missed;
+  std::optional<TimedCause> start_failed;
+  std::optional<LinkUp> link;                   // the newest link, up or not
+  bool link_is_up = false;
+  std::uint32_t links_lost = 0;
+  std::optional<UnixUs> link_lost_unix_us;
+  std::optional<ClockSynced> clock;             // the best (smallest round trip) so far
+  std::optional<UnixUs> ready_unix_us;          // first
+  std::optional<MonoUs> ready_mono_us;
+  bool ready_unauthenticated = false;           // known from the console alone
+  std::optional<StopRecord> stop;
+  std::optional<ByeRecord> bye;
+  bool link_overdue = false;                    // first signal of an unresponsive guest
+  bool console_overdue = false;                 // second
+  std::optional<EndRecord> end;
+  std::optional<protocol::Outcome> outcome;     // fixed with the announcement of the end
+  std::uint64_t dropped_evidence = 0;
+  std::uint64_t reports_dropped = 0;            // by the guest, as it said itself
+  friend bool operator==(const Run&, const Run&) = default;
+};
+
+struct VmState {
+  InstanceId id;
+  InstanceSpec spec;
+  UnixUs created_unix_us = 0;
+  bool removed = false;
+  EventSeq last_seq = 0;                        // newest event folded in
+  std::optional<Run> run;                       // nullopt: never started
+  std::uint32_t unready_reboots = 0;            // runs in a row that rebooted or crashed without becoming ready
+  std::map<std::string, MonoUs> deadlines;      // armed now, by name
+  std::optional<StateChanged> announced;        // of this run
+  std::uint64_t stray_events = 0;               // of another run, or after the end: recorded, but without effect
+  friend bool operator==(const VmState&, const VmState&) = default;
+};
+
+}  // namespace vigil::machine
+
+namespace vigil {
+template <> inline constexpr auto enum_table<machine::StageProgress> = make_enum_table<machine::StageProgress>({
+    {machine::StageProgress::pending, "pending"}, {machine::StageProgress::active, "active"}, {machine::StageProgress::done, "done"},
+    {machine::StageProgress::failed, "failed"}});
+}  // namespace vigil
