@@ -64,6 +64,7 @@ public:
   MonoUs now_us() const;
 
 private:
+  friend class LoopToken;
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
