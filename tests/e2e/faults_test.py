@@ -86,8 +86,7 @@ def lambda_code(why):
 
 class BootFaults(VmCase):
     def test_a_missing_root_disk_is_named_with_what_was_seen(self):
-        variant(self.daemon, "rootless", kernel_args="vigil.root=not-there")
-        vm = self.up("rootless", image="rootless", deadlines={"rootfs": 2})
+        vm = self.up("rootless", kernel_args="vigil.root=not-there")
         self.daemon.wait_state(vm, "failed")
         self.assert_cause(self.daemon.why(vm)["verdict"]["cause"], "boot.root_missing", device=lambda d: "not-there" in d,
                           seen=lambda s: "vigil-root" in s)
@@ -99,7 +98,7 @@ class BootFaults(VmCase):
             subprocess.run(["gcc", "-nostdlib", "-static", "-Wl,-Ttext=0x100000", "-Wl,--build-id=none", "-Wl,-e,entry",
                             "-o", kernel, source], check=True, capture_output=True)
             variant(self.daemon, "silent", kernel=kernel)
-            vm = self.up("silent", image="silent", deadlines={"kernel": 0.5, "initrd": 0.5})
+            vm = self.up("silent", image="silent", deadlines_ms={"kernel": 500, "initrd": 500})
             self.daemon.wait_state(vm, "failed")
             self.assert_cause(self.daemon.why(vm)["verdict"]["cause"], "boot.kernel_silent")
 
