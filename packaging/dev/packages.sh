@@ -2,8 +2,7 @@
 # Which Debian packages each part of the work needs, by Debian release, and which are missing here.
 # shellcheck disable=SC2034  # the lists are read by setup.sh
 
-# shellcheck source=/dev/null
-debian_codename=$([[ -r /etc/os-release ]] && . /etc/os-release && echo "${VERSION_CODENAME:-}")
+debian_codename=$(sed -n 's/^VERSION_CODENAME="\{0,1\}\([a-z]*\).*/\1/p' /etc/os-release 2>/dev/null || true)
 
 packages_build=(g++ cmake ninja-build ccache pkg-config git
     libspdlog-dev nlohmann-json3-dev libcurl4-openssl-dev libsqlite3-dev libssl-dev libcli11-dev)

@@ -46,15 +46,13 @@ step() {
     mkdir -p "$ROOT/build/log"
     start=$(now_us)
     say "$text ..."
-    # A subshell, so that an exit ends the step and not the script; set +e around it, since `||` would switch off -e in it.
-    set +e
+    # A subshell, so that an exit ends the step and not the script. A function given to step checks each of its own
+    # commands: callers write `step ... || ...`, and bash ignores -e everywhere below that.
     if [[ -t 2 ]]; then
-        (set -e; "$@") </dev/null 2>&1 | tee "$log" | newest_line_on_terminal
+        ("$@") </dev/null 2>&1 | tee "$log" | newest_line_on_terminal || status=$?
     else
-        (set -e; "$@") </dev/null >"$log" 2>&1
+        ("$@") </dev/null >"$log" 2>&1 || status=$?
     fi
-    status=$?
-    set -e
     if [[ $status -eq 0 ]]; then
         say "$text: $(seconds_since "$start") s"
     else

@@ -38,8 +38,8 @@ suite_apt() {
 
 suite_prepare() {
     local dir=$1 suite=$2 site
-    site=$(mirror)
-    mkdir -p "$dir/state/lists/partial" "$dir/cache/archives/partial"
+    site=$(mirror) || return
+    mkdir -p "$dir/state/lists/partial" "$dir/cache/archives/partial" || return
     : >"$dir/status"
     printf 'deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] %s %s main\n' "$site" "$suite" >"$dir/$suite.list"
     suite_apt "$dir" "$suite" apt-get update
@@ -63,8 +63,8 @@ cached_deb() {
 # fetch_deb PACKAGE: brings the pinned version into the cache.
 fetch_deb() {
     local package=$1 version suite sha256 dir offered
-    read -r version suite sha256 < <(pin "$package")
-    dir=$(mktemp -d "${TMPDIR:-/tmp}/vigil-apt.XXXXXX")
+    read -r version suite sha256 < <(pin "$package") || return
+    dir=$(mktemp -d "${TMPDIR:-/tmp}/vigil-apt.XXXXXX") || return
     suite_prepare "$dir" "$suite" ||
         { rm -rf "$dir"; die "cannot read Debian's $suite" "apt-get update failed for it (above)" "check this machine's mirror and proxy in /etc/apt"; }
     offered=$(suite_apt "$dir" "$suite" apt-cache madison "$package" | awk -F' *[|] *' '{ print $2; exit }')
@@ -76,7 +76,8 @@ fetch_deb() {
             "copy ${package}_${version}_amd64.deb (sha256 $sha256) into $debs_dir; or pin '$offered' with its sha256 and run ./dev test"
     fi
     mkdir -p "$debs_dir"
-    (cd "$dir" && suite_apt "$dir" "$suite" apt-get download "$package=$offered" && mv ./*.deb "$debs_dir/")
+    (cd "$dir" && suite_apt "$dir" "$suite" apt-get download "$package=$offered" && mv ./*.deb "$debs_dir/") ||
+        { rm -rf "$dir"; die "$package $offered could not be fetched" "apt-get download failed (above)" "try again; check the network"; }
     rm -rf "$dir"
     cached_deb "$package" >/dev/null || die "$package $offered differs from its pin" \
         "the file in $debs_dir does not have the sha256 in packaging/dev/pins.txt" "remove the file and try again; if it persists do not use this mirror"

@@ -1,0 +1,116 @@
+# shellcheck shell=bash
+# shellcheck source=packaging/dev/image.sh
+source "$ROOT/packaging/dev/image.sh"
+# shellcheck source=packaging/dev/fuzz.sh
+source "$ROOT/packaging/dev/fuzz.sh"
+# shellcheck source=packaging/dev/lint.sh
+source "$ROOT/packaging/dev/lint.sh"
+
+test_help() {
+    cat <<'TEXT'
+usage: ./dev test [--unit|--e2e] [MATCH]
+
+--unit  lints, C++ and Python unit tests (C++ under ASan + UBSan), 10 s of each fuzz target from its kept corpus
+--e2e   release build, golden image, end-to-end tests in real VMs
+Without either: both. MATCH keeps only tests whose name matches it (and leaves out lints and fuzzing).
+Ends with what was skipped and why, what failed, and `N passed, N failed, N skipped`. Every result: build/test/results.tsv
+TEXT
+}
+
+# Budgets of a full build on two cores, in seconds (printed, not enforced: a machine may be slower).
+budget_release=300
+budget_dev=480
+
+test_main() {
+    local unit=yes e2e=yes match=''
+    while [[ $# -gt 0 ]]; do
+        case "$1" in
+            --unit) e2e=no ;;
+            --e2e) unit=no ;;
+            --*) die_usage "test: unknown argument '$1'" ;;
+            *) match=$1 ;;
+        esac
+        shift
+    done
+    mkdir -p build/test
+    export VIGIL_TEST_RESULTS="$ROOT/build/test/results.tsv"
+    : >"$VIGIL_TEST_RESULTS"
+    : >build/test/builds.txt
+    if [[ $unit == yes ]]; then
+        setup_main --lint --fuzz
+        test_unit "$match"
+    fi
+    if [[ $e2e == yes ]]; then
+        setup_main
+        test_e2e "$match"
+    fi
+    cat build/test/builds.txt
+    python3 packaging/dev/tally.py "$VIGIL_TEST_RESULTS"
+}
+
+# result STATUS NAME SECONDS [REASON]
+result() { printf '%s\t%s\t%s\t%s\n' "$1" "$2" "$3" "${4:-}" >>"$VIGIL_TEST_RESULTS"; }
+
+# checked NAME COMMAND...: one result. What the command says is for the reader; only failures say more.
+checked() {
+    local name=$1 start status=0
+    shift
+    start=$(now_us)
+    ("$@") || status=$?
+    if [[ $status -eq 0 ]]; then
+        result pass "$name" "$(seconds_since "$start")"
+    else
+        result fail "$name" "$(seconds_since "$start")" "exit $status; see above and build/log"
+    fi
+    return "$status"
+}
+
+# timed_build PRESET BUDGET
+timed_build() {
+    local start
+    start=$(now_us)
+    checked "build $1" build_preset "$1" || return
+    printf 'build %s: %s s (budget for a full build on 2 cores: %d s)\n' "$1" "$(seconds_since "$start")" "$2" >>build/test/builds.txt
+}
+
+test_unit() {
+    local match=$1 name target
+    if [[ -z $match ]]; then
+        lint_choose_files no
+        for name in "${lint_names[@]}"; do
+            checked "lint $name" step "lint-$name" "lint $name" "lint_$name" || true
+        done
+    fi
+    python3 packaging/dev/python_tests.py --match "$match" tests/lint rootfs-build || true
+    if timed_build dev "$budget_dev"; then
+        test_ctest "$match"
+    fi
+    if [[ -z $match ]] && checked "build fuzz" fuzz_build; then
+        for target in $(fuzz_targets); do
+            checked "fuzz $target" step "fuzz-$target" "fuzz $target for 10 s" fuzz_run "$target" 10 || true
+        done
+    fi
+}
+
+test_ctest() {
+    local junit="$ROOT/build/test/unit.xml" filter=()
+    [[ -z $1 ]] || filter=(-R "$1")
+    rm -f "$junit"
+    say "unit tests under ASan and UBSan"
+    ctest --test-dir build/dev -L unit "${filter[@]}" -j "$(nproc)" --output-junit "$junit" --output-on-failure --progress \
+        >build/log/ctest.log 2>&1 || tail -n 60 build/log/ctest.log
+    python3 packaging/dev/tally.py --junit "$junit" "$VIGIL_TEST_RESULTS"
+}
+
+test_e2e() {
+    local before after
+    timed_build release "$budget_release" || return 0
+    checked "image minimal" image_build minimal || return 0
+    before=$(wc -l <"$VIGIL_TEST_RESULTS")
+    say "end-to-end tests in real VMs"
+    # Each test appends its own results; what is left to notice here is a runner that died before its first test.
+    if ! VIGIL_BIN="$ROOT/build/release/bin" tests/e2e/run ${1:+"$1"}; then
+        after=$(wc -l <"$VIGIL_TEST_RESULTS")
+        if [[ $after -eq $before && -z $1 ]]; then result fail "e2e" 0 "tests/e2e/run ended without a result"; fi
+    fi
+}
