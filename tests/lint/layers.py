@@ -3,7 +3,7 @@
 
 A folder may include itself, what its row names, and everything below a name that ends in `/`. A folder without a row is
 an error: adding a folder means deciding what it may know. `heavy` lists library headers that no header of ours includes,
-since each file that includes them costs seconds to compile (a precompiled.hpp is what they are for)."""
+since each file that includes them costs seconds to compile."""
 import json
 import pathlib
 import re
@@ -26,6 +26,13 @@ def allowed(folder, target):
     return target == folder or any(target == name or (name.endswith("/") and f"{target}/".startswith(name)) for name in row)
 
 
+def is_light(path):
+    """A header that many files include, so that what it includes is paid many times. A precompiled.hpp is what heavy
+    headers are for; `heavy_allowed` are headers that only the adapters beside them include."""
+    name = pathlib.PurePosixPath(path)
+    return name.suffix == ".hpp" and name.name != "precompiled.hpp" and str(name) not in TABLE["heavy_allowed"]
+
+
 def include_faults(path, source):
     folder = folder_of(path)
     if folder not in TABLE["folders"]:
@@ -40,7 +47,7 @@ def include_faults(path, source):
             target = folder_of(ours)
             if target.split("/")[0] in tree.CODE_FOLDERS and not allowed(folder, target):
                 yield number, f"{folder} may not include {target} ({ours})"
-        elif str(path).endswith(".hpp") and pathlib.PurePosixPath(path).name != "precompiled.hpp" and any(re.fullmatch(heavy, theirs) for heavy in TABLE["heavy"]):
+        elif is_light(path) and any(re.fullmatch(heavy, theirs) for heavy in TABLE["heavy"]):
             yield number, f"<{theirs}> in a header: it costs every includer seconds; move it to a .cpp"
 
 
