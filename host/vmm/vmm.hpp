@@ -1,0 +1,93 @@
+// The one interface behind which the VMMs differ.
+//
+// Shape:  VmmDriver::plan() is pure but for reading the boot files; vigil-shim carries the plan out; connect() dials the VMM's control socket, which
+//         accepts from the moment the shim says vmm_started. A RunningVm may go away at any time (the VMM ends, the daemon restarts): the shim, not
+//         this, tells how a VMM ended.
+// Thread: the daemon's event thread. RunningVm's commands may suspend; they end with Errc::unavailable when the VMM goes.
+#pragma once
+
+#include "host/vmm/launch_plan.hpp"
+#include "shared/base/ids.hpp"
+#include "shared/base/result.hpp"
+#include "shared/protocol/cause.hpp"
+#include "shared/protocol/state.hpp"
+
+#include <boost/asio/awaitable.hpp>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace vigil::vmm {
+
+enum class VmmKind { automatic, qemu, firecracker };
+
+struct Disk {
+  std::string path;                             // raw image
+  std::string serial;                           // the guest finds it by this virtio serial; at most 20 bytes
+  Access access = Access::read_only;
+  friend bool operator==(const Disk&, const Disk&) = default;
+};
+
+struct VmSpec {
+  InstanceId id;
+  std::string run_dir;                          // run/ID: all sockets of the run; writable by the VMM's user
+  std::string kernel, initrd;                   // paths
+  std::string command_line;                     // kernel_command_line()
+  std::vector<Disk> disks;
+  std::uint32_t vcpus = 1;
+  std::uint32_t memory_mib = 256;
+  protocol::Accelerator accelerator = protocol::Accelerator::tcg;
+  std::uint32_t cid = 3;                        // the guest's; each VM has a vsock device of its own, so it need not be unique on the host
+  friend bool operator==(const VmSpec&, const VmSpec&) = default;
+};
+
+/// What cannot be started has a cause: boot.kernel_invalid, boot.initrd_invalid, vmm.start_failed.
+using PlanOutcome = std::variant<LaunchPlan, protocol::Cause>;
+
+/// The VMM said that the guest ends. `reason` as QMP spells it: "guest-shutdown", "guest-reset", "guest-panic", "host-signal", "host-qmp-quit", ...
+struct ShutdownSeen { bool by_guest = false; std::string reason; friend bool operator==(const ShutdownSeen&, const ShutdownSeen&) = default; };
+struct ResetSeen { bool by_guest = false; std::string reason; friend bool operator==(const ResetSeen&, const ResetSeen&) = default; };
+struct PanicSeen { std::string action; friend bool operator==(const PanicSeen&, const PanicSeen&) = default; };
+struct PauseSeen { friend bool operator==(const PauseSeen&, const PauseSeen&) = default; };
+struct ResumeSeen { friend bool operator==(const ResumeSeen&, const ResumeSeen&) = default; };
+/// The control connection ended; the last event. Says nothing about the VMM's end.
+struct ControlLost { Error error; friend bool operator==(const ControlLost&, const ControlLost&) = default; };
+using VmmEvent = std::variant<ShutdownSeen, ResetSeen, PanicSeen, PauseSeen, ResumeSeen, ControlLost>;
+using OnVmmEvent = std::function<void(VmmEvent)>;
+
+/// Control over a VMM that runs. Call stop() before it is destroyed.
+class RunningVm {
+public:
+  virtual ~RunningVm() = default;
+  virtual boost::asio::awaitable<Result<void>> request_powerdown() = 0;   // presses the power button; the guest may ignore it
+  virtual boost::asio::awaitable<Result<void>> pause() = 0;
+  virtual boost::asio::awaitable<Result<void>> resume() = 0;
+  virtual boost::asio::awaitable<Result<void>> quit() = 0;                // ends the VMM at once
+  virtual boost::asio::awaitable<Result<std::string>> run_state() = 0;    // "running", "paused", "shutdown", "guest-panicked", ...
+  virtual std::string version() const = 0;                                // "7.2.22"
+  virtual boost::asio::awaitable<void> stop() = 0;                        // closes the connection; the VMM goes on
+};
+
+class VmmDriver {
+public:
+  virtual ~VmmDriver() = default;
+  virtual std::string name() const = 0;                                   // "qemu"
+  virtual PlanOutcome plan(const VmSpec& spec) const = 0;
+  /// Events are given to `on_event` on the caller's executor, from then on until ControlLost.
+  virtual boost::asio::awaitable<Result<std::unique_ptr<RunningVm>>> connect(std::string control_socket, OnVmmEvent on_event) const = 0;
+  /// Why the VMM ended as it says in its log; empty when it says nothing. For runs whose ShutdownSeen nobody was there to see.
+  virtual std::string shutdown_reason(std::string_view vmm_log) const = 0;
+};
+
+}  // namespace vigil::vmm
+
+namespace vigil {
+template <> inline constexpr auto enum_table<vmm::VmmKind> = make_enum_table<vmm::VmmKind>({
+    {vmm::VmmKind::automatic, "auto"}, {vmm::VmmKind::qemu, "qemu"}, {vmm::VmmKind::firecracker, "firecracker"}});
+template <> inline constexpr auto enum_table<vmm::Access> = make_enum_table<vmm::Access>({
+    {vmm::Access::read_only, "read_only"}, {vmm::Access::read_write, "read_write"}});
+}  // namespace vigil
