@@ -33,11 +33,22 @@ daemon_pid() {
 # True when the binary was built again since the daemon started.
 daemon_is_outdated() { [[ $(readlink "/proc/$1/exe") != "$daemon_binary" ]]; }
 
+# Becomes the daemon: a session of its own, none of our caller's descriptors (a pipe kept open would make it wait for us).
+daemon_exec() {
+    local fd
+    exec 3>&1 >>"$1" 2>&1 </dev/null
+    for fd in /proc/self/fd/*; do
+        fd=${fd##*/}
+        if [[ $fd -gt 3 ]]; then eval "exec $fd>&-"; fi
+    done
+    exec setsid "$daemon_binary" --ready-fd 3
+}
+
 daemon_start() {
     local log="$daemon_state_dir/vigild.log" ready pid
     mkdir -p "$daemon_state_dir" "$(dirname "$daemon_pid_file")"
     # It writes a line to its --ready-fd when it serves; if it ends before that, the read ends too.
-    exec {ready}< <(exec setsid "$daemon_binary" --ready-fd 3 3>&1 >>"$log" 2>&1 </dev/null)
+    exec {ready}< <(daemon_exec "$log")
     pid=$!
     if ! read -r -t 30 -u "$ready"; then
         tail -n 15 "$log" | sed 's/^/    /' >&2
