@@ -2,6 +2,7 @@
 """Results of a test run: adds a JUnit file to the results (--junit FILE), or sums them up and says by its exit status
 whether all is well. No result at all is a failure: a run that tested nothing has shown nothing."""
 import argparse
+import re
 import sys
 import xml.etree.ElementTree as xml
 
@@ -15,14 +16,19 @@ def rows_of_junit(path):
     for case in suite.iter("testcase"):
         state = case.get("status", "")
         name, seconds = f"unit {case.get('name')}", float(case.get("time", 0))
-        failure, skipped = case.find("failure"), case.find("skipped")
-        if failure is not None or state == "fail":
-            rows.append(("fail", name, seconds, failure.get("message", "") if failure is not None else ""))
-        elif skipped is not None or state in ("notrun", "disabled"):
-            rows.append(("skip", name, seconds, skipped.get("message", "") if skipped is not None else state))
+        if case.find("failure") is not None or state == "fail":
+            rows.append(("fail", name, seconds, said(case, r"^(\S+:\d+): FAILED:") or "see build/log/ctest.log"))
+        elif case.find("skipped") is not None or state in ("notrun", "disabled"):
+            rows.append(("skip", name, seconds, said(case, r"SKIPPED:\n.*message:\n\s*(.*)") or state))
         else:
             rows.append(("pass", name, seconds, ""))
     return rows or [("fail", "unit tests", 0.0, "CTest ran no test")]
+
+
+def said(case, pattern):
+    """The first match in what the test printed."""
+    match = re.search(pattern, case.findtext("system-out") or "", re.M)
+    return match.group(1) if match else ""
 
 
 def add(junit, results):
