@@ -1,0 +1,89 @@
+#include "guest/process/accounts.hpp"
+
+#include "guest/process/small_file.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <optional>
+#include <vector>
+
+namespace vigil::guest::process {
+namespace {
+
+constexpr std::size_t max_file_bytes = 1024 * 1024;
+
+std::vector<std::string_view> split(std::string_view text, char separator) {
+  std::vector<std::string_view> parts;
+  for (;;) {
+    const std::size_t end = text.find(separator);
+    parts.push_back(text.substr(0, end));
+    if (end == std::string_view::npos) return parts;
+    text.remove_prefix(end + 1);
+  }
+}
+
+std::optional<std::uint32_t> parse_id(std::string_view text) {
+  std::uint32_t id = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), id);
+  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return id;
+}
+
+/// The first record of a colon-separated file whose name or (third field) id is `wanted`.
+std::optional<std::vector<std::string_view>> find_record(std::string_view file, std::string_view wanted, std::size_t fields) {
+  for (const std::string_view line : split(file, '\n')) {
+    std::vector<std::string_view> record = split(line, ':');
+    if (record.size() >= fields && parse_id(record[2]) && (record[0] == wanted || record[2] == wanted)) return record;
+  }
+  return std::nullopt;
+}
+
+std::vector<gid_t> groups_of(std::string_view groups, std::string_view user) {
+  std::vector<gid_t> ids;
+  for (const std::string_view line : split(groups, '\n')) {
+    const std::vector<std::string_view> record = split(line, ':');
+    if (record.size() < 4 || !parse_id(record[2])) continue;
+    const std::vector<std::string_view> members = split(record[3], ',');
+    if (std::find(members.begin(), members.end(), user) != members.end()) ids.push_back(*parse_id(record[2]));
+  }
+  return ids;
+}
+
+}  // namespace
+
+Result<Account> find_account(std::string_view passwd, std::string_view groups, std::string_view user, std::string_view group) {
+  Account account;
+  account.name = std::string(user);
+  if (const auto record = find_record(passwd, user, 7)) {
+    account.name = std::string((*record)[0]);
+    account.credentials.uid = *parse_id((*record)[2]);
+    account.credentials.gid = parse_id((*record)[3]).value_or(account.credentials.uid);
+    if (!(*record)[5].empty()) account.home = std::string((*record)[5]);
+    if (!(*record)[6].empty()) account.shell = std::string((*record)[6]);
+  } else if (const auto id = parse_id(user)) {
+    account.credentials.uid = account.credentials.gid = *id;
+  } else if (user == "root") {
+    account.home = "/root";
+  } else {
+    return Error(Errc::not_found, "user " + std::string(user));
+  }
+  account.credentials.groups = groups_of(groups, account.name);
+  if (group.empty()) return account;
+
+  if (const auto record = find_record(groups, group, 3)) {
+    account.credentials.gid = *parse_id((*record)[2]);
+  } else if (const auto id = parse_id(group)) {
+    account.credentials.gid = *id;
+  } else {
+    return Error(Errc::not_found, "group " + std::string(group));
+  }
+  return account;
+}
+
+Result<Account> look_up_account(std::string_view user, std::string_view group) {
+  const std::string passwd = read_small_file("/etc/passwd", max_file_bytes).value_or("");
+  const std::string groups = read_small_file("/etc/group", max_file_bytes).value_or("");
+  return find_account(passwd, groups, user, group);
+}
+
+}  // namespace vigil::guest::process

@@ -1,0 +1,24 @@
+// Users and groups from /etc/passwd and /etc/group, read by ourselves: a static binary has no NSS.
+//
+// Errors: Errc::not_found naming the user or group; a file that cannot be read is an empty one. Source: passwd(5), group(5).
+#pragma once
+
+#include "guest/process/launch_plan.hpp"
+#include "shared/base/result.hpp"
+
+#include <string>
+#include <string_view>
+
+namespace vigil::guest::process {
+
+struct Account {
+  Credentials credentials;
+  std::string name, home = "/", shell = "/bin/sh";
+};
+
+/// Pure. `group` empty: the user's own. Numbers are taken as ids. Root is known even without a file.
+Result<Account> find_account(std::string_view passwd, std::string_view groups, std::string_view user, std::string_view group);
+/// The same from /etc.
+Result<Account> look_up_account(std::string_view user, std::string_view group);
+
+}  // namespace vigil::guest::process

@@ -1,0 +1,49 @@
+// One cgroup v2 directory a service, <root>/vigil/<name>: made once, with its limits, removed when the service is.
+//
+// Shape:  a resource; its directory descriptor is what the launcher clones into.
+// Errors: Error of mkdir or open. Limits are set as far as the controllers are there: a kernel without one is not a reason to keep a service from running.
+// Source: cgroup-v2 (memory.max, memory.oom.group, pids.max, cpu.max, cgroup.subtree_control).
+#pragma once
+
+#include "shared/base/result.hpp"
+#include "shared/base/unique_fd.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace vigil::guest::process {
+
+struct CgroupLimits {
+  std::optional<std::uint64_t> memory_bytes, pids, cpu_percent;
+};
+
+/// One control file and what to write into it.
+struct ControlValue {
+  std::string file, value;
+  friend bool operator==(const ControlValue&, const ControlValue&) = default;
+};
+
+/// Pure: how `limits` are said to the kernel. Without a limit the file says "max", so that a limit taken away is gone.
+std::vector<ControlValue> control_values(const CgroupLimits& limits);
+
+class Cgroup {
+public:
+  Cgroup() = default;   // none: path() is empty, fd() -1
+  static Result<Cgroup> make(const std::string& root, const std::string& name, const CgroupLimits& limits);
+  Cgroup(Cgroup&&) noexcept = default;
+  Cgroup& operator=(Cgroup&&) noexcept = default;
+  /// Does not remove the directory: processes may still be in it.
+  ~Cgroup() = default;
+
+  const std::string& path() const { return path_; }
+  int fd() const { return directory_.get(); }
+  explicit operator bool() const { return static_cast<bool>(directory_); }
+
+private:
+  std::string path_;
+  UniqueFd directory_;
+};
+
+}  // namespace vigil::guest::process

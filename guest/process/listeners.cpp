@@ -1,0 +1,124 @@
+#include "guest/process/listeners.hpp"
+
+#include "guest/process/small_file.hpp"
+
+#include <arpa/inet.h>
+#include <dirent.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cstring>
+#include <utility>
+
+namespace vigil::guest::process {
+namespace {
+
+constexpr std::size_t max_table_bytes = 256 * 1024;   // some 1,700 listeners
+constexpr std::string_view listening = "0A";
+
+std::vector<std::string_view> words_of(std::string_view line) {
+  std::vector<std::string_view> words;
+  for (;;) {
+    const std::size_t begin = line.find_first_not_of(' ');
+    if (begin == std::string_view::npos) return words;
+    line.remove_prefix(begin);
+    const std::size_t end = std::min(line.find(' '), line.size());
+    words.push_back(line.substr(0, end));
+    line.remove_prefix(end);
+  }
+}
+
+template <class Number>
+bool parse_whole(std::string_view text, Number& number, int base) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number, base);
+  return error == std::errc{} && end == text.data() + text.size();
+}
+
+/// "0100007F:1F90": 32-bit words as the CPU holds them, then the port.
+bool parse_endpoint(std::string_view text, Listener& listener) {
+  const std::size_t words = listener.ipv6 ? 4 : 1;
+  if (text.size() != words * 8 + 5 || text[words * 8] != ':') return false;
+  for (std::size_t i = 0; i < words; ++i) {
+    std::uint32_t word = 0;
+    if (!parse_whole(text.substr(i * 8, 8), word, 16)) return false;
+    std::memcpy(listener.address.data() + i * 4, &word, 4);
+  }
+  return parse_whole(text.substr(words * 8 + 1), listener.port, 16);
+}
+
+std::optional<Listener> parse_row(const std::vector<std::string_view>& words, AddressFamily family) {
+  constexpr std::size_t local = 1, inode = 9;
+  Listener listener;
+  listener.ipv6 = family == AddressFamily::ipv6;
+  if (!parse_endpoint(words[local], listener) || !parse_whole(words[inode], listener.inode, 10)) return std::nullopt;
+  return listener;
+}
+
+bool holds_socket(pid_t pid, const std::string& link) {
+  const std::string path = "/proc/" + std::to_string(pid) + "/fd";
+  DIR* directory = opendir(path.c_str());
+  if (directory == nullptr) return false;
+  bool found = false;
+  char target[64];
+  while (!found) {
+    const dirent* entry = readdir(directory);
+    if (entry == nullptr) break;
+    const ssize_t length = readlinkat(dirfd(directory), entry->d_name, target, sizeof target);
+    found = length > 0 && std::string_view(target, static_cast<std::size_t>(length)) == link;
+  }
+  closedir(directory);
+  return found;
+}
+
+}  // namespace
+
+std::string Listener::address_text() const {
+  char text[INET6_ADDRSTRLEN] = {};
+  inet_ntop(ipv6 ? AF_INET6 : AF_INET, address.data(), text, sizeof text);
+  return text;
+}
+
+bool Listener::is_any() const {
+  return std::all_of(address.begin(), address.end(), [](std::uint8_t byte) { return byte == 0; });
+}
+
+std::vector<Listener> parse_listeners(std::string_view text, AddressFamily family) {
+  std::vector<Listener> listeners;
+  bool header = true;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    const std::vector<std::string_view> words = words_of(text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+    if (std::exchange(header, false)) continue;
+    if (words.size() < 10 || words[3] != listening) break;
+    if (const auto listener = parse_row(words, family)) listeners.push_back(*listener);
+  }
+  return listeners;
+}
+
+std::vector<Listener> read_listeners(std::uint16_t port) {
+  std::vector<Listener> listeners = parse_listeners(read_small_file("/proc/net/tcp", max_table_bytes).value_or(""), AddressFamily::ipv4);
+  for (const Listener& listener : parse_listeners(read_small_file("/proc/net/tcp6", max_table_bytes).value_or(""), AddressFamily::ipv6))
+    listeners.push_back(listener);
+  std::erase_if(listeners, [port](const Listener& listener) { return listener.port != port; });
+  return listeners;
+}
+
+bool serves_address(const Listener& listener, const std::string& wanted) {
+  std::array<std::uint8_t, 16> address{};
+  const bool wants_ipv4 = inet_pton(AF_INET, wanted.c_str(), address.data()) == 1;
+  if (!wants_ipv4 && inet_pton(AF_INET6, wanted.c_str(), address.data()) != 1)   // a name: "localhost"
+    return listener.is_any() || listener.address_text() == "127.0.0.1" || listener.address_text() == "::1";
+  if (listener.is_any()) return listener.ipv6 || wants_ipv4;   // "::" takes IPv4 too, unless it is v6-only, which the table does not tell
+  return listener.ipv6 != wants_ipv4 && listener.address == address;
+}
+
+std::optional<pid_t> find_socket_owner(std::uint64_t inode, const std::vector<pid_t>& candidates) {
+  const std::string link = "socket:[" + std::to_string(inode) + "]";
+  for (const pid_t pid : candidates)
+    if (holds_socket(pid, link)) return pid;
+  return std::nullopt;
+}
+
+}  // namespace vigil::guest::process

@@ -1,0 +1,36 @@
+// Reads one output stream of a service into its tail for as long as anybody holds the other end.
+//
+// Shape:  a pipe; writer() goes to the child and is closed by launched(). A flooding writer gets a bounded share of each loop turn and then blocks
+//         on its full pipe, as it would on any slow reader.
+#pragma once
+
+#include "guest/loop/event_loop.hpp"
+#include "guest/process/output_tail.hpp"
+#include "shared/base/unique_fd.hpp"
+
+namespace vigil::guest::process {
+
+class OutputCapture {
+public:
+  explicit OutputCapture(EventLoop& loop) : loop_(loop) {}
+  OutputCapture(const OutputCapture&) = delete;
+  OutputCapture& operator=(const OutputCapture&) = delete;
+
+  /// A new pipe and an empty tail for the next start. The returned write end is the child's stream; -1 when there are no descriptors left.
+  int open();
+  /// The child has its copy: closes ours, so that the end of the last writer is seen.
+  void close_writer() { writer_.reset(); }
+  /// Takes what is in the pipe now, at most 1 MiB: the last words of a process that has just died.
+  void drain();
+  const OutputTail& tail() const { return tail_; }
+
+private:
+  bool read_some(std::size_t limit);   // false: at its end
+
+  EventLoop& loop_;
+  UniqueFd reader_, writer_;
+  OutputTail tail_;
+  LoopToken token_;
+};
+
+}  // namespace vigil::guest::process

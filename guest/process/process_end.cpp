@@ -1,0 +1,62 @@
+#include "guest/process/process_end.hpp"
+
+#include "guest/process/small_file.hpp"
+
+#include <charconv>
+#include <vector>
+
+namespace vigil::guest::process {
+namespace {
+
+/// The blank-separated words of `text`.
+std::vector<std::string_view> words_of(std::string_view text) {
+  std::vector<std::string_view> words;
+  while (!text.empty()) {
+    const std::size_t begin = text.find_first_not_of(" \n");
+    if (begin == std::string_view::npos) break;
+    const std::size_t end = std::min(text.find_first_of(" \n", begin), text.size());
+    words.push_back(text.substr(begin, end - begin));
+    text.remove_prefix(end);
+  }
+  return words;
+}
+
+template <class Number>
+bool parse_number(std::string_view text, Number& number) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  return error == std::errc{} && end == text.data() + text.size();
+}
+
+}  // namespace
+
+std::optional<ProcessStat> parse_stat(std::string_view text) {
+  const std::size_t open = text.find('('), close = text.rfind(')');   // comm itself may hold both
+  if (open == std::string_view::npos || close == std::string_view::npos || close < open || open == 0) return std::nullopt;
+  const std::vector<std::string_view> rest = words_of(text.substr(close + 1));
+  constexpr std::size_t state = 0, parent = 1, session = 3, start = 19;   // fields 3, 4, 6 and 22 of proc(5)
+  if (rest.size() <= start || rest[state].size() != 1) return std::nullopt;
+  ProcessStat stat;
+  stat.comm = std::string(text.substr(open + 1, close - open - 1));
+  stat.state = rest[state][0];
+  if (!parse_number(text.substr(0, open - 1), stat.pid) || !parse_number(rest[parent], stat.parent) ||
+      !parse_number(rest[session], stat.session) || !parse_number(rest[start], stat.start_ticks))
+    return std::nullopt;
+  return stat;
+}
+
+std::optional<ProcessStat> read_stat(pid_t pid) {
+  const std::optional<std::string> text = read_small_file("/proc/" + std::to_string(pid) + "/stat", 4096);
+  return text ? parse_stat(*text) : std::nullopt;
+}
+
+std::string parse_cgroup_v2(std::string_view text) {
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    const std::string_view line = text.substr(0, end);
+    if (line.starts_with("0::")) return std::string(line.substr(3));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return {};
+}
+
+}  // namespace vigil::guest::process

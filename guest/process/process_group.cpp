@@ -1,0 +1,103 @@
+#include "guest/process/process_group.hpp"
+
+#include "guest/process/process_end.hpp"
+#include "guest/process/small_file.hpp"
+
+#include <dirent.h>
+
+#include <algorithm>
+#include <charconv>
+#include <csignal>
+#include <unordered_map>
+
+namespace vigil::guest::process {
+namespace {
+
+constexpr std::size_t max_procs_bytes = 1024 * 1024;
+
+bool is_alive(const ProcessStat& stat) { return stat.state != 'Z' && stat.state != 'X'; }
+
+/// Descends from `main`, or is of the session that it led: a double fork escapes the first, setsid the second, both together only a cgroup holds.
+bool is_of_tree(const std::unordered_map<pid_t, ProcessStat>& processes, pid_t pid, pid_t main) {
+  for (int depth = 0; depth < 64; ++depth) {
+    if (pid == main) return true;
+    const auto found = processes.find(pid);
+    if (found == processes.end()) return false;
+    if (found->second.session == main) return true;
+    pid = found->second.parent;
+  }
+  return false;
+}
+
+std::vector<pid_t> tree_of(pid_t main) {
+  std::unordered_map<pid_t, ProcessStat> processes;
+  for (const pid_t pid : all_pids())
+    if (std::optional<ProcessStat> stat = read_stat(pid)) processes.emplace(pid, std::move(*stat));
+  std::vector<pid_t> members;
+  for (const auto& [pid, stat] : processes)
+    if (is_alive(stat) && is_of_tree(processes, pid, main)) members.push_back(pid);
+  std::sort(members.begin(), members.end());
+  return members;
+}
+
+}  // namespace
+
+std::vector<pid_t> parse_pids(const std::string& text) {
+  std::vector<pid_t> pids;
+  const char* at = text.data();
+  const char* const end = at + text.size();
+  while (at < end) {
+    pid_t pid = 0;
+    const auto [next, error] = std::from_chars(at, end, pid);
+    if (error == std::errc{} && pid > 0) pids.push_back(pid);
+    at = std::find(next, end, '\n');
+    if (at < end) ++at;
+  }
+  return pids;
+}
+
+std::vector<pid_t> all_pids() {
+  std::vector<pid_t> pids;
+  DIR* directory = opendir("/proc");
+  if (directory == nullptr) return pids;
+  while (const dirent* entry = readdir(directory)) {
+    const std::string_view name = entry->d_name;
+    pid_t pid = 0;
+    const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), pid);
+    if (error == std::errc{} && end == name.data() + name.size()) pids.push_back(pid);
+  }
+  closedir(directory);
+  return pids;
+}
+
+std::vector<pid_t> ProcessGroup::members() const {
+  if (cgroup_directory_.empty()) return main_ > 0 ? tree_of(main_) : std::vector<pid_t>{};
+  std::vector<pid_t> pids = parse_pids(read_small_file(cgroup_directory_ + "/cgroup.procs", max_procs_bytes).value_or(""));
+  std::erase_if(pids, [](pid_t pid) {
+    const std::optional<ProcessStat> stat = read_stat(pid);
+    return !stat || !is_alive(*stat);
+  });
+  return pids;
+}
+
+bool ProcessGroup::contains(pid_t pid) const {
+  if (pid == main_) return true;
+  if (!cgroup_directory_.empty()) {
+    const std::vector<pid_t> pids = parse_pids(read_small_file(cgroup_directory_ + "/cgroup.procs", max_procs_bytes).value_or(""));
+    return std::find(pids.begin(), pids.end(), pid) != pids.end();
+  }
+  const std::vector<pid_t> tree = members();
+  return std::find(tree.begin(), tree.end(), pid) != tree.end();
+}
+
+void ProcessGroup::kill_all() const {
+  if (!cgroup_directory_.empty() && write_control_file(cgroup_directory_ + "/cgroup.kill", "1") == 0) return;
+  constexpr int rounds = 3;   // without cgroup.kill somebody may fork while we look
+  for (int round = 0; round < rounds; ++round) {
+    const std::vector<pid_t> pids = members();
+    if (pids.empty()) return;
+    for (const pid_t pid : pids) kill(pid, SIGKILL);
+  }
+}
+
+}  // namespace vigil::guest::process

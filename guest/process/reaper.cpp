@@ -1,0 +1,105 @@
+#include "guest/process/reaper.hpp"
+
+#include "guest/process/small_file.hpp"
+#include "shared/base/clock.hpp"
+
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <charconv>
+#include <stdexcept>
+#include <utility>
+
+namespace vigil::guest::process {
+namespace {
+
+constexpr int burials_per_turn = 256;   // a fork bomb's orphans must not keep the loop from the rest
+
+std::uint64_t to_us(const timeval& time) {
+  return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000 + static_cast<std::uint64_t>(time.tv_usec);
+}
+
+protocol::ExitStatus exit_status_of(int wait_status) {
+  if (WIFEXITED(wait_status)) return protocol::ExitCode{WEXITSTATUS(wait_status)};
+  if (WIFSIGNALED(wait_status)) return protocol::ExitSignal{WTERMSIG(wait_status), WCOREDUMP(wait_status) != 0};
+  return protocol::ExitUnknown{"wait status " + std::to_string(wait_status)};
+}
+
+std::uint64_t counter(const std::string& text, std::string_view name) {
+  const std::size_t at = text.find(name);
+  std::uint64_t value = 0;
+  if (at != std::string::npos) std::from_chars(text.data() + at + name.size(), text.data() + text.size(), value);
+  return value;
+}
+
+/// What only the zombie can still tell; gone once it is reaped.
+ProcessEnd inspect_zombie(pid_t pid) {
+  ProcessEnd end;
+  end.pid = pid;
+  end.ended_us = SystemClock().mono_us();
+  const std::string directory = "/proc/" + std::to_string(pid);
+  if (std::optional<ProcessStat> stat = read_stat(pid)) end.comm = std::move(stat->comm);
+  if (const auto cgroup = read_small_file(directory + "/cgroup")) end.cgroup = parse_cgroup_v2(*cgroup);
+  if (const auto io = read_small_file(directory + "/io")) {
+    end.read_bytes = counter(*io, "\nread_bytes: ");
+    end.written_bytes = counter(*io, "\nwrite_bytes: ");
+  }
+  return end;
+}
+
+}  // namespace
+
+Reaper::Reaper(EventLoop& loop) : loop_(loop) {
+  sigset_t child;
+  sigemptyset(&child);
+  sigaddset(&child, SIGCHLD);
+  sigprocmask(SIG_BLOCK, &child, &previous_mask_);
+  signals_.reset(signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK));
+  if (!signals_) throw std::runtime_error("signalfd for SIGCHLD");
+  if (getpid() != 1) prctl(PR_SET_CHILD_SUBREAPER, 1);
+  token_ = loop_.watch(signals_.get(), EPOLLIN, [this](std::uint32_t) { collect(); });
+}
+
+Reaper::~Reaper() {
+  token_.cancel();
+  sigprocmask(SIG_SETMASK, &previous_mask_, nullptr);
+}
+
+void Reaper::expect(pid_t pid, DeathHandler handler) { expected_.insert_or_assign(pid, std::move(handler)); }
+
+void Reaper::forget(pid_t pid) { expected_.erase(pid); }
+
+void Reaper::collect() {
+  signalfd_siginfo signal;
+  while (read(signals_.get(), &signal, sizeof signal) > 0) {}
+  for (int buried = 0; buried < burials_per_turn; ++buried) {
+    siginfo_t dead{};
+    if (waitid(P_ALL, 0, &dead, WEXITED | WNOHANG | WNOWAIT) != 0 || dead.si_pid == 0) return;
+    bury(dead.si_pid);
+  }
+  kill(getpid(), SIGCHLD);   // more are left: the signalfd wakes us again after everybody else's turn
+}
+
+void Reaper::bury(pid_t pid) {
+  ProcessEnd end = inspect_zombie(pid);
+  int status = 0;
+  rusage usage{};
+  if (wait4(pid, &status, WNOHANG, &usage) != pid) return;
+  end.status = exit_status_of(status);
+  end.user_us = to_us(usage.ru_utime);
+  end.system_us = to_us(usage.ru_stime);
+  end.max_rss_kib = static_cast<std::uint64_t>(usage.ru_maxrss);
+
+  if (auto owner = expected_.extract(pid)) {
+    owner.mapped()(end);
+    return;
+  }
+  ++orphans_;
+  if (orphan_handler_) orphan_handler_(end);
+}
+
+}  // namespace vigil::guest::process

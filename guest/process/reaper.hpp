@@ -1,0 +1,52 @@
+// The only caller of wait*: tells each process's owner how it ended, and takes from the zombie what is lost once it is reaped.
+//
+// Shape:  one Reaper an agent. It owns SIGCHLD (blocked, read through a signalfd) and makes the agent a subreaper when it is not PID 1, so that
+//         orphans of the services arrive here too.
+// Source: waitid(2) WNOWAIT, proc(5). Thread: the loop's; handlers run from the loop.
+#pragma once
+
+#include "guest/loop/event_loop.hpp"
+#include "guest/process/process_end.hpp"
+
+#include <sys/types.h>
+
+#include <csignal>
+#include <cstdint>
+#include <functional>
+#include <unordered_map>
+
+namespace vigil::guest::process {
+
+class Reaper {
+public:
+  using DeathHandler = std::function<void(const ProcessEnd&)>;
+
+  explicit Reaper(EventLoop& loop);
+  Reaper(const Reaper&) = delete;
+  Reaper& operator=(const Reaper&) = delete;
+  ~Reaper();
+
+  /// Calls `handler` once when `pid`, a child just launched, has died. Replaces an earlier one.
+  void expect(pid_t pid, DeathHandler handler);
+  /// The process will be reaped as nobody's.
+  void forget(pid_t pid);
+  /// For deaths that nobody expects: orphans that became ours.
+  void on_orphan(DeathHandler handler) { orphan_handler_ = std::move(handler); }
+  std::uint64_t orphans() const { return orphans_; }
+
+  /// Reaps what is dead now, a bounded number at once. The loop calls it; shutdown may.
+  void collect();
+
+private:
+  void bury(pid_t pid);
+
+  EventLoop& loop_;
+  sigset_t previous_mask_{};
+  UniqueFd signals_;
+  std::unordered_map<pid_t, DeathHandler> expected_;
+  DeathHandler orphan_handler_;
+  std::uint64_t orphans_ = 0;
+  LoopToken token_;
+};
+
+}  // namespace vigil::guest::process

@@ -1,0 +1,36 @@
+#include "guest/process/small_file.hpp"
+
+#include "shared/base/unique_fd.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+namespace vigil::guest::process {
+
+std::optional<std::string> read_small_file(const std::string& path, std::size_t limit) {
+  const UniqueFd file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (!file) return std::nullopt;
+  std::string text;
+  char block[4096];
+  while (text.size() < limit) {
+    const ssize_t length = read(file.get(), block, std::min(sizeof block, limit - text.size()));
+    if (length < 0 && errno == EINTR) continue;
+    if (length < 0) return std::nullopt;
+    if (length == 0) break;
+    text.append(block, static_cast<std::size_t>(length));
+  }
+  return text;
+}
+
+int write_control_file(const std::string& path, std::string_view value) {
+  const UniqueFd file(open(path.c_str(), O_WRONLY | O_CLOEXEC));
+  if (!file) return errno;
+  const ssize_t length = write(file.get(), value.data(), value.size());
+  if (length < 0) return errno;
+  return static_cast<std::size_t>(length) == value.size() ? 0 : EIO;
+}
+
+}  // namespace vigil::guest::process

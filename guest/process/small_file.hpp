@@ -1,0 +1,19 @@
+// Whole small files of /proc, /sys and /etc as text, and writes to control files: the boundary where the kernel's text comes in.
+//
+// Errors: reading gives nullopt when the file is not there, is not readable, or the process that it describes has gone; writing gives the errno.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace vigil::guest::process {
+
+/// At most `limit` bytes, the rest is cut off.
+std::optional<std::string> read_small_file(const std::string& path, std::size_t limit = 64 * 1024);
+
+/// 0, or the errno of what failed. One write: control files take a value whole.
+int write_control_file(const std::string& path, std::string_view value);
+
+}  // namespace vigil::guest::process

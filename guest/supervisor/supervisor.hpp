@@ -1,0 +1,68 @@
+// Starts the services of one SpecSet in order, watches each until it is ready, says how each one died, restarts it by its policy, stops all in reverse.
+//
+// Shape:  one Supervisor an agent. It submits a ServiceReport on every change of a service and a CrashReport for every death that nobody asked for.
+//         Callbacks run from the event loop, never from inside the call that causes them.
+// Units:  deadlines of the specs are multiplied by SupervisorOptions::deadline_scale; back-off is not.
+// Errors: what is wrong with a service is a state and a cause in its report; only a request for what does not exist is an Error.
+// Thread: the loop's. Source: CONTRACTS "States", DESIGN "Supervision".
+#pragma once
+
+#include "guest/loop/event_loop.hpp"
+#include "guest/process/reaper.hpp"
+#include "guest/report/report_sink.hpp"
+#include "shared/base/result.hpp"
+#include "shared/protocol/report.hpp"
+#include "shared/service_spec/service_spec.hpp"
+
+#include <chrono>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace vigil::guest::supervisor {
+
+struct SupervisorOptions {
+  int deadline_scale = 1;                       // protocol::deadline_scale(accelerator)
+  std::string cgroup_root;                      // a cgroup v2 directory ("/sys/fs/cgroup"); empty: no cgroups, services are told apart by process tree
+  std::string runtime_dir = "/run/vigil";       // notify sockets and credentials live below it; made when missing
+  std::string tracefs = "/sys/kernel/tracing";  // empty or not there: listeners are found by a bounded back-off
+  std::map<std::string, std::string> env;       // for every service; a service's own env wins
+  std::map<std::string, std::string> secrets;   // name -> value; handed out as files to the services that name them
+};
+
+/// What the boot stages wait for. Each is called at most once, but for essential_failed (once for each such service).
+struct SupervisorEvents {
+  std::function<void()> essentials_ready;       // every essential service is ready, or ended with success: stage `ready`
+  std::function<void(const protocol::ServiceReport&)> essential_failed;
+  std::function<void()> all_settled;            // none is waiting, starting or backing off any more: stage `services` is over, well or not
+};
+
+enum class ServiceAction { start, stop, restart };
+std::optional<ServiceAction> parse_service_action(std::string_view text);
+
+class Supervisor {
+public:
+  Supervisor(EventLoop& loop, ReportSink& sink, process::Reaper& reaper, SupervisorOptions options);
+  Supervisor(const Supervisor&) = delete;
+  Supervisor& operator=(const Supervisor&) = delete;
+  /// Leaves processes alone; stop_all() first.
+  ~Supervisor();
+
+  /// Once. Errors of the set are reported as failed services named after their file; the rest starts.
+  void start(const service_spec::SpecSet& specs, SupervisorEvents events = {});
+  /// Stops dependants before what they depend on; whoever is alive after `grace` is killed. on_done is called once, at the latest a second after that.
+  void stop_all(std::chrono::milliseconds grace, std::function<void()> on_done);
+  /// Errc::not_found names the services there are; Errc::conflict while everything stops.
+  Result<void> request(const ServiceName& name, ServiceAction action);
+
+  /// Every service as it is now, in start order: the table of the boot report.
+  std::vector<protocol::ServiceReport> services() const;
+
+private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace vigil::guest::supervisor
