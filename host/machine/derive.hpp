@@ -12,6 +12,8 @@
 namespace vigil::machine {
 
 protocol::RunState derive(const VmState& state);
+/// What the services say, panics and ends left aside: failed, booting, unready, degraded or ready. `booting` until every service is known.
+protocol::RunState derive_from_guest(const Run& run);
 protocol::Power power(const VmState& state);
 protocol::Liveness liveness(const VmState& state);
 
@@ -20,6 +22,9 @@ std::optional<protocol::Outcome> outcome(const VmState& state);
 
 /// From StartRequested to the first ready, on the host's clock.
 std::optional<std::uint64_t> ready_after_ms(const VmState& state);
+
+/// The VMM ended, and neither the guest said bye nor did we ask for it.
+bool ended_unasked(const Run& run);
 
 /// A service that will not become ready by itself: failed, or not ready after its deadline.
 bool gave_up(const protocol::ServiceReport& service);

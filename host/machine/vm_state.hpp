@@ -32,6 +32,9 @@ struct StageRecord {
 struct ServiceRecord {
   protocol::ServiceReport report;
   bool partial = false;                         // known from the console alone
+  bool while_stopping = false;                  // said after a stop was asked for: its failure is no failure of the VM
+  BootId boot;                                  // identity of the report, so that an older one never overrides it
+  Seq seq = 0;
   UnixUs at_unix_us = 0;
   std::optional<UnixUs> first_ready_unix_us;
   std::optional<MonoUs> first_ready_mono_us;    // host clock
@@ -52,6 +55,7 @@ struct FindingRecord {
   MonoUs mono_us = 0;
   ConsoleFinding finding;
   bool after_ready = false;                     // else it happened while booting
+  bool taken_back = false;                      // a panic after which the guest spoke on: it was only printed
   friend bool operator==(const FindingRecord&, const FindingRecord&) = default;
 };
 
@@ -111,6 +115,7 @@ struct Run {
   std::uint32_t links_lost = 0;
   std::optional<UnixUs> link_lost_unix_us;
   std::optional<ClockSynced> clock;             // the best (smallest round trip) so far
+  bool all_services_known = false;              // the guest said that it has started them all: without it nothing is ready
   std::optional<UnixUs> ready_unix_us;          // first
   std::optional<MonoUs> ready_mono_us;
   bool ready_unauthenticated = false;           // known from the console alone
@@ -125,6 +130,9 @@ struct Run {
   friend bool operator==(const Run&, const Run&) = default;
 };
 
+/// A VM that rebooted this often in a row without becoming ready is not started again: boot.reboot_loop.
+inline constexpr std::uint32_t max_unready_reboots = 5;
+
 struct VmState {
   InstanceId id;
   InstanceSpec spec;
@@ -132,7 +140,7 @@ struct VmState {
   bool removed = false;
   EventSeq last_seq = 0;                        // newest event folded in
   std::optional<Run> run;                       // nullopt: never started
-  std::uint32_t unready_reboots = 0;            // runs in a row that rebooted or crashed without becoming ready
+  std::uint32_t unready_reboots = 0;            // runs in a row that ended without having been ready
   std::map<std::string, MonoUs> deadlines;      // armed now, by name
   std::optional<StateChanged> announced;        // of this run
   std::uint64_t stray_events = 0;               // of another run, or after the end: recorded, but without effect

@@ -1,0 +1,76 @@
+#include "host/machine/ends.hpp"
+
+#include "host/machine/derive.hpp"
+
+#include <algorithm>
+
+namespace vigil::machine {
+
+using namespace protocol;
+
+namespace {
+
+constexpr auto first_backoff = std::chrono::milliseconds(1000);
+constexpr auto longest_backoff = std::chrono::milliseconds(60'000);
+
+bool wants_reboot(const Run& run) {
+  if (run.stop) return run.stop->request.kind == StopKind::reboot;
+  return run.bye && run.bye->report.kind == ByeReport::Kind::reboot;
+}
+
+bool policy_restarts(const VmState& state, Outcome ended) {
+  if (state.run->stop || ended == Outcome::destroyed) return false;
+  switch (state.spec.restart) {
+    case RestartPolicy::never: return false;
+    case RestartPolicy::on_failure: return ended != Outcome::clean;
+    case RestartPolicy::always: return true;
+  }
+  return false;
+}
+
+std::chrono::milliseconds backoff(std::uint32_t tries) {
+  const auto doublings = std::min<std::uint32_t>(tries, 6);
+  return std::min(first_backoff * (1U << doublings), longest_backoff);
+}
+
+}  // namespace
+
+Effect shutdown_request(const StopRecord& stop) {
+  const bool reboots = stop.request.kind == StopKind::reboot;
+  return RequestGuestShutdown{reboots ? ByeReport::Kind::reboot : ByeReport::Kind::poweroff};
+}
+
+void kill_overdue(const Change& change, const std::string& why) {
+  if (change.run.stop) change.run.stop->kill_sent = true;
+  change.effects.push_back(KillVmm{9, why});
+}
+
+void end_run(const Change& change, EndRecord end) {
+  auto& [state, run, event, effects] = change;
+  run.end = std::move(end);
+  run.link_is_up = false;
+  cancel_all(change);
+  if (run.ready_mono_us || run.stop) state.unready_reboots = 0;
+  else ++state.unready_reboots;
+  effects.push_back(ArchiveRun{});
+  if (const auto next = following_run(state)) effects.push_back(*next);
+}
+
+void forbid_next_run(VmState& state, const VmEvent& event, const StopRequested& body) {
+  if (body.kind == StopKind::reboot) return void(++state.stray_events);
+  state.run->stop = StopRecord{body, event.at_unix_us, state.run->stop && state.run->stop->kill_sent};
+}
+
+std::optional<StartNextRun> following_run(const VmState& state) {
+  if (!state.run || !state.run->end || state.removed) return std::nullopt;
+  const bool asked_by_host = state.run->stop && state.run->stop->request.kind == StopKind::reboot;
+  if (asked_by_host) return StartNextRun{std::chrono::milliseconds(0), state.run->stop->request.actor};
+  if (wants_reboot(*state.run)) {
+    if (state.unready_reboots >= max_unready_reboots) return std::nullopt;
+    return StartNextRun{std::chrono::milliseconds(0), "reboot"};
+  }
+  if (!policy_restarts(state, *outcome(state))) return std::nullopt;
+  return StartNextRun{backoff(state.unready_reboots), "restart policy"};
+}
+
+}  // namespace vigil::machine

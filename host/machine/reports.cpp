@@ -1,0 +1,121 @@
+#include "host/machine/reports.hpp"
+
+#include "host/machine/derive.hpp"
+#include "shared/base/overloaded.hpp"
+
+#include <algorithm>
+
+namespace vigil::machine {
+
+using namespace protocol;
+
+namespace {
+
+constexpr std::size_t max_services = 256;
+constexpr std::size_t max_crashes = 64;
+constexpr auto exit_after_bye = std::chrono::seconds(15);
+
+void apply(const Change& change, const Reported& reported, const StageReport& stage) {
+  switch (stage.phase) {
+    case StageReport::Phase::begin: return stage_begins(change, stage.stage, stage.detail);
+    case StageReport::Phase::failed:
+      return stage_failed(change, stage.stage, reported.report.mono_us, stage.detail,
+                          stage.cause.value_or(make_cause(CauseCode::unknown, {{"seen", "a boot stage failed without a cause"}})));
+    case StageReport::Phase::done: break;
+  }
+  const bool says_all = stage.stage == Stage::services || stage.stage == Stage::ready;
+  if (!says_all) return stage_reached(change, stage.stage, reported.report.mono_us, stage.detail);
+  change.run.ready_unauthenticated = reported.partial;
+  change.run.all_services_known = true;
+  // `ready` is the host's own conclusion, drawn in note_ready(); the guest's word alone only gives its time.
+  if (stage.stage == Stage::services) stage_reached(change, Stage::services, reported.report.mono_us, stage.detail);
+  else stage_record(change.run, Stage::ready).guest_us = reported.report.mono_us;
+}
+
+/// Reports of one service arrive by two channels: an older one must not undo a newer one.
+bool is_older(const ServiceRecord& known, const Report& report) { return known.boot == report.boot && known.seq > report.seq; }
+
+void apply(const Change& change, const Reported& reported, const ServiceReport& service) {
+  auto& services = change.run.services;
+  const auto found = services.find(service.name);
+  if (found == services.end() && services.size() >= max_services) {
+    ++change.run.dropped_evidence;
+    return;
+  }
+  auto& record = services[service.name];
+  const bool is_known = found != services.end();
+  if (is_known && is_older(record, reported.report)) return;
+  const bool was_ready = record.first_ready_mono_us.has_value();
+  const bool was_essential = record.report.essential;
+  record.report = service;
+  if (reported.partial && is_known) record.report.essential = was_essential;   // a digest may leave it out
+  record.partial = reported.partial;
+  record.while_stopping = change.run.stop.has_value() || change.run.bye.has_value();
+  record.boot = reported.report.boot;
+  record.seq = reported.report.seq;
+  record.at_unix_us = change.event.at_unix_us;
+  if (service.state != ServiceState::ready || was_ready) return;
+  record.first_ready_unix_us = change.event.at_unix_us;
+  record.first_ready_mono_us = change.event.mono_us;
+}
+
+void apply(const Change& change, const Reported& reported, const CrashReport& crash) {
+  auto& crashes = change.run.crashes;
+  CrashRecord record{change.event.seq, change.event.at_unix_us, reported.partial, crash, std::nullopt};
+  const auto same = std::find_if(crashes.begin(), crashes.end(), [&](const CrashRecord& each) { return each.report.crash == crash.crash; });
+  if (same != crashes.end()) {
+    if (reported.partial) return;
+    record.at_unix_us = same->at_unix_us;
+    record.trace = same->trace;
+    *same = record;
+    return;
+  }
+  if (crashes.size() >= max_crashes) {           // the first one and the newest ones tell most
+    crashes.erase(crashes.begin() + 1);
+    ++change.run.dropped_evidence;
+  }
+  crashes.push_back(std::move(record));
+}
+
+void apply(const Change& change, const Reported&, const CrashTrace& trace) {
+  for (auto& record : change.run.crashes)
+    if (record.report.crash == trace.crash) record.trace = trace;
+}
+
+void apply(const Change& change, const Reported&, const HealthReport& health) {
+  change.run.health.clear();
+  for (const auto& cause : health.causes) change.run.health.push_back({change.event.at_unix_us, cause});
+}
+
+void apply(const Change& change, const Reported&, const DroppedReport& dropped) { change.run.reports_dropped += dropped.count; }
+
+void apply(const Change& change, const Reported& reported, const ByeReport& bye) {
+  if (change.run.bye && reported.partial) return;
+  const auto at = change.run.bye ? change.run.bye->at_unix_us : change.event.at_unix_us;
+  change.run.bye = ByeRecord{bye, at};
+  cancel_stage_deadlines(change);
+  cancel(change, "link");
+  cancel(change, "console");
+  arm(change, "exit", scaled(change.run, exit_after_bye));
+}
+
+void apply(const Change&, const Reported&, const OtherReport&) {}
+
+}  // namespace
+
+void apply_report(const Change& change, const Reported& reported) {
+  std::visit([&](const auto& body) { apply(change, reported, body); }, reported.report.body);
+  note_ready(change);
+}
+
+void note_ready(const Change& change) {
+  auto& run = change.run;
+  if (run.ready_mono_us) return;
+  const auto state = derive_from_guest(run);
+  if (state != RunState::ready && state != RunState::degraded) return;
+  run.ready_unix_us = change.event.at_unix_us;
+  run.ready_mono_us = change.event.mono_us;
+  stage_reached(change, Stage::ready, std::nullopt);
+}
+
+}  // namespace vigil::machine

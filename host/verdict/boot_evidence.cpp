@@ -1,0 +1,29 @@
+#include "host/verdict/evidence.hpp"
+
+namespace vigil::verdict {
+
+using namespace protocol;
+
+std::optional<Finding> failed_start(const Run& run) {
+  if (!run.start_failed) return std::nullopt;
+  return Finding{run.start_failed->cause, std::nullopt, run.start_failed->at_unix_us};
+}
+
+std::optional<Finding> failed_stage(const Run& run) {
+  for (const auto& stage : run.stages)
+    if (stage.progress == machine::StageProgress::failed && stage.cause) return Finding{*stage.cause, std::nullopt, stage.host_unix_us.value_or(0)};
+  return std::nullopt;
+}
+
+std::optional<Finding> missed_stage(const Run& run, std::span<const std::string> console_tail) {
+  if (!run.missed) return std::nullopt;
+  const auto& missed = *run.missed;
+  const std::string stage(to_text(missed.stage));
+  auto cause = make_cause(CauseCode::boot_stage_stalled, {{"stage", stage}, {"waiting_for", missed.waiting_for}});
+  if (missed.stage == Stage::vmm) cause = make_cause(CauseCode::vmm_start_failed, {{"reason", "its process was not up in time"}});
+  if (missed.stage == Stage::kernel) cause = make_cause(CauseCode::boot_kernel_silent);
+  add_evidence(cause, console_tail.last(std::min<std::size_t>(console_tail.size(), 8)));
+  return Finding{cause, std::nullopt, missed.at_unix_us};
+}
+
+}  // namespace vigil::verdict

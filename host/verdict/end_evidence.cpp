@@ -1,0 +1,87 @@
+#include "host/machine/derive.hpp"
+#include "host/verdict/evidence.hpp"
+#include "shared/base/overloaded.hpp"
+
+namespace vigil::verdict {
+
+using namespace protocol;
+using machine::StageProgress;
+
+namespace {
+
+bool kernel_was_seen(const Run& run) {
+  return run.stages[static_cast<std::size_t>(Stage::kernel)].progress == StageProgress::done;
+}
+
+std::string qmp_words(const Run& run) { return run.end->reason.empty() ? "QMP gave no reason" : "QMP: " + run.end->reason; }
+
+std::string last_stage(const Run& run) {
+  std::string name = "none";
+  for (const auto stage : all_stages)
+    if (run.stages[static_cast<std::size_t>(stage)].progress == StageProgress::done) name = to_text(stage);
+  return name;
+}
+
+/// Exit code 0 without a bye: the guest reset or powered off, and the kernel said nothing of a panic.
+Cause unexplained_reset(const Run& run) {
+  if (!kernel_was_seen(run)) return make_cause(CauseCode::boot_kernel_silent);
+  if (run.end->reason == "guest-panic" || run.end->reason == "guest-panicked") {
+    const std::map<std::string, CauseField> fields{{"text", "the panic device was rung, but the console holds no panic"}};
+    return make_cause(run.ready_mono_us ? CauseCode::guest_panic : CauseCode::boot_panic, fields);
+  }
+  if (run.end->reason == "guest-shutdown") return make_cause(CauseCode::guest_poweroff_unasked);
+  if (run.end->reason == "guest-reset") return make_cause(CauseCode::guest_reboot_unasked);
+  return make_cause(CauseCode::unknown, {{"seen", "the VMM ended with code 0; no bye, no panic, no reason from QMP"}});
+}
+
+Cause cause_of_exit(const Run& run) {
+  return std::visit(Overloaded{
+                        [&](const ExitCode& exit) {
+                          if (exit.code == 0) return unexplained_reset(run);
+                          return make_cause(CauseCode::vmm_exited, {{"code", std::int64_t{exit.code}}});
+                        },
+                        [](const ExitSignal& exit) { return make_cause(CauseCode::vmm_killed, {{"signal", signal_name(exit.signal)}}); },
+                        [](const ExitUnknown& exit) {
+                          return make_cause(CauseCode::unknown, {{"seen", "the VMM is gone; how it ended is not known: " + exit.reason}});
+                        },
+                    },
+                    *run.end->exit);
+}
+
+std::string seconds_text(std::chrono::milliseconds duration) { return std::to_string(duration.count() / 1000) + " s"; }
+
+}  // namespace
+
+std::optional<Finding> unasked_end(const Run& run, std::span<const std::string> console_tail) {
+  if (!machine::ended_unasked(run)) return std::nullopt;
+  auto cause = cause_of_exit(run);
+  const std::string lines[] = {"the VMM ended with " + to_text(*run.end->exit) + "; " + qmp_words(run) + "; no bye from the guest",
+                               "last stage reached: " + last_stage(run)};
+  add_evidence(cause, lines);
+  add_evidence(cause, console_tail.last(std::min<std::size_t>(console_tail.size(), 8)));
+  return Finding{cause, std::nullopt, run.end->at_unix_us};
+}
+
+std::optional<Finding> own_end(const VmState& state) {
+  const Run& run = *state.run;
+  if (!run.end || !run.end->exit) return std::nullopt;
+  const auto at = run.end->at_unix_us;
+  if (state.unready_reboots >= machine::max_unready_reboots && run.bye && !run.stop)
+    return Finding{make_cause(CauseCode::boot_reboot_loop, {{"count", std::int64_t{state.unready_reboots}}}), std::nullopt, at};
+  const bool by_force = run.stop && run.stop->kill_sent && run.stop->request.kind != machine::StopKind::kill && !run.bye;
+  if (by_force) {
+    const std::string evidence[] = {"it was asked to stop by " + run.stop->request.actor + ", did not within " + seconds_text(run.stop->request.grace) +
+                                    ", and was killed"};
+    auto cause = make_cause(CauseCode::vmm_killed, {{"signal", "SIGKILL"}});
+    add_evidence(cause, evidence);
+    return Finding{cause, std::nullopt, at};
+  }
+  if (!run.bye || run.stop || run.bye->report.host_asked) return std::nullopt;
+  const bool reboots = run.bye->report.kind == ByeReport::Kind::reboot;
+  auto cause = make_cause(reboots ? CauseCode::guest_reboot_unasked : CauseCode::guest_poweroff_unasked);
+  const std::string evidence[] = {"asked by " + run.bye->report.asked_by};
+  if (!run.bye->report.asked_by.empty()) add_evidence(cause, evidence);
+  return Finding{cause, std::nullopt, run.bye->at_unix_us};
+}
+
+}  // namespace vigil::verdict
