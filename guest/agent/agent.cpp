@@ -1,0 +1,150 @@
+#include "guest/agent/agent.hpp"
+
+#include "guest/agent/diagnosis.hpp"
+#include "guest/config/build_identity.hpp"
+#include "guest/console/boot_report.hpp"
+#include "guest/init/system_setup.hpp"
+#include "guest/init/wall_clock.hpp"
+#include "guest/log/log.hpp"
+
+#include <utility>
+
+namespace vigil::guest::agent {
+
+using namespace std::chrono_literals;
+using protocol::Stage;
+using Phase = protocol::StageReport::Phase;
+using Kind = protocol::ByeReport::Kind;
+
+namespace {
+
+constexpr auto configuration_deadline = 5s;
+constexpr auto stop_grace = 10s;      // for all services together; each has its own, shorter one
+constexpr auto bye_deadline = 500ms;
+
+link::LinkFacts facts_for(const AgentSetup& setup) {
+  link::LinkFacts facts;
+  facts.boot = setup.boot;
+  facts.hello = {{protocol::protocol_version}, config::agent_version(), config::build_id(), setup.image, config::kernel_release(), {}, "init", 1,
+                 setup.left.welcome ? setup.left.welcome->token : ""};
+  facts.deadline_scale = protocol::deadline_scale(setup.accelerator);
+  return facts;
+}
+
+}  // namespace
+
+Agent::Agent(AgentSetup setup, link::Dialler& dialler, console::ConsolePort console)
+    : setup_(std::move(setup)),
+      scale_(protocol::deadline_scale(setup_.accelerator)),
+      line_(loop_, dialler, std::move(console), facts_for(setup_),
+            {[this](const protocol::Welcome& welcome) { welcomed(welcome); }, [this](const protocol::Request& request) { requested(request); }, {}},
+            std::exchange(setup_.left.outbox, {})),
+      reaper_(loop_),
+      health_(loop_, line_.reporter(), {"/"}),
+      signals_(loop_, [this](const init::ShutdownAsk& ask) { shut_down(ask); }) {}
+
+Kind Agent::run() {
+  reaper_.on_orphan([](const process::ProcessEnd& end) {
+    log::info("orphan.reaped", {{"pid", end.pid}, {"comm", end.comm}, {"status", protocol::to_text(end.status)}});
+  });
+  if (setup_.left.welcome) line_.outbox().set_epoch(setup_.left.welcome->epoch);
+  line_.link().resume(take_connection());
+  if (setup_.left.welcome) {
+    health_.report_now();
+    start_services(setup_.left.welcome->config, Configured::by_host);
+  } else {
+    configuration_deadline_ = loop_.after(configuration_deadline * scale_, [this] { start_services({}, Configured::by_default); });
+  }
+  loop_.run();
+  return ending_ ? ending_->kind : Kind::poweroff;
+}
+
+link::Connection Agent::take_connection() {
+  link::Connection connection;
+  connection.fd.reset(std::exchange(setup_.left.link_fd, -1));
+  connection.welcomed = setup_.left.link_welcomed;
+  connection.unread = std::move(setup_.left.link_unread);
+  connection.unsent = std::move(setup_.left.link_unsent);
+  return connection;
+}
+
+void Agent::welcomed(const protocol::Welcome& welcome) {
+  if (setup_.place == Place::vm) init::adopt_wall_clock(welcome.wall_unix_us);
+  if (!supervisor_) start_services(welcome.config, Configured::by_host);
+  health_.report_now();
+}
+
+void Agent::start_services(const protocol::GuestConfig& config, Configured how) {
+  if (supervisor_ || ending_) return;
+  configuration_deadline_.cancel();
+  if (setup_.place == Place::vm) init::set_host_name(config.hostname);
+  setup_.supervisor.deadline_scale = scale_;
+  setup_.supervisor.env.insert(config.env.begin(), config.env.end());
+  setup_.supervisor.secrets = config.secrets;
+  supervisor_.emplace(loop_, line_.reporter(), reaper_, setup_.supervisor);
+  report(Stage::agent, Phase::done, how == Configured::by_host ? "" : "without the host's configuration: the image's defaults");
+  supervisor::SupervisorEvents events;
+  events.essentials_ready = [this] { services_ready(); };
+  events.essential_failed = [this](const protocol::ServiceReport& service) { essential_failed(service); };
+  supervisor_->start(service_spec::load_service_specs(setup_.services, config.services), std::move(events));
+}
+
+void Agent::services_ready() {
+  report(Stage::services, Phase::done);
+  report(Stage::ready, Phase::done);
+  print_boot_report(true, {});
+}
+
+void Agent::essential_failed(const protocol::ServiceReport& service) {
+  if (std::exchange(told_failure_, true)) return;   // the first is why the VM failed; the others are in their own reports
+  report(Stage::services, Phase::failed, service.name.value(), service.cause);
+  print_boot_report(false, service.cause);
+}
+
+void Agent::requested(const protocol::Request& request) {
+  const auto parsed = link::parse_guest_request(request);
+  const auto result = parsed ? answer(*parsed) : Result<std::string>(parsed.error());
+  if (!result) log::warning("request.refused", {{"op", request.op}, {"err", result.error().message()}});
+  line_.link().reply({request.id, result.has_value(), result ? "" : result.error().message(), result ? *result : "{}"});
+}
+
+Result<std::string> Agent::answer(const link::GuestRequest& request) {
+  if (const auto* shutdown = std::get_if<link::ShutdownRequest>(&request)) {
+    loop_.post([this, kind = shutdown->kind] { shut_down({kind, "host", true}); });   // after the reply
+    return std::string("{}");
+  }
+  if (const auto* service = std::get_if<link::ServiceRequest>(&request)) {
+    const auto action = supervisor::parse_service_action(service->action);
+    if (!supervisor_ || !action) return Error(Errc::conflict, "the services are not running yet");
+    TRY_VOID(supervisor_->request(service->name, *action));
+    return std::string("{}");
+  }
+  Diagnosis diagnosis{config::agent_version(), config::build_id(), config::kernel_release(), line_.link().describe(), loop_.now_us(),
+                      line_.outbox().size(), line_.outbox().dropped(), line_.reporter().digests_left_out(), line_.console().lost(),
+                      reaper_.orphans(), setup_.problems, {}};
+  if (supervisor_) diagnosis.services = supervisor_->services();
+  return to_json(diagnosis);
+}
+
+void Agent::shut_down(const init::ShutdownAsk& ask) {
+  if (ending_) return;
+  ending_ = ask;
+  log::info("agent.ending", {{"kind", to_text(ask.kind)}, {"asked_by", ask.asked_by}});
+  configuration_deadline_.cancel();
+  if (supervisor_) supervisor_->stop_all(stop_grace, [this] { say_bye(); });
+  else say_bye();
+}
+
+void Agent::say_bye() {
+  line_.say_bye({ending_->kind, ending_->asked_by, ending_->host_asked}, bye_deadline * scale_, [this] { loop_.stop(); });
+}
+
+void Agent::report(Stage stage, Phase phase, std::string detail, std::optional<protocol::Cause> cause) {
+  line_.reporter().submit(protocol::StageReport{stage, phase, std::move(detail), std::move(cause)});
+}
+
+void Agent::print_boot_report(bool ready, std::optional<protocol::Cause> cause) {
+  line_.console().print_text(console::boot_report({ready, loop_.now_us(), line_.link().describe(), supervisor_->services(), std::move(cause)}));
+}
+
+}  // namespace vigil::guest::agent

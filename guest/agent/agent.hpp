@@ -1,0 +1,73 @@
+// The agent's second life, put together: services, link, console, health, shutdown. The one place that knows all of them.
+//
+// Shape:  waits for the host's configuration (at most 5 s, scaled), starts the services, reports stages agent, services and ready, and ends when it is asked to:
+//         services stopped, bye committed, then the return value says how the machine is to end.
+// Source: CONTRACTS "Control link", "Stages and deadlines".
+#pragma once
+
+#include "guest/boot/handover.hpp"
+#include "guest/console/console_port.hpp"
+#include "guest/health/health_monitor.hpp"
+#include "guest/init/shutdown_signals.hpp"
+#include "guest/link/guest_request.hpp"
+#include "guest/link/host_line.hpp"
+#include "guest/process/reaper.hpp"
+#include "guest/supervisor/supervisor.hpp"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace vigil::guest::agent {
+
+enum class Place { vm, outside };     // outside: development and tests; the machine is not ours
+
+struct AgentSetup {
+  Place place = Place::outside;
+  BootId boot;
+  std::string image;                  // manifest digest
+  protocol::Accelerator accelerator = protocol::Accelerator::kvm;
+  std::string services;               // directory of service files
+  supervisor::SupervisorOptions supervisor;
+  boot::Handover left;                // by the initramfs life; in it the configuration, when it came already
+  std::vector<std::string> problems;  // of the system's setup, for the diagnosis
+};
+
+class Agent {
+public:
+  Agent(AgentSetup setup, link::Dialler& dialler, console::ConsolePort console);
+  Agent(const Agent&) = delete;
+  Agent& operator=(const Agent&) = delete;
+
+  /// Until the end that somebody asked for.
+  protocol::ByeReport::Kind run();
+
+private:
+  enum class Configured { by_host, by_default };
+
+  link::Connection take_connection();
+  void welcomed(const protocol::Welcome& welcome);
+  void start_services(const protocol::GuestConfig& config, Configured how);
+  void services_ready();
+  void essential_failed(const protocol::ServiceReport& service);
+  void requested(const protocol::Request& request);
+  Result<std::string> answer(const link::GuestRequest& request);
+  void shut_down(const init::ShutdownAsk& ask);
+  void say_bye();
+  void report(protocol::Stage stage, protocol::StageReport::Phase phase, std::string detail = {}, std::optional<protocol::Cause> cause = {});
+  void print_boot_report(bool ready, std::optional<protocol::Cause> cause);
+
+  AgentSetup setup_;
+  int scale_;
+  EventLoop loop_;
+  link::HostLine line_;
+  process::Reaper reaper_;
+  health::HealthMonitor health_;
+  std::optional<supervisor::Supervisor> supervisor_;
+  std::optional<init::ShutdownAsk> ending_;
+  bool told_failure_ = false;
+  LoopToken configuration_deadline_;
+  init::ShutdownSignals signals_;
+};
+
+}  // namespace vigil::guest::agent

@@ -1,0 +1,28 @@
+#include "guest/agent/diagnosis.hpp"
+
+#include "shared/json/json.hpp"
+#include "shared/protocol/codec.hpp"
+
+#include <nlohmann/json.hpp>
+
+namespace vigil::guest::agent {
+
+std::string to_json(const Diagnosis& diagnosis) {
+  auto services = nlohmann::json::array();
+  for (const auto& service : diagnosis.services)
+    if (const auto body = parse_json(protocol::encode_body(service))) services.push_back(*body);
+  const nlohmann::json whole = {
+      {"agent", {{"version", diagnosis.version}, {"build_id", diagnosis.build_id}}},
+      {"kernel", diagnosis.kernel},
+      {"link", diagnosis.link},
+      {"mono_us", diagnosis.now_us},
+      {"reports", {{"waiting", diagnosis.reports_waiting}, {"dropped", diagnosis.reports_dropped}}},
+      {"console", {{"left_out", diagnosis.digests_left_out}, {"lost", diagnosis.console_lost}}},
+      {"orphans", diagnosis.orphans},
+      {"problems", diagnosis.problems},
+      {"services", services},
+  };
+  return dump_json(whole);
+}
+
+}  // namespace vigil::guest::agent

@@ -1,0 +1,80 @@
+#include "guest/boot/root_mounts.hpp"
+
+#include "guest/process/small_file.hpp"
+
+#include <sys/klog.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <cstring>
+#include <vector>
+
+namespace vigil::guest::boot {
+namespace {
+
+using protocol::Cause;
+using protocol::CauseCode;
+using protocol::make_cause;
+
+constexpr const char* image_id_file = "/etc/vigil/image-id";
+
+std::string layer(const char* name) { return std::string(layers) + "/" + name; }
+
+// What the kernel printed about the device, newest first: mount(2) says EINVAL, the kernel says why.
+std::vector<std::string> kernel_lines_about(const std::string& device) {
+  constexpr int read_all = 3, max_lines = 4;
+  std::string log(32 * 1024, '\0');
+  const int size = ::klogctl(read_all, log.data(), static_cast<int>(log.size()));
+  log.resize(size > 0 ? static_cast<std::size_t>(size) : 0);
+  const std::string name = device.substr(device.rfind('/') + 1);
+  std::vector<std::string> lines;
+  while (!log.empty() && lines.size() < max_lines) {
+    if (log.back() == '\n') log.pop_back();
+    const std::size_t start = log.rfind('\n') + 1;   // npos + 1 == 0: the first line
+    std::string line = log.substr(start);
+    log.resize(start);
+    if (line.find(name) != std::string::npos) lines.push_back(line.substr(0, 500));
+  }
+  return lines;
+}
+
+std::string trimmed(std::string text) {
+  while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
+  return text;
+}
+
+}  // namespace
+
+std::optional<Cause> mount_root(const std::string& device) {
+  ::mkdir(layers, 0700);
+  ::mkdir(layer("root").c_str(), 0755);
+  if (::mount(device.c_str(), layer("root").c_str(), "ext4", MS_RDONLY | MS_NOATIME, "noload") == 0) return std::nullopt;
+  const std::string error = std::strerror(errno);
+  return make_cause(CauseCode::boot_root_corrupt, {{"device", device}, {"error", error}}, kernel_lines_about(device));
+}
+
+std::optional<Cause> check_image_id() {
+  const auto expected = process::read_small_file(image_id_file, 256);
+  if (!expected) return std::nullopt;   // an initramfs that was made by hand
+  const auto found = process::read_small_file(layer("root") + image_id_file, 256);
+  if (found && trimmed(*found) == trimmed(*expected)) return std::nullopt;
+  return make_cause(CauseCode::boot_image_mismatch, {{"expected", trimmed(*expected)}, {"found", found ? trimmed(*found) : "no image id"}});
+}
+
+std::optional<Cause> mount_overlay(const std::string& device) {
+  const auto failed = [&](const std::string& what) {
+    const std::string error = std::strerror(errno);
+    return make_cause(CauseCode::boot_overlay_failed, {{"errno", what + ": " + error}}, kernel_lines_about(device));
+  };
+  ::mkdir(layer("disk").c_str(), 0755);
+  if (::mount(device.c_str(), layer("disk").c_str(), "ext4", MS_NOATIME, nullptr) != 0) return failed("mount " + device);
+  for (const char* folder : {"disk/upper", "disk/work"})
+    if (::mkdir(layer(folder).c_str(), 0755) != 0 && errno != EEXIST) return failed(std::string("mkdir ") + folder);
+  ::mkdir(new_root, 0755);
+  const std::string options = "lowerdir=" + layer("root") + ",upperdir=" + layer("disk/upper") + ",workdir=" + layer("disk/work");
+  if (::mount("overlay", new_root, "overlay", MS_NOATIME, options.c_str()) != 0) return failed("mount overlay");
+  return std::nullopt;
+}
+
+}  // namespace vigil::guest::boot

@@ -1,0 +1,92 @@
+#include "guest/config/agent_options.hpp"
+
+#include <cstddef>
+
+namespace vigil::guest::config {
+namespace {
+
+using Kind = protocol::ByeReport::Kind;
+
+std::string_view base_name(std::string_view path) { return path.substr(path.rfind('/') + 1); }
+
+std::string* text_option(RunOptions& run, std::string_view name) {
+  if (name == "--services") return &run.services;
+  if (name == "--link") return &run.link;
+  if (name == "--config") return &run.config_file;
+  if (name == "--boot-id") return &run.boot_id;
+  if (name == "--console") return &run.console;
+  if (name == "--runtime-dir") return &run.runtime_dir;
+  if (name == "--cgroup") return &run.cgroup;
+  if (name == "--image") return &run.image;
+  return nullptr;
+}
+
+Result<void> finish(RunOptions& run) {
+  if (run.link.empty()) return Error(Errc::invalid, "run: --link unix:PATH is needed");
+  constexpr std::string_view scheme = "unix:";
+  if (!run.link.starts_with(scheme)) return Error(Errc::invalid, "--link takes unix:PATH; vsock is for VMs of Vigil only");
+  run.link.erase(0, scheme.size());
+  if (run.link.empty() || run.link.size() > 107) return Error(Errc::invalid, "--link: the path must have 1 to 107 bytes");
+  if (!run.boot_id.empty()) TRY_VOID([&]() -> Result<void> { TRY(boot, parse_boot_id(run.boot_id)); (void)boot; return {}; }());
+  return {};
+}
+
+Result<AgentOptions> parse_run(const std::vector<std::string>& words) {
+  RunOptions run;
+  for (std::size_t i = 2; i < words.size(); ++i) {
+    const std::string& name = words[i];
+    if (i + 1 >= words.size()) return Error(Errc::invalid, name + " needs a value");
+    const std::string& value = words[++i];
+    if (std::string* text = text_option(run, name)) {
+      *text = value;
+    } else if (name == "--accelerator") {
+      const auto accelerator = parse_enum<protocol::Accelerator>(value);
+      if (!accelerator) return Error(Errc::invalid, "--accelerator takes kvm or tcg, not " + value);
+      run.accelerator = *accelerator;
+    } else {
+      return Error(Errc::invalid, "run does not know " + name);
+    }
+  }
+  TRY_VOID(finish(run));
+  return AgentOptions(std::move(run));
+}
+
+Result<AgentOptions> parse_check(const std::vector<std::string>& words) {
+  CheckOptions check;
+  for (std::size_t i = 2; i < words.size(); ++i) {
+    if (words[i] == "--json") check.json = true;
+    else if (words[i].starts_with("-") || !check.directory.empty()) return Error(Errc::invalid, "check does not know " + words[i]);
+    else check.directory = words[i];
+  }
+  if (check.directory.empty()) return Error(Errc::invalid, "check needs a directory");
+  return AgentOptions(std::move(check));
+}
+
+}  // namespace
+
+Result<AgentOptions> parse_agent_options(const std::vector<std::string>& words) {
+  const std::string_view called = words.empty() ? std::string_view() : base_name(words[0]);
+  // A halted virtual CPU helps nobody: halt powers off.
+  if (called == "poweroff" || called == "halt") return AgentOptions(AskInit{Kind::poweroff});
+  if (called == "reboot") return AgentOptions(AskInit{Kind::reboot});
+  if (words.size() < 2) return Error(Errc::invalid, "a command is needed");
+  const std::string& command = words[1];
+  if (command == "run") return parse_run(words);
+  if (command == "check") return parse_check(words);
+  if (words.size() > 2) return Error(Errc::invalid, command + " does not know " + words[2]);
+  if (command == "poweroff" || command == "halt") return AgentOptions(AskInit{Kind::poweroff});
+  if (command == "reboot") return AgentOptions(AskInit{Kind::reboot});
+  if (command == "version" || command == "--version") return AgentOptions(ShowVersion{});
+  if (command == "init") return AgentOptions(BeInit{});
+  return Error(Errc::invalid, "unknown command " + command);
+}
+
+std::string usage() {
+  return "usage: vigil-guest run --services DIR --link unix:PATH [--config FILE] [--boot-id ID] [--console FILE]\n"
+         "                       [--runtime-dir DIR] [--cgroup DIR] [--image DIGEST] [--accelerator kvm|tcg]\n"
+         "       vigil-guest check DIR [--json]      every error of the service files; 0 right, 1 wrong, 2 usage\n"
+         "       vigil-guest poweroff | reboot       asks the VM's init\n"
+         "       vigil-guest version\n";
+}
+
+}  // namespace vigil::guest::config

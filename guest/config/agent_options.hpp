@@ -1,0 +1,45 @@
+// The agent's own command line, parsed once.
+//
+//   vigil-guest run --services DIR --link unix:PATH [--config FILE] [--boot-id ID] [--console FILE] [--runtime-dir DIR] [--cgroup DIR]
+//                   [--image DIGEST] [--accelerator kvm|tcg]
+//   vigil-guest check DIR [--json]
+//   vigil-guest poweroff | reboot          (also by those names, and halt, as argv[0])
+//   vigil-guest version
+//   vigil-guest init                       (from the initramfs stage, as PID 1)
+//
+// Errors: Errc::invalid naming the word that is wrong.
+#pragma once
+
+#include "shared/base/ids.hpp"
+#include "shared/base/result.hpp"
+#include "shared/protocol/report.hpp"
+
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace vigil::guest::config {
+
+struct RunOptions {
+  std::string services = "/etc/vigil/services.d";
+  std::string link;                   // path of a Unix socket
+  std::string config_file;            // a GuestConfig as the host would send it; empty: none
+  std::string boot_id;                // empty: the kernel's
+  std::string console;                // where console records go; empty: nowhere
+  std::string runtime_dir;            // empty: a directory of its own below /tmp
+  std::string cgroup;                 // a delegated cgroup v2 directory; empty: none
+  std::string image;
+  protocol::Accelerator accelerator = protocol::Accelerator::kvm;
+};
+struct CheckOptions { std::string directory; bool json = false; };
+struct AskInit { protocol::ByeReport::Kind kind = protocol::ByeReport::Kind::poweroff; };
+struct ShowVersion {};
+struct BeInit {};
+
+using AgentOptions = std::variant<RunOptions, CheckOptions, AskInit, ShowVersion, BeInit>;
+
+/// `words` holds argv[0] too.
+Result<AgentOptions> parse_agent_options(const std::vector<std::string>& words);
+std::string usage();
+
+}  // namespace vigil::guest::config

@@ -1,0 +1,31 @@
+// Reports the guest's health: at each new link, when a threshold is crossed either way, and once a minute.
+// Thread: the loop's. It looks every 10 s.
+#pragma once
+
+#include "guest/health/health_sample.hpp"
+#include "guest/loop/event_loop.hpp"
+#include "guest/report/report_sink.hpp"
+
+namespace vigil::guest::health {
+
+class HealthMonitor {
+public:
+  HealthMonitor(EventLoop& loop, ReportSink& sink, std::vector<std::string> mounts);
+  HealthMonitor(const HealthMonitor&) = delete;
+  HealthMonitor& operator=(const HealthMonitor&) = delete;
+
+  void report_now();
+
+private:
+  void look();
+  void submit(protocol::HealthReport report);
+
+  EventLoop& loop_;
+  ReportSink& sink_;
+  std::vector<std::string> mounts_;
+  std::vector<protocol::Cause> crossed_;
+  MonoUs reported_us_ = 0;
+  LoopToken timer_;
+};
+
+}  // namespace vigil::guest::health

@@ -1,0 +1,17 @@
+// If PID 1 itself crashes: say so on the console and reboot, instead of the kernel's "Attempted to kill init".
+//
+// Shape:  the records are made in advance, one a signal, because a handler may not allocate; the handler runs on a stack of its own and makes system calls only.
+// Source: sigaltstack(2), signal-safety(7). Only for PID 1 of a VM.
+#pragma once
+
+#include "shared/base/ids.hpp"
+
+namespace vigil::guest::init {
+
+/// The number of the crash record: far above all that are counted.
+inline constexpr Seq crash_guard_seq = (Seq{1} << 48);
+
+/// `console_fd` stays open for the life of the process; writes go there as kernel log records.
+void install_crash_guard(const BootId& boot, int console_fd);
+
+}  // namespace vigil::guest::init

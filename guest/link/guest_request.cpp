@@ -1,0 +1,38 @@
+#include "guest/link/guest_request.hpp"
+
+#include "shared/json/json.hpp"
+
+#include <nlohmann/json.hpp>
+
+namespace vigil::guest::link {
+namespace {
+
+Result<GuestRequest> parse_shutdown(const nlohmann::json& args) {
+  TRY(kind_text, try_read_string(args, "kind"));
+  if (!kind_text) return GuestRequest(ShutdownRequest{});
+  const auto kind = parse_enum<protocol::ByeReport::Kind>(*kind_text);
+  if (!kind) return Error(Errc::invalid, "kind: poweroff or reboot, not " + *kind_text);
+  return GuestRequest(ShutdownRequest{*kind});
+}
+
+Result<GuestRequest> parse_service(const nlohmann::json& args) {
+  TRY(name_text, read_string(args, "name"));
+  TRY(name, parse_service_name(name_text));
+  TRY(action, read_string(args, "action"));
+  if (action != "start" && action != "stop" && action != "restart")
+    return Error(Errc::invalid, "action: start, stop or restart, not " + action);
+  return GuestRequest(ServiceRequest{name, action});
+}
+
+}  // namespace
+
+Result<GuestRequest> parse_guest_request(const protocol::Request& request) {
+  TRY(args, parse_json(request.args.empty() ? "{}" : request.args));
+  if (!args.is_object()) return Error(Errc::invalid, "args: must be an object");
+  if (request.op == "shutdown") return parse_shutdown(args);
+  if (request.op == "service") return parse_service(args);
+  if (request.op == "diagnose") return GuestRequest(DiagnoseRequest{});
+  return Error(Errc::unsupported, "this agent does not know the request " + request.op);
+}
+
+}  // namespace vigil::guest::link

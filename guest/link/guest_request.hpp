@@ -1,0 +1,22 @@
+// What the host may ask of the agent, checked: the boundary between a Request's JSON and typed values.
+// Errors: Errc::unsupported for an op that this build does not know, Errc::invalid naming the argument.
+#pragma once
+
+#include "shared/base/ids.hpp"
+#include "shared/base/result.hpp"
+#include "shared/protocol/control.hpp"
+#include "shared/protocol/report.hpp"
+
+#include <string>
+#include <variant>
+
+namespace vigil::guest::link {
+
+struct ShutdownRequest { protocol::ByeReport::Kind kind = protocol::ByeReport::Kind::poweroff; };
+struct ServiceRequest { ServiceName name; std::string action; };   // start, stop or restart
+struct DiagnoseRequest {};
+using GuestRequest = std::variant<ShutdownRequest, ServiceRequest, DiagnoseRequest>;
+
+Result<GuestRequest> parse_guest_request(const protocol::Request& request);
+
+}  // namespace vigil::guest::link

@@ -1,0 +1,141 @@
+// vigil-guest: one binary, three lives. /init of the initramfs, init of the root, and a process of a developer's machine.
+#include "guest/agent/agent.hpp"
+#include "guest/agent/check.hpp"
+#include "guest/boot/initramfs.hpp"
+#include "guest/boot/switch_root.hpp"
+#include "guest/config/agent_options.hpp"
+#include "guest/config/build_identity.hpp"
+#include "guest/config/kernel_command_line.hpp"
+#include "guest/init/crash_guard.hpp"
+#include "guest/init/early.hpp"
+#include "guest/init/power.hpp"
+#include "guest/init/system_setup.hpp"
+#include "guest/link/unix_dial.hpp"
+#include "guest/link/vsock_dial.hpp"
+#include "guest/log/log.hpp"
+#include "guest/process/small_file.hpp"
+#include "shared/protocol/codec.hpp"
+
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+
+namespace vigil::guest {
+namespace {
+
+constexpr int exit_usage = 2;
+
+std::string kernel_boot_id() {
+  std::string text = process::read_small_file("/proc/sys/kernel/random/boot_id", 64).value_or("");
+  while (text.ends_with('\n')) text.pop_back();
+  return text;
+}
+
+/// Its only return is the end of the machine.
+[[noreturn]] void be_init() {
+  const auto command_line = config::parse_kernel_command_line(process::read_small_file("/proc/cmdline").value_or(""));
+  auto console = console::ConsolePort::open_in_vm();
+  log::use(console.fd(), console.route() == console::Route::kernel_log ? log::Format::kernel : log::Format::plain);
+
+  agent::AgentSetup setup;
+  setup.place = agent::Place::vm;
+  setup.boot = BootId(kernel_boot_id());
+  init::install_crash_guard(setup.boot, console.fd());
+  init::protect_from_oom();
+  if (auto left = boot::take_handover()) {
+    setup.left = std::move(*left);
+  } else {
+    log::error("handover.lost", {{"err", left.error().message()}});
+    setup.left.outbox = boot::unknown_numbers();
+  }
+  const auto system = init::set_up_system();
+  setup.problems = system.problems;
+  setup.image = command_line.image;
+  setup.accelerator = command_line.accelerator;
+  setup.services = "/etc/vigil/services.d";
+  setup.supervisor.cgroup_root = system.has_cgroups ? "/sys/fs/cgroup" : "";
+  setup.supervisor.tracefs = system.has_tracefs ? "/sys/kernel/tracing" : "";
+
+  // Static storage: PID 1 keeps them until the machine ends.
+  static link::VsockDialler dialler;
+  static agent::Agent agent(std::move(setup), dialler, std::move(console));
+  init::end_machine(agent.run());
+}
+
+Result<std::optional<protocol::Welcome>> read_config(const std::string& file) {
+  if (file.empty()) return std::optional<protocol::Welcome>();
+  const auto text = process::read_small_file(file, 1 << 20);
+  if (!text) return Error(Errc::not_found, "--config: cannot read " + file);
+  TRY(message, protocol::decode(*text));
+  auto* welcome = std::get_if<protocol::Welcome>(&message.content);
+  if (!welcome) return Error(Errc::invalid, "--config: " + file + " is not a welcome message");
+  return std::optional(std::move(*welcome));
+}
+
+int run_outside(const config::RunOptions& options) {
+  agent::AgentSetup setup;
+  auto config = read_config(options.config_file);
+  if (!config) {
+    std::fprintf(stderr, "vigil-guest: %s\n", config.error().message().c_str());
+    return exit_usage;
+  }
+  setup.left.welcome = std::move(*config);
+  setup.boot = BootId(options.boot_id.empty() ? kernel_boot_id() : options.boot_id);
+  setup.image = options.image;
+  setup.accelerator = options.accelerator;
+  setup.services = options.services;
+  setup.supervisor.cgroup_root = options.cgroup;
+  setup.supervisor.tracefs = "";      // the machine's trace events are not ours
+  std::string made_dir = "/tmp/vigil-guest-XXXXXX";
+  setup.supervisor.runtime_dir = !options.runtime_dir.empty() ? options.runtime_dir : ::mkdtemp(made_dir.data()) ? made_dir : "/tmp";
+
+  link::UnixDialler dialler(options.link);
+  auto console = options.console.empty() ? console::ConsolePort() : console::ConsolePort::open_plain(options.console);
+  agent::Agent agent(std::move(setup), dialler, std::move(console));
+  agent.run();
+  return EXIT_SUCCESS;
+}
+
+int ask_init(protocol::ByeReport::Kind kind) {
+  if (::kill(1, kind == protocol::ByeReport::Kind::reboot ? SIGINT : SIGUSR2) != 0) {
+    std::perror("vigil-guest: cannot ask init");
+    return EXIT_FAILURE;
+  }
+  ::alarm(30);   // stay until init ends us, so that it can see who asked; not for ever
+  ::pause();
+  return EXIT_SUCCESS;
+}
+
+int show_version() {
+  std::printf("vigil-guest %s build-id %s\n", config::agent_version().c_str(), config::build_id().c_str());
+  return EXIT_SUCCESS;
+}
+
+int run_command(const std::vector<std::string>& words) {
+  const auto options = config::parse_agent_options(words);
+  if (!options) {
+    std::fprintf(stderr, "vigil-guest: %s\n%s", options.error().message().c_str(), config::usage().c_str());
+    return exit_usage;
+  }
+  if (const auto* run = std::get_if<config::RunOptions>(&*options)) return run_outside(*run);
+  if (const auto* check = std::get_if<config::CheckOptions>(&*options)) return agent::check_services(*check);
+  if (const auto* ask = std::get_if<config::AskInit>(&*options)) return ask_init(ask->kind);
+  if (std::holds_alternative<config::ShowVersion>(*options)) return show_version();
+  if (::getpid() != 1) {
+    std::fprintf(stderr, "vigil-guest: init runs as PID 1 of a VM only\n");
+    return exit_usage;
+  }
+  be_init();
+}
+
+}  // namespace
+}  // namespace vigil::guest
+
+int main(int argc, char** argv) {
+  using namespace vigil::guest;
+  if (boot::is_initramfs()) boot::run_initramfs();
+  std::signal(SIGPIPE, SIG_IGN);
+  return run_command(std::vector<std::string>(argv, argv + argc));
+}
