@@ -19,4 +19,10 @@ std::uint32_t crc32c(std::string_view bytes);
 enum class Lines { keep, escape };
 std::string escape_for_terminal(std::string_view bytes, Lines lines);
 
+/// Bytes as text that JSON can hold: what is not UTF-8 becomes U+FFFD; cut to max_bytes on a character's border.
+std::string to_valid_utf8(std::string_view bytes, std::size_t max_bytes);
+
+/// Length of the valid UTF-8 character at the start of `bytes`; 0 when there is none (Unicode 15, table 3-7: no surrogates, no overlong forms).
+std::size_t utf8_character_length(std::string_view bytes);
+
 }  // namespace vigil

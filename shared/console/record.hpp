@@ -19,7 +19,10 @@ namespace vigil::console {
 
 inline constexpr std::size_t max_record_bytes = 240;
 
-/// The lines to print for one digest, each with its LF before and behind.
+inline constexpr std::size_t max_pieces = 8;
+inline constexpr std::size_t max_piece_bytes = 144;   // of the digest in one record, when every number has its full width
+
+/// The lines to print for one digest, each with its LF before and behind. None for an empty digest or one of more than max_pieces * max_piece_bytes.
 std::vector<std::string> make_records(const BootId& boot, Seq seq, std::string_view digest);
 
 struct Digest {
@@ -29,8 +32,9 @@ struct Digest {
   friend bool operator==(const Digest&, const Digest&) = default;
 };
 
-/// A byte automaton over the raw console: strips escape sequences and carriage returns, finds records anywhere, joins their pieces, and gives the
-/// plain lines in between. Hostile input: a line is cut at 4 KiB, at most 64 unfinished digests are kept.
+/// A byte automaton over the raw console: strips escape sequences, carriage returns and NULs, finds records anywhere, takes out kernel lines that
+/// were printed into the middle of a record, joins the pieces of a digest, and gives the plain lines in between (empty ones and bare kernel
+/// time stamps left out). Hostile input: a line is cut at 4 KiB, a record gives up after 240 bytes, at most 64 unfinished digests are kept.
 class ConsoleScanner {
 public:
   struct Found {
@@ -40,14 +44,34 @@ public:
   Found feed(std::string_view bytes);
   /// What stands in the unfinished line, when the console has ended.
   Found finish();
-  std::uint64_t damaged() const { return damaged_; }   // records whose checksum did not fit
+  std::uint64_t damaged() const { return damaged_; }   // records that began and could not be read, and digests of which a piece never came
 
 private:
-  void take_line(Found& found);
-  std::optional<Digest> take_piece(std::string_view record);
-  std::string line_;
-  enum class Escape { none, start, csi, osc, osc_end } escape_ = Escape::none;
-  struct Pieces { std::vector<std::string> parts; std::size_t have = 0; };
+  enum class Escape { none, start, one_more, csi, osc, osc_end };
+  enum class In { line, record, splice };
+  struct Pieces {
+    std::vector<std::string> parts;
+    std::size_t have = 0;
+  };
+
+  bool is_text(char byte);                      // false: part of an escape sequence, or a byte that is dropped
+  void take(char byte, Found& found);           // one byte of text
+  void take_in_line(char byte, Found& found);
+  void take_in_record(char byte, Found& found);
+  void take_in_splice(char byte, Found& found);
+  void end_splice(Found& found);
+  void end_record(Found& found);
+  void give_up_record(Found& found);
+  bool take_piece(std::string_view record, Found& found);
+  void keep_piece(Digest&& piece, std::size_t index, std::size_t count, Found& found);
+  void end_line(Found& found);
+
+  Escape escape_ = Escape::none;
+  In in_ = In::line;
+  std::string line_;       // of plain text, up to now
+  std::string record_;     // after the marker's '@', kernel lines taken out
+  std::string splice_;     // a kernel line inside the record, up to now
+  std::size_t splices_ = 0;
   std::map<std::pair<std::string, Seq>, Pieces> pending_;
   std::uint64_t damaged_ = 0;
 };

@@ -6,6 +6,8 @@
 // Source: CONTRACTS "Cause codes". Add freely, rename never.
 #pragma once
 
+#include "shared/base/enum_names.hpp"
+
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -57,3 +59,9 @@ std::string advice(const Cause& cause);
 Severity severity(const Cause& cause);      // error when unlisted
 
 }  // namespace vigil::protocol
+
+namespace vigil {
+template <> inline constexpr auto enum_table<protocol::Severity> = make_enum_table<protocol::Severity>({
+    {protocol::Severity::info, "info"}, {protocol::Severity::warning, "warning"}, {protocol::Severity::error, "error"},
+    {protocol::Severity::fatal, "fatal"}});
+}  // namespace vigil

@@ -22,6 +22,9 @@ struct Message {
   friend bool operator==(const Message&, const Message&) = default;
 };
 
+/// What one frame may hold (framing::max_frame_bytes). encode never gives more for a report: one that would be longer is cut to what its digest says.
+inline constexpr std::size_t max_message_bytes = 1 << 20;
+
 std::string encode(const Message& message);
 Result<Message> decode(std::string_view json);
 
@@ -32,7 +35,11 @@ Result<ReportBody> decode_body(std::string_view type, std::string_view json);
 std::string encode_cause(const Cause& cause);              // {"code","fields","evidence"}
 Result<Cause> decode_cause(std::string_view json);
 
-/// The digest that a console record carries: type, subject, state, cause code and fields, in at most 150 bytes of JSON (fields are cut first).
+/// What fits into three console records (shared/console): enough for a cause with its fields and one line of evidence.
+inline constexpr std::size_t max_digest_bytes = 420;
+
+/// The digest that console records carry: type, subject, state, cause code and fields as JSON with one-letter keys, at most max_digest_bytes
+/// (evidence is cut first, then detail, then fields; never the cause's code). Decoding gives the report with its other members at their defaults.
 std::string encode_digest(const ReportBody& body);
 Result<ReportBody> decode_digest(std::string_view json);
 

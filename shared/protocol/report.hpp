@@ -18,6 +18,8 @@
 
 namespace vigil::protocol {
 
+using vigil::to_text;   // the overload below must not hide the enums' one
+
 /// A boot stage begins, is done, or failed (then with its cause). One `done` a stage and boot.
 struct StageReport {
   enum class Phase { begin, done, failed };

@@ -93,9 +93,11 @@ struct SpecSet {
 };
 
 /// Pure: parses, checks and orders all files together. Two files of one name, a name unlike its file, a cycle and a missing dependency are errors.
+/// A good service that requires one left out stays in `services`: it fails with service.dependency_failed when it would start.
 SpecSet parse_service_specs(const std::vector<SpecSource>& sources);
 
-/// Reads DIR/*.json (at most 256 files of at most 64 KiB each), sorted by name.
+/// Reads DIR/*.json (at most 256 files of at most 64 KiB each), sorted by name; a directory that does not exist holds no services.
+/// An overlay (by service name) without a file is a service of its own, as if DIR held {"name": NAME} with the overlay laid over it.
 SpecSet load_service_specs(const std::string& directory, const std::map<std::string, std::string>& overlays = {});
 
 }  // namespace vigil::service_spec

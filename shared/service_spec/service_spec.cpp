@@ -1,0 +1,109 @@
+#include "shared/service_spec/service_spec.hpp"
+
+#include "shared/base/overloaded.hpp"
+#include "shared/base/unique_fd.hpp"
+#include "shared/service_spec/parse.hpp"
+
+#include <fcntl.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <filesystem>
+#include <set>
+#include <system_error>
+
+namespace vigil::service_spec {
+
+namespace {
+
+constexpr std::size_t max_files = 256;
+constexpr std::size_t max_file_bytes = 64 * 1024;
+
+Result<std::string> read_file(const std::string& path) {
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) return Error::from_errno("open", errno);
+  std::string text(max_file_bytes + 1, '\0');
+  std::size_t have = 0;
+  while (have < text.size()) {
+    const auto count = ::read(fd.get(), text.data() + have, text.size() - have);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return Error::from_errno("read", errno);
+    if (count == 0) break;
+    have += static_cast<std::size_t>(count);
+  }
+  if (have > max_file_bytes) return Error(Errc::limit, "longer than " + std::to_string(max_file_bytes) + " bytes");
+  text.resize(have);
+  return text;
+}
+
+/// The paths of DIR/*.json, sorted.
+Result<std::vector<std::string>> list_files(const std::string& directory) {
+  std::vector<std::string> files;
+  std::error_code error;
+  std::filesystem::directory_iterator entry(directory, error);
+  for (const std::filesystem::directory_iterator end; !error && entry != end; entry.increment(error))
+    if (entry->path().extension() == ".json") files.push_back(entry->path().string());
+  if (error == std::errc::no_such_file_or_directory) return files;
+  if (error) return Error::from_errno("list", error.value());
+  if (files.size() > max_files) return Error(Errc::limit, "more than " + std::to_string(max_files) + " service files");
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+std::string with_port(const char* kind, std::uint16_t port) { return std::string(kind) + ":" + std::to_string(port); }
+
+}  // namespace
+
+std::string probe_name(const ProbeSpec& probe) {
+  return std::visit(Overloaded{
+                        [](const NotifyFdProbe&) { return std::string("notify-fd"); },
+                        [](const SdNotifyProbe&) { return std::string("sd-notify"); },
+                        [](const TcpProbe& tcp) { return with_port("tcp", tcp.port); },
+                        [](const UnixProbe& socket) { return "unix:" + socket.path; },
+                        [](const FileProbe& file) { return "file:" + file.path; },
+                        [](const HttpProbe& http) { return with_port("http", http.port); },
+                        [](const ExecProbe& exec) { return "exec:" + (exec.argv.empty() ? std::string() : exec.argv[0]); },
+                    },
+                    probe);
+}
+
+SpecSet parse_service_specs(const std::vector<SpecSource>& sources) {
+  SpecSet set;
+  std::vector<ServiceSpec> specs;
+  std::set<ServiceName> known;
+  for (const auto& source : sources) {
+    auto parsed = parse_file(source);
+    if (!parsed.spec.name.value().empty() && !known.insert(parsed.spec.name).second)
+      parsed.problems.push_back({"name", "another file defines '" + parsed.spec.name.value() + "' too"});
+    for (const auto& problem : parsed.problems) set.errors.push_back(spec_invalid(source.file, problem));
+    if (parsed.problems.empty()) specs.push_back(std::move(parsed.spec));
+  }
+  order_services(std::move(specs), known, set);
+  return set;
+}
+
+SpecSet load_service_specs(const std::string& directory, const std::map<std::string, std::string>& overlays) {
+  const auto files = list_files(directory);
+  if (!files) return SpecSet{{}, {spec_invalid(directory, {"(directory)", files.error().message()})}};
+
+  std::vector<SpecSource> sources;
+  std::vector<protocol::Cause> unreadable;
+  auto unused = overlays;
+  for (const auto& file : *files) {
+    auto text = read_file(file);
+    if (!text) {
+      unreadable.push_back(spec_invalid(file, {"", text.error().message()}));
+      continue;
+    }
+    auto overlay = unused.extract(stem_of(file));
+    sources.push_back({file, std::move(*text), overlay ? std::optional(std::move(overlay.mapped())) : std::nullopt});
+  }
+  for (auto& [name, overlay] : unused)
+    sources.push_back({"(overlay)/" + name + ".json", R"({"name":")" + name + R"("})", std::move(overlay)});
+
+  auto set = parse_service_specs(sources);
+  set.errors.insert(set.errors.begin(), unreadable.begin(), unreadable.end());
+  return set;
+}
+
+}  // namespace vigil::service_spec
