@@ -1,0 +1,77 @@
+#include "guest/supervisor/death_facts.hpp"
+
+#include "guest/evidence/output_patterns.hpp"
+#include "guest/process/listeners.hpp"
+
+#include <csignal>
+#include <variant>
+#include <vector>
+
+namespace vigil::guest::supervisor {
+namespace {
+
+std::vector<std::uint16_t> probed_ports(const service_spec::ServiceSpec& spec) {
+  std::vector<std::uint16_t> ports;
+  for (const service_spec::ProbeSpec& probe : spec.ready) {
+    if (const auto* tcp = std::get_if<service_spec::TcpProbe>(&probe)) ports.push_back(tcp->port);
+    if (const auto* http = std::get_if<service_spec::HttpProbe>(&probe)) ports.push_back(http->port);
+  }
+  return ports;
+}
+
+/// Who listens on `port`; empty when nobody does.
+std::string holder_of(std::uint16_t port, const DeathScene& scene) {
+  for (const process::Listener& listener : process::read_listeners(port))
+    if (const auto pid = process::find_socket_owner(listener.inode, process::all_pids())) return scene.name_process(*pid);
+  return {};
+}
+
+std::optional<evidence::OutputFinding> address_complaint(const evidence::ExitFacts& facts) {
+  for (const std::string* text : {&facts.stderr_tail, &facts.stdout_tail})
+    if (auto finding = evidence::find_in_output(*text); finding && finding->code == protocol::CauseCode::service_port_taken) return finding;
+  return std::nullopt;
+}
+
+std::optional<evidence::TakenPort> find_taken_port(const evidence::ExitFacts& facts, const DeathScene& scene) {
+  const auto complaint = address_complaint(facts);
+  if (complaint && !complaint->subject.empty()) {
+    const auto port = evidence::port_in_line(complaint->line);
+    if (port) return evidence::TakenPort{*port, holder_of(*port, scene)};
+  }
+  if (!complaint && facts.stage != evidence::LifeStage::before_ready) return std::nullopt;
+  for (const std::uint16_t port : probed_ports(scene.spec))
+    if (std::string holder = holder_of(port, scene); !holder.empty()) return evidence::TakenPort{port, std::move(holder)};
+  return std::nullopt;
+}
+
+std::optional<std::string> guest_oom_victim(const DeathScene& scene) {
+  for (const evidence::OomRecord& record : scene.oom_log.records())
+    if (record.cgroup.empty() && record.pid == scene.end.pid) return evidence::victim_text(record);
+  return std::nullopt;
+}
+
+bool was_killed(const protocol::ExitStatus& status) {
+  const auto* signal = std::get_if<protocol::ExitSignal>(&status);
+  return signal != nullptr && signal->signal == SIGKILL;
+}
+
+}  // namespace
+
+evidence::ExitFacts collect_death_facts(const DeathScene& scene) {
+  evidence::ExitFacts facts;
+  facts.status = scene.end.status;
+  facts.stage = scene.stage;
+  facts.stdout_tail = scene.out.tail().text();
+  facts.stderr_tail = scene.err.tail().text();
+  facts.oom = scene.oom.since_baseline(scene.oom_log, {scene.end.pid, scene.end.comm, {}});
+  if (!facts.oom && was_killed(facts.status)) facts.guest_oom_victim = guest_oom_victim(scene);
+  if (evidence::is_success(facts.status)) {
+    const std::vector<pid_t> left = scene.group.members();
+    if (!left.empty()) facts.left_behind = left.front();
+  } else {
+    facts.taken_port = find_taken_port(facts, scene);
+  }
+  return facts;
+}
+
+}  // namespace vigil::guest::supervisor

@@ -1,0 +1,32 @@
+// Collects, in the moment of a death, what the classifier needs: who is left, whose port it is, what the kernel counted.
+//
+// Shape:  reads /proc and the cgroup; decides nothing.
+#pragma once
+
+#include "guest/evidence/exit_classifier.hpp"
+#include "guest/evidence/oom_watch.hpp"
+#include "guest/process/output_capture.hpp"
+#include "guest/process/process_end.hpp"
+#include "guest/process/process_group.hpp"
+#include "shared/service_spec/service_spec.hpp"
+
+#include <functional>
+#include <string>
+
+namespace vigil::guest::supervisor {
+
+struct DeathScene {
+  const service_spec::ServiceSpec& spec;
+  const process::ProcessEnd& end;
+  const process::ProcessGroup& group;
+  const process::OutputCapture& out;
+  const process::OutputCapture& err;
+  evidence::LifeStage stage;
+  evidence::OomWatch& oom;
+  evidence::KernelOomLog& oom_log;
+  const std::function<std::string(pid_t)>& name_process;
+};
+
+evidence::ExitFacts collect_death_facts(const DeathScene& scene);
+
+}  // namespace vigil::guest::supervisor

@@ -1,0 +1,75 @@
+#include "guest/supervisor/launch_preparation.hpp"
+
+#include "guest/evidence/program_file.hpp"
+#include "guest/process/accounts.hpp"
+#include "guest/supervisor/credentials.hpp"
+
+#include <cstring>
+#include <utility>
+
+namespace vigil::guest::supervisor {
+namespace {
+
+using process::LaunchStep;
+using protocol::Cause;
+using protocol::CauseCode;
+using protocol::make_cause;
+
+Cause wrong_key(const service_spec::ServiceSpec& spec, const std::string& key, const std::string& why) {
+  return make_cause(CauseCode::service_spec_invalid, {{"file", spec.file}, {"key", key}}, {why});
+}
+
+std::map<std::string, std::string> environment_of(const process::Account& account) {
+  return {{"PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
+          {"HOME", account.home},
+          {"USER", account.name},
+          {"LOGNAME", account.name},
+          {"SHELL", account.shell}};
+}
+
+void overlay(std::map<std::string, std::string>& env, const std::map<std::string, std::string>& with) {
+  for (const auto& [name, value] : with) env[name] = value;
+}
+
+}  // namespace
+
+std::variant<process::LaunchPlan, Cause> prepare_launch(const service_spec::ServiceSpec& spec, const SupervisorOptions& options) {
+  const Result<process::Account> account = process::look_up_account(spec.user, spec.group);
+  if (!account) return wrong_key(spec, "user", account.error().message());
+  const process::Credentials& credentials = account->credentials;
+
+  std::map<std::string, std::string> env = environment_of(*account);
+  overlay(env, options.env);
+  overlay(env, spec.env);
+  if (!spec.secrets.empty()) {
+    auto directory = write_credentials(spec, options, credentials);
+    if (auto* cause = std::get_if<Cause>(&directory)) return std::move(*cause);
+    env["CREDENTIALS_DIRECTORY"] = std::get<std::string>(directory);
+  }
+
+  process::LaunchPlan plan;
+  plan.argv = spec.exec;
+  for (const auto& [name, value] : env) plan.env.push_back(name + "=" + value);
+  plan.cwd = spec.cwd;
+  plan.nofile = spec.limits.nofile;
+  // Not asked for another user, we stay who we are: outside a VM the agent need not be root.
+  if (spec.user != "root" || !spec.group.empty()) plan.credentials = credentials;
+  return plan;
+}
+
+LaunchProblem explain_launch_failure(const service_spec::ServiceSpec& spec, const process::LaunchFailure& failure) {
+  const std::string why = std::strerror(failure.error);
+  switch (failure.step) {
+    case LaunchStep::exec: return {evidence::explain_exec_failure(spec.exec.front(), failure.error)};
+    case LaunchStep::cwd: return {wrong_key(spec, "cwd", spec.cwd + ": " + why)};
+    case LaunchStep::limits: return {wrong_key(spec, "limits", why)};
+    case LaunchStep::groups:
+    case LaunchStep::user: return {wrong_key(spec, "user", spec.user + ": " + why)};
+    case LaunchStep::clone:
+    case LaunchStep::session:
+    case LaunchStep::descriptors: break;   // the system is short of something; that may pass
+  }
+  return {make_cause(CauseCode::unknown, {{"seen", std::string(to_text(failure.step)) + ": " + why}}), false};
+}
+
+}  // namespace vigil::guest::supervisor

@@ -1,0 +1,111 @@
+#include "guest/supervisor/service_run.hpp"
+
+#include "guest/supervisor/death_facts.hpp"
+
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+namespace vigil::guest::supervisor {
+namespace {
+
+LaunchProblem out_of_descriptors(const std::string& message) {
+  return {protocol::make_cause(protocol::CauseCode::unknown, {{"seen", message}}), false};
+}
+
+}  // namespace
+
+ServiceRun::ServiceRun(const service_spec::ServiceSpec& spec, const process::Cgroup& cgroup, ServiceContext& context, RunEvents events)
+    : spec_(spec), cgroup_(cgroup), context_(context), events_(std::move(events)), out_(context.tools.loop), err_(context.tools.loop),
+      probes_(spec.ready, spec.name, context.tools, events_.probes_changed), oom_(cgroup.path()) {}
+
+ServiceRun::~ServiceRun() {
+  if (pid_ > 0) context_.tools.reaper.forget(pid_);
+}
+
+std::optional<LaunchProblem> ServiceRun::launch() {
+  auto prepared = prepare_launch(spec_, context_.options);
+  if (auto* cause = std::get_if<protocol::Cause>(&prepared)) return LaunchProblem{std::move(*cause)};
+  process::LaunchPlan& plan = std::get<process::LaunchPlan>(prepared);
+  plan.cgroup_fd = cgroup_.fd();
+  health_plan_ = plan;
+  plan.stdout_fd = out_.open();
+  plan.stderr_fd = err_.open();
+  if (plan.stdout_fd < 0 || plan.stderr_fd < 0) return out_of_descriptors(std::string("output pipes: ") + std::strerror(errno));
+  if (const Result<void> ready = probes_.prepare(plan); !ready) return out_of_descriptors(ready.error().message());
+  oom_.take_baseline();
+
+  auto outcome = context_.tools.launcher.launch(plan);
+  if (const auto* failure = std::get_if<process::LaunchFailure>(&outcome)) {
+    if (failure->pid > 0) context_.tools.reaper.expect(failure->pid, [](const process::ProcessEnd&) {});
+    return explain_launch_failure(spec_, *failure);
+  }
+  begin(std::get<process::Launched>(std::move(outcome)));
+  return std::nullopt;
+}
+
+void ServiceRun::begin(process::Launched launched) {
+  pid_ = launched.pid;
+  pidfd_ = std::move(launched.pidfd);
+  started_us_ = launched.started_us;
+  group_ = process::ProcessGroup(cgroup_.path(), pid_);
+  out_.close_writer();
+  err_.close_writer();
+  context_.tools.reaper.expect(pid_, [this](const process::ProcessEnd& end) { on_death(end); });
+  if (spec_.ready.empty()) return;
+  deadline_ = context_.tools.loop.after(spec_.ready_timeout * context_.tools.deadline_scale, [this] {
+    if (!probes_.all_passed()) events_.deadline_passed();
+  });
+  probes_.begin(group_);
+}
+
+void ServiceRun::became_ready() {
+  deadline_.cancel();
+  if (spec_.health && !health_)
+    health_ = std::make_unique<HealthCheck>(*spec_.health, spec_.name, context_.tools, health_plan_, group_,
+                                            [this](Health health) { events_.health_changed(health); });
+}
+
+void ServiceRun::signal(int number) {
+  if (pid_ > 0) syscall(SYS_pidfd_send_signal, pidfd_.get(), number, nullptr, 0);
+}
+
+void ServiceRun::on_death(const process::ProcessEnd& end) {
+  pid_ = 0;
+  deadline_.cancel();
+  health_.reset();
+  out_.drain();
+  err_.drain();
+  const evidence::LifeStage stage = probes_.all_passed() ? evidence::LifeStage::running : evidence::LifeStage::before_ready;
+  evidence::ExitFacts facts = collect_death_facts({spec_, end, group_, out_, err_, stage, oom_, context_.oom_log, context_.tools.name_process});
+
+  RunEnd run_end;
+  run_end.left_others = facts.left_behind.has_value() || !group_.members().empty();
+  if (run_end.left_others) group_.kill_all();
+  const bool done = evidence::is_success(end.status) && stage == evidence::LifeStage::running && !facts.left_behind;
+  run_end.kind = done ? Death::Kind::finished : Death::Kind::failure;
+
+  protocol::CrashReport& crash = run_end.crash;
+  crash.service = spec_.name.value();
+  crash.process = end.comm;
+  crash.pid = end.pid;
+  crash.exit = end.status;
+  crash.cause = evidence::classify_exit(facts);
+  crash.started_us = started_us_;
+  crash.ended_us = end.ended_us;
+  crash.user_us = end.user_us;
+  crash.system_us = end.system_us;
+  crash.max_rss_kib = end.max_rss_kib;
+  crash.stdout_tail = std::move(facts.stdout_tail);
+  crash.stderr_tail = std::move(facts.stderr_tail);
+  crash.stdout_lost = out_.tail().lost();
+  crash.stderr_lost = err_.tail().lost();
+  crash.oom = std::move(facts.oom);
+  const auto ended = events_.ended;   // survives us
+  ended(std::move(run_end));
+}
+
+}  // namespace vigil::guest::supervisor

@@ -1,0 +1,86 @@
+// One life of a service's main process: from the launch through its probes to the facts of its end.
+//
+// Shape:  made for one launch and dropped after it. Events are called from the loop; the owner may drop the run from within `ended`.
+#pragma once
+
+#include "guest/evidence/oom_watch.hpp"
+#include "guest/process/cgroup.hpp"
+#include "guest/process/output_capture.hpp"
+#include "guest/process/process_group.hpp"
+#include "guest/readiness/probe_set.hpp"
+#include "guest/supervisor/health_check.hpp"
+#include "guest/supervisor/launch_preparation.hpp"
+#include "guest/supervisor/restart_policy.hpp"
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace vigil::guest::supervisor {
+
+/// What all services share; outlives them.
+struct ServiceContext {
+  ReportSink& sink;
+  const SupervisorOptions& options;
+  readiness::ProbeTools& tools;
+  evidence::KernelOomLog& oom_log;
+  std::function<void()> changed;
+};
+
+struct RunEnd {
+  Death::Kind kind = Death::Kind::failure;
+  protocol::CrashReport crash;     // all but its id, restarts and will_restart
+  bool left_others = false;        // processes of the service outlived it and were killed
+};
+
+struct RunEvents {
+  std::function<void()> probes_changed;
+  std::function<void()> deadline_passed;
+  std::function<void(Health)> health_changed;
+  std::function<void(RunEnd)> ended;
+};
+
+class ServiceRun {
+public:
+  ServiceRun(const service_spec::ServiceSpec& spec, const process::Cgroup& cgroup, ServiceContext& context, RunEvents events);
+  ServiceRun(const ServiceRun&) = delete;
+  ServiceRun& operator=(const ServiceRun&) = delete;
+  ~ServiceRun();
+
+  /// Nothing when the program runs; else why not, and then the run is of no more use.
+  std::optional<LaunchProblem> launch();
+  /// From now on its health is watched, if its file says so.
+  void became_ready();
+  void signal(int number);
+  void kill_all() { group_.kill_all(); }
+
+  pid_t pid() const { return pid_; }
+  const process::ProcessGroup& group() const { return group_; }
+  bool probes_passed() const { return probes_.all_passed(); }
+  std::vector<protocol::ProbeResult> probe_results() const { return probes_.results(); }
+  std::optional<protocol::Cause> finding() const { return probes_.finding(); }
+  protocol::Cause timeout_cause() const { return probes_.timeout_cause(); }
+  const protocol::Cause& health_cause() const { return health_->cause(); }
+
+private:
+  void begin(process::Launched launched);
+  void on_death(const process::ProcessEnd& end);
+
+  const service_spec::ServiceSpec& spec_;
+  const process::Cgroup& cgroup_;
+  ServiceContext& context_;
+  RunEvents events_;
+  process::OutputCapture out_, err_;
+  readiness::ProbeSet probes_;
+  evidence::OomWatch oom_;
+  process::LaunchPlan health_plan_;
+  std::unique_ptr<HealthCheck> health_;
+  pid_t pid_ = 0;
+  UniqueFd pidfd_;
+  MonoUs started_us_ = 0;
+  process::ProcessGroup group_;
+  LoopToken deadline_;
+};
+
+}  // namespace vigil::guest::supervisor

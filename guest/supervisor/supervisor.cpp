@@ -1,0 +1,251 @@
+#include "guest/supervisor/supervisor.hpp"
+
+#include "guest/evidence/oom_watch.hpp"
+#include "guest/process/launcher.hpp"
+#include "guest/process/small_file.hpp"
+#include "guest/readiness/listener_watch.hpp"
+#include "guest/supervisor/service.hpp"
+#include "guest/supervisor/spec_errors.hpp"
+#include "guest/supervisor/start_order.hpp"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <csignal>
+#include <set>
+#include <utility>
+
+namespace vigil::guest::supervisor {
+namespace {
+
+using protocol::ServiceState;
+using std::chrono::milliseconds;
+
+constexpr milliseconds patience_after_kill{1000};   // SIGKILL needs no second; a process stuck in the kernel is not waited for
+
+enum class Progress { running, stopping, stopped };
+
+/// The signals that say that a program is broken, not that somebody ended it.
+bool is_fault(const protocol::ExitStatus& status) {
+  const auto* signal = std::get_if<protocol::ExitSignal>(&status);
+  if (signal == nullptr) return false;
+  const int faults[] = {SIGSEGV, SIGABRT, SIGBUS, SIGILL, SIGFPE, SIGSYS};
+  return std::find(std::begin(faults), std::end(faults), signal->signal) != std::end(faults);
+}
+
+bool is_live(const Service& service) { return service.has_process() || service.standing() == Standing::pending; }
+
+}  // namespace
+
+std::optional<ServiceAction> parse_service_action(std::string_view text) {
+  if (text == "start") return ServiceAction::start;
+  if (text == "stop") return ServiceAction::stop;
+  if (text == "restart") return ServiceAction::restart;
+  return std::nullopt;
+}
+
+struct Supervisor::Impl {
+  Impl(EventLoop& event_loop, ReportSink& report_sink, process::Reaper& process_reaper, SupervisorOptions supervisor_options)
+      : loop(event_loop), sink(report_sink), reaper(process_reaper), options(std::move(supervisor_options)), listeners(loop, options.tracefs),
+        tools{loop, launcher, reaper, listeners, options.deadline_scale, options.runtime_dir, [this](pid_t pid) { return name_process(pid); }},
+        context{sink, options, tools, oom_log, [this] { evaluate_soon(); }} {}
+
+  void start(const service_spec::SpecSet& specs, SupervisorEvents stage_events);
+  void evaluate_soon();
+  void evaluate();
+  void tell_failures();
+  void tell_stages();
+  void stop_next();
+  void stopped();
+  Standing standing_of(const ServiceName& name) const;
+  std::string name_process(pid_t pid) const;
+  const Service* service_of(pid_t pid) const;
+  void report_orphan(const process::ProcessEnd& end);
+
+  EventLoop& loop;
+  ReportSink& sink;
+  process::Reaper& reaper;
+  const SupervisorOptions options;
+  process::Launcher launcher;
+  readiness::ListenerWatch listeners;
+  evidence::KernelOomLog oom_log;
+  readiness::ProbeTools tools;
+  ServiceContext context;
+  std::vector<protocol::ServiceReport> broken;       // files that are wrong
+  std::vector<std::unique_ptr<Service>> services;    // dependencies first
+  std::map<ServiceName, Service*> by_name;
+  SupervisorEvents events;
+  std::set<ServiceName> failures_told;
+  std::uint64_t orphan_crashes = 0;
+  Progress progress = Progress::running;
+  MonoUs stop_deadline_us = 0;
+  std::vector<std::function<void()>> stop_listeners;
+  LoopToken evaluation, stop_timer;
+};
+
+void Supervisor::Impl::start(const service_spec::SpecSet& specs, SupervisorEvents stage_events) {
+  events = std::move(stage_events);
+  mkdir(options.runtime_dir.c_str(), 0755);
+  reaper.on_orphan([this](const process::ProcessEnd& end) { report_orphan(end); });
+  broken = reports_of_errors(specs.errors, loop.now_us());
+  for (const protocol::ServiceReport& report : broken) sink.submit(report);
+  for (const service_spec::ServiceSpec& spec : specs.services) {
+    services.push_back(std::make_unique<Service>(spec, context));
+    by_name.emplace(spec.name, services.back().get());
+  }
+  evaluate_soon();
+}
+
+void Supervisor::Impl::evaluate_soon() {
+  if (!evaluation) evaluation = loop.after(milliseconds(0), [this] { evaluate(); });
+}
+
+void Supervisor::Impl::evaluate() {
+  evaluation.cancel();   // what changes from here on asks for another turn
+  if (progress == Progress::running)
+    for (const auto& service : services)
+      if (service->is_considered()) service->consider(judge_start(service->spec(), [this](const ServiceName& name) { return standing_of(name); }));
+  tell_failures();
+  tell_stages();
+  if (progress == Progress::stopping) stop_next();
+}
+
+void Supervisor::Impl::tell_failures() {
+  std::vector<protocol::ServiceReport> failed;
+  const auto note = [&](const protocol::ServiceReport& report) {
+    if (report.state != ServiceState::failed)
+      failures_told.erase(report.name);
+    else if (report.essential && failures_told.insert(report.name).second)
+      failed.push_back(report);
+  };
+  for (const protocol::ServiceReport& report : broken) note(report);
+  for (const auto& service : services)
+    if (service->state() == ServiceState::failed || failures_told.contains(service->spec().name)) note(service->report());
+  for (const protocol::ServiceReport& report : failed)
+    if (events.essential_failed) events.essential_failed(report);
+}
+
+void Supervisor::Impl::tell_stages() {
+  const auto works = [](const auto& service) {
+    const Standing standing = service->standing();
+    return !service->spec().essential || standing == Standing::ready || standing == Standing::finished;
+  };
+  const auto settled = [](const auto& service) { return service->standing() != Standing::pending; };
+  if (progress != Progress::running) return;
+  if (events.essentials_ready && broken.empty() && std::all_of(services.begin(), services.end(), works))
+    std::exchange(events.essentials_ready, nullptr)();
+  if (events.all_settled && std::all_of(services.begin(), services.end(), settled)) std::exchange(events.all_settled, nullptr)();
+}
+
+void Supervisor::Impl::stop_next() {
+  bool anyone_live = false;
+  const MonoUs now = loop.now_us();
+  const milliseconds left(now < stop_deadline_us ? static_cast<std::int64_t>((stop_deadline_us - now) / 1000) : 0);
+  for (const auto& service : services) {
+    if (!is_live(*service)) continue;
+    anyone_live = true;
+    const bool needed = std::any_of(services.begin(), services.end(), [&](const auto& other) {
+      return other != service && is_live(*other) && depends_on(other->spec(), service->spec().name);
+    });
+    if (!needed && service->state() != ServiceState::stopping) service->ask_stop(left);
+  }
+  if (!anyone_live) stopped();
+}
+
+void Supervisor::Impl::stopped() {
+  if (std::exchange(progress, Progress::stopped) == Progress::stopped) return;
+  stop_timer.cancel();
+  for (const auto& done : std::exchange(stop_listeners, {}))
+    if (done) done();
+}
+
+Standing Supervisor::Impl::standing_of(const ServiceName& name) const {
+  const auto found = by_name.find(name);
+  return found == by_name.end() ? Standing::unknown : found->second->standing();
+}
+
+const Service* Supervisor::Impl::service_of(pid_t pid) const {
+  const std::string cgroup =
+      process::parse_cgroup_v2(process::read_small_file("/proc/" + std::to_string(pid) + "/cgroup", 4096).value_or(""));
+  for (const auto& service : services)
+    if (cgroup.size() > 1 && service->cgroup_path().ends_with(cgroup)) return service.get();
+  constexpr int deepest = 32;
+  for (int depth = 0; pid > 1 && depth < deepest; ++depth) {
+    const auto stat = process::read_stat(pid);
+    for (const auto& service : services)
+      if (service->pid() > 0 && (service->pid() == pid || (stat && stat->session == service->pid()))) return service.get();
+    pid = stat ? stat->parent : 0;
+  }
+  return nullptr;
+}
+
+std::string Supervisor::Impl::name_process(pid_t pid) const {
+  std::string name = "a process";
+  if (const Service* service = service_of(pid))
+    name = service->spec().name.value();
+  else if (auto stat = process::read_stat(pid))
+    name = std::move(stat->comm);
+  return name + " (pid " + std::to_string(pid) + ")";
+}
+
+void Supervisor::Impl::report_orphan(const process::ProcessEnd& end) {
+  if (!is_fault(end.status)) return;
+  protocol::CrashReport crash;
+  for (const auto& service : services)
+    if (end.cgroup.size() > 1 && service->cgroup_path().ends_with(end.cgroup)) crash.service = service->spec().name.value();
+  crash.crash = "orphan-" + std::to_string(++orphan_crashes);
+  crash.process = end.comm;
+  crash.pid = end.pid;
+  crash.exit = end.status;
+  crash.cause = protocol::make_cause(protocol::CauseCode::service_signalled,
+                                     {{"signal", protocol::signal_name(std::get<protocol::ExitSignal>(end.status).signal)}});
+  crash.ended_us = end.ended_us;
+  crash.user_us = end.user_us;
+  crash.system_us = end.system_us;
+  crash.max_rss_kib = end.max_rss_kib;
+  sink.submit(std::move(crash));
+}
+
+Supervisor::Supervisor(EventLoop& loop, ReportSink& sink, process::Reaper& reaper, SupervisorOptions options)
+    : impl_(std::make_unique<Impl>(loop, sink, reaper, std::move(options))) {}
+
+Supervisor::~Supervisor() { impl_->reaper.on_orphan(nullptr); }
+
+void Supervisor::start(const service_spec::SpecSet& specs, SupervisorEvents events) { impl_->start(specs, std::move(events)); }
+
+void Supervisor::stop_all(milliseconds grace, std::function<void()> on_done) {
+  impl_->stop_listeners.push_back(std::move(on_done));
+  if (impl_->progress == Progress::stopping) return;
+  impl_->progress = Progress::stopping;
+  impl_->stop_deadline_us = impl_->loop.now_us() + static_cast<MonoUs>(std::chrono::microseconds(grace).count());
+  impl_->stop_timer = impl_->loop.after(grace, [impl = impl_.get()] {
+    for (const auto& service : impl->services) service->kill_now();
+    impl->stop_timer = impl->loop.after(patience_after_kill, [impl] { impl->stopped(); });
+  });
+  impl_->evaluate_soon();
+}
+
+Result<void> Supervisor::request(const ServiceName& name, ServiceAction action) {
+  if (impl_->progress != Progress::running) return Error(Errc::conflict, "all services are being stopped");
+  const auto found = impl_->by_name.find(name);
+  if (found == impl_->by_name.end()) {
+    std::string known;
+    for (const auto& service : impl_->services) known += " " + service->spec().name.value();
+    return Error(Errc::not_found, "no service " + name.value() + "; there are:" + known);
+  }
+  switch (action) {
+    case ServiceAction::start: found->second->ask_start(); break;
+    case ServiceAction::stop: found->second->ask_stop(milliseconds::max()); break;
+    case ServiceAction::restart: found->second->ask_restart(); break;
+  }
+  return {};
+}
+
+std::vector<protocol::ServiceReport> Supervisor::services() const {
+  std::vector<protocol::ServiceReport> reports;
+  for (const auto& service : impl_->services) reports.push_back(service->report());
+  reports.insert(reports.end(), impl_->broken.begin(), impl_->broken.end());
+  return reports;
+}
+
+}  // namespace vigil::guest::supervisor
