@@ -34,7 +34,7 @@ public:
   /// `now_us`: any monotonic clock; used for rates only.
   std::vector<machine::EventBody> feed(std::string_view bytes, MonoUs now_us);
   /// Closes the block that is being collected and reports what was suppressed.
-  std::vector<machine::EventBody> flush(MonoUs now_us);
+  std::vector<machine::EventBody> flush();
   std::vector<machine::EventBody> finish(MonoUs now_us);
 
   /// A block is being collected, or a count of suppressed findings waits: call flush() within flush_after.

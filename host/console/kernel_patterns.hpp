@@ -15,10 +15,10 @@
 
 namespace vigil::console {
 
-/// A pattern is literal text with {name} captures ("up to the next literal"); it may stand anywhere in the line unless it starts with '^'.
+/// A pattern is literal text with {name} captures (the shortest that fits; {name:d} digits, {name:x} hex digits); it is searched in the line unless it starts with "^".
 struct KernelPattern {
   machine::ConsoleKind kind;
-  std::string_view pattern;                     // "Killed process {pid} ({task})"
+  std::string_view pattern;                     // "Killed process {pid:d} ({task})"
   bool collects;                                // the lines that follow belong to it
 };
 

@@ -1,7 +1,7 @@
 // In-process fan-out of committed events: each subscriber sees every event after its cursor once, in order, or is told to come again.
 //
-// Shape:  subscribe() hands over from the store without gap or double: the subscription starts with what the replay source has after `after`, in pages, then goes
-//         live. Nothing is pushed into a subscriber: it is woken by its callback (once, until it has drained) and takes events with next().
+// Shape:  subscribe() hands over from the store without gap or double: the subscription starts with what the replay source has after `after`, in pages, then
+//         goes live (nothing is queued before that). Nothing is pushed into a subscriber: it is woken by its callback (once, until it has drained) and takes events with next().
 //         A subscriber whose queue is full is cut off: next() then ends with `lagged` and the cursor from which to come again (the store still has the events).
 // Thread: one; the callback is called inside publish() and must only post work.
 #pragma once
@@ -14,12 +14,19 @@
 #include <optional>
 #include <vector>
 
+namespace vigil::store {
+class Store;
+}
+
 namespace vigil::events {
 
 using Published = std::shared_ptr<const machine::EncodedEvent>;   // shared: one encoding serves all subscribers
 
 /// Events with seq > after, oldest first, at most `limit`; those of one instance when it is given.
 using ReplaySource = std::function<Result<std::vector<Published>>(machine::EventSeq after, const std::optional<InstanceId>& instance, std::size_t limit)>;
+
+/// The store as the source; it must outlive the bus.
+ReplaySource replay_from(const store::Store& store);
 
 struct Take {
   enum class End { more_may_come, lagged, failed };
@@ -31,13 +38,14 @@ struct Take {
 class Subscription {
 public:
   virtual ~Subscription() = default;            // ends it
-  /// At most `limit` events; never blocks.
+  /// At most `limit` events; never waits. Not to be called after the bus is gone.
   virtual Take next(std::size_t limit) = 0;
 };
 
 class EventBus {
 public:
-  explicit EventBus(ReplaySource source, std::size_t queue_limit = 1024);
+  /// `last`: the newest event that is stored already.
+  EventBus(ReplaySource source, machine::EventSeq last, std::size_t queue_limit = 1024);
   ~EventBus();
   EventBus(const EventBus&) = delete;
   EventBus& operator=(const EventBus&) = delete;
@@ -53,8 +61,10 @@ public:
 
 private:
   class Queue;
-  struct Shared;
-  std::shared_ptr<Shared> shared_;
+  ReplaySource source_;
+  std::size_t queue_limit_;
+  machine::EventSeq last_;
+  std::vector<std::weak_ptr<Queue>> queues_;
 };
 
 }  // namespace vigil::events

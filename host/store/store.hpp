@@ -40,20 +40,23 @@ struct Admission {
   enum class Kind {
     accepted,
     duplicate,                                  // stored already: do not reduce it; it may be acknowledged
-    conflict,                                   // Created with a name or id that exists; StartRequested etc. of an unknown instance
+    over_limit,                                 // too many console reports of one boot that no full report has replaced: not stored, do not reduce it
+    conflict,                                   // Created with a name or id that exists; anything else of an unknown instance. Do not reduce it
   };
   Kind kind = Kind::accepted;
   std::uint64_t missing = 0;                    // reports between this one and the last of its stream that no `dropped` explains yet
 };
 
 class Store;
+class StoreState;   // private to this folder
+class BatchState;
 
 /// Events that will be stored together. Dropping it uncommitted forgets them.
 class Batch {
 public:
   /// Numbers the event (seq) and fills Reported::replaces, when it is accepted.
   Admission add(machine::VmEvent& event);
-  /// One durable transaction. The events are then in encoded(), in order. An empty batch costs nothing.
+  /// One durable transaction. The events are then in encoded(), in order. An empty batch costs nothing. After an error it may be tried again.
   Result<void> commit();
   const std::vector<std::shared_ptr<const machine::EncodedEvent>>& encoded() const;
   bool empty() const;
@@ -64,9 +67,8 @@ public:
 
 private:
   friend class Store;
-  struct Impl;
-  explicit Batch(std::unique_ptr<Impl> impl);
-  std::unique_ptr<Impl> impl_;
+  explicit Batch(std::unique_ptr<BatchState> state);
+  std::unique_ptr<BatchState> state_;
 };
 
 struct EventQuery {
@@ -109,10 +111,8 @@ public:
   Result<std::optional<std::string>> token_sha256(const InstanceId& instance, RunNumber run, const BootId& boot) const;
 
 private:
-  friend class Batch;
-  struct Impl;
-  explicit Store(std::unique_ptr<Impl> impl);
-  std::unique_ptr<Impl> impl_;
+  explicit Store(std::unique_ptr<StoreState> state);
+  std::unique_ptr<StoreState> state_;
 };
 
 }  // namespace vigil::store

@@ -36,19 +36,29 @@ const FindingRecord* find(const Run& run, ConsoleKind kind) {
   return nullptr;
 }
 
+/// Panics whose own words name the missing thing.
+std::optional<Cause> missing_thing(const std::string& text) {
+  constexpr std::string_view no_root = "VFS: Unable to mount root fs on ";
+  if (text.starts_with(no_root)) return make_cause(CauseCode::boot_root_missing, {{"device", text.substr(no_root.size())}, {"seen", "see the console"}});
+  if (text.starts_with("No working init found")) return make_cause(CauseCode::boot_init_missing, {{"path", "/init"}});
+  return std::nullopt;
+}
+
 Cause cause_of_panic(const Run& run, const FindingRecord& record) {
   if (const auto* killed = find(run, ConsoleKind::init_killed)) {
     if (record.after_ready) return make_cause(CauseCode::guest_agent_crashed);
     return make_cause(CauseCode::boot_init_exited, {{"status", wait_status(captured(killed->finding, "exitcode", "?"))}});
   }
+  const auto text = captured(record.finding, "text", record.finding.text);
   if (!record.after_ready) {
+    if (auto missing = missing_thing(text)) return *missing;
     if (const auto* root = find(run, ConsoleKind::no_root))
       return make_cause(CauseCode::boot_root_missing, {{"device", captured(root->finding, "device", "?")}, {"seen", "see the console"}});
     if (const auto* init = find(run, ConsoleKind::no_init))
       return make_cause(CauseCode::boot_init_missing, {{"path", captured(init->finding, "path", "/init")}});
   }
   const auto code = record.after_ready ? CauseCode::guest_panic : CauseCode::boot_panic;
-  return make_cause(code, {{"text", captured(record.finding, "text", record.finding.text)}});
+  return make_cause(code, {{"text", text}});
 }
 
 std::optional<Cause> cause_of(const ConsoleFinding& finding) {

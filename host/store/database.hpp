@@ -1,0 +1,61 @@
+// SQLite with one owner and Results instead of codes; private to this folder.
+//
+// Errors: a full disk is Errc::limit "host.disk_full: ..." (SQLITE_FULL, or a write refused with ENOSPC, EDQUOT, EFBIG); a file that is damaged or no
+//         database Errc::io; a unique or check constraint Errc::conflict; the rest Errc::io with SQLite's text.
+#pragma once
+
+#include "shared/base/result.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+struct sqlite3;
+struct sqlite3_stmt;
+
+namespace vigil::store {
+
+class Statement {
+public:
+  Statement() = default;
+
+  Statement& bind(int index, std::uint64_t value);
+  Statement& bind(int index, std::string_view text);   // copied
+  Statement& bind_null(int index);
+  /// True: there is a row. Resets itself on the last row and on an error.
+  Result<bool> step();
+  /// For statements without rows.
+  Result<void> run();
+  void reset();
+
+  std::uint64_t integer(int column) const;
+  std::string text(int column) const;
+  bool is_null(int column) const;
+
+private:
+  friend class Database;
+  struct Finalize { void operator()(sqlite3_stmt* statement) const; };
+  std::unique_ptr<sqlite3_stmt, Finalize> handle_;
+};
+
+enum class OpenMode { existing, create };
+
+class Database {
+public:
+  Database() = default;
+  static Result<Database> open(const std::string& path, OpenMode mode);
+
+  Result<void> run(const char* sql);
+  Result<Statement> prepare(const char* sql) const;
+  Result<std::uint64_t> integer(const char* sql);
+  Result<std::string> text(const char* sql);
+  void roll_back();
+
+private:
+  struct Close { void operator()(sqlite3* handle) const; };
+  std::unique_ptr<sqlite3, Close> handle_;
+};
+
+}  // namespace vigil::store

@@ -1,0 +1,113 @@
+#include "host/store/schema.hpp"
+
+#include "shared/base/unique_fd.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <filesystem>
+
+namespace vigil::store {
+
+namespace {
+
+constexpr std::uint64_t application_id = 0x5667494c;   // "VgIL", at byte 68 of the file
+constexpr std::uint64_t checked_bytes = 64ULL << 20;   // a larger file is checked page by page as it is read
+
+/// migrations[n] makes version n + 1 of version n. Never change one that was released: add one.
+constexpr const char* migrations[] = {
+    R"sql(
+CREATE TABLE instances(
+  row INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, name TEXT NOT NULL, spec TEXT NOT NULL, image_digest TEXT NOT NULL,
+  created_unix_us INTEGER NOT NULL, removed_unix_us INTEGER, last_run INTEGER NOT NULL DEFAULT 0) STRICT;
+CREATE UNIQUE INDEX instances_name ON instances(name) WHERE removed_unix_us IS NULL;
+CREATE TABLE events(
+  seq INTEGER PRIMARY KEY, instance INTEGER NOT NULL REFERENCES instances(row), run INTEGER NOT NULL, type TEXT NOT NULL,
+  at_unix_us INTEGER NOT NULL, mono_us INTEGER NOT NULL, body TEXT NOT NULL) STRICT;
+CREATE INDEX events_instance ON events(instance, seq);
+CREATE TABLE streams(
+  row INTEGER PRIMARY KEY, instance INTEGER NOT NULL REFERENCES instances(row), run INTEGER NOT NULL, epoch INTEGER NOT NULL, boot TEXT NOT NULL,
+  last INTEGER NOT NULL, gaps TEXT NOT NULL, UNIQUE(instance, boot, run, epoch)) STRICT;
+CREATE TABLE partials(
+  stream INTEGER NOT NULL REFERENCES streams(row), seq INTEGER NOT NULL, event INTEGER NOT NULL, PRIMARY KEY(stream, seq)) STRICT, WITHOUT ROWID;
+CREATE TABLE origins(
+  instance INTEGER NOT NULL REFERENCES instances(row), boot TEXT NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY(instance, boot, seq)) STRICT, WITHOUT ROWID;
+CREATE TABLE tokens(
+  instance INTEGER NOT NULL REFERENCES instances(row), run INTEGER NOT NULL, boot TEXT NOT NULL, sha256 TEXT NOT NULL,
+  PRIMARY KEY(instance, run, boot)) STRICT, WITHOUT ROWID;
+)sql",
+};
+constexpr std::uint64_t newest_version = std::size(migrations);
+
+Result<void> migrate(Database& database, std::uint64_t from) {
+  for (auto version = from; version < newest_version; ++version) {
+    const auto sql = "BEGIN IMMEDIATE;" + std::string(migrations[version]) + "PRAGMA user_version=" + std::to_string(version + 1) + ";COMMIT;";
+    const auto done = database.run(sql.c_str());
+    if (done) continue;
+    database.roll_back();
+    return done.error().with_context("migrate to version " + std::to_string(version + 1));
+  }
+  return {};
+}
+
+Result<void> configure(Database& database) {
+  TRY(mode, database.text("PRAGMA journal_mode=WAL"));
+  if (mode != "wal") return Error(Errc::io, "the file system cannot hold a write-ahead log (journal mode " + mode + ")");
+  TRY_VOID(database.run("PRAGMA synchronous=FULL"));
+  return database.run("PRAGMA cache_size=-8192");
+}
+
+Result<void> check_content(Database& database, const std::string& path) {
+  TRY(application, database.integer("PRAGMA application_id"));
+  if (application != application_id) return Error(Errc::io, path + " is a database, but not one of ours; it is left as it is");
+  TRY(version, database.integer("PRAGMA user_version"));
+  if (version > newest_version)
+    return Error(Errc::unsupported, path + " was written by a newer version (its schema is " + std::to_string(version) + ", this one knows " +
+                                        std::to_string(newest_version) + "); it is left as it is");
+  struct stat status{};
+  if (::stat(path.c_str(), &status) != 0) return Error::from_errno(path, errno);
+  if (static_cast<std::uint64_t>(status.st_size) > checked_bytes) return {};
+  TRY(verdict, database.text("PRAGMA quick_check(1)"));
+  if (verdict != "ok") return Error(Errc::io, path + " is damaged: " + verdict + "; it is left as it is");
+  return {};
+}
+
+Result<void> make_new(const std::string& path) {
+  const auto draft = path + ".new";
+  std::error_code ignored;
+  for (const auto* suffix : {"", "-wal", "-shm", "-journal"}) std::filesystem::remove(draft + suffix, ignored);
+  const UniqueFd file(::open(draft.c_str(), O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600));
+  if (!file) return Error::from_errno("create " + draft, errno);
+  {
+    TRY(database, Database::open(draft, OpenMode::existing));
+    TRY_VOID(database.run(("PRAGMA application_id=" + std::to_string(application_id)).c_str()));
+    TRY_VOID(migrate(database, 0));
+  }
+  if (::fsync(file.get()) != 0) return Error::from_errno("sync " + draft, errno);
+  if (std::rename(draft.c_str(), path.c_str()) != 0) return Error::from_errno("rename " + draft, errno);
+  return {};
+}
+
+}  // namespace
+
+Result<Database> open_schema(const std::string& path) {
+  std::error_code failed;
+  const auto size = std::filesystem::file_size(path, failed);
+  if (failed == std::errc::no_such_file_or_directory) {
+    TRY_VOID(make_new(path));
+  } else if (failed) {
+    return Error::from_errno(path, failed.value());
+  } else if (size == 0) {
+    return Error(Errc::io, path + " is empty: it was cut off; put a copy back, or move it away to begin anew");
+  }
+  TRY(database, Database::open(path, OpenMode::existing));
+  TRY_VOID(check_content(database, path));
+  TRY_VOID(configure(database));
+  TRY(version, database.integer("PRAGMA user_version"));
+  TRY_VOID(migrate(database, version));
+  return std::move(database);
+}
+
+}  // namespace vigil::store

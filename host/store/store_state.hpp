@@ -1,0 +1,43 @@
+// What the store keeps in memory beside the file: who exists, and the marks of the streams in use. Private to this folder.
+#pragma once
+
+#include "host/store/database.hpp"
+#include "host/store/store.hpp"
+#include "host/store/streams.hpp"
+
+#include <map>
+#include <unordered_map>
+
+namespace vigil::store {
+
+struct KnownInstance {
+  std::uint64_t row = 0;
+  InstanceName name;
+  bool removed = false;
+};
+
+class StoreState {
+public:
+  static Result<std::unique_ptr<StoreState>> load(Database database);
+
+  /// nullopt: there is none, and never was.
+  Result<std::optional<KnownInstance>> instance(const InstanceId& id);
+  /// A stream as it stands in the file; a new one when there is none.
+  Result<Stream> stream(const StreamKey& key);
+  Result<std::vector<StreamKey>> streams_of_boot(std::uint64_t instance, const std::string& boot8);
+  Result<bool> is_origin_known(std::uint64_t instance, const std::string& boot8, Seq seq);
+  bool is_name_taken(const InstanceName& name) const { return names.contains(name); }
+  /// Marks of runs that are over are read again from the file when somebody asks.
+  void forget_streams(std::uint64_t instance);
+
+  Database database;
+  machine::EventSeq next_event = 1;
+  std::uint64_t next_instance_row = 1;
+  std::uint64_t next_stream_row = 1;
+  std::unordered_map<InstanceId, KnownInstance> instances;   // all existing ones, and removed ones that were asked for
+  std::unordered_map<InstanceName, InstanceId> names;        // of existing ones
+  std::map<StreamKey, Stream> streams;
+  bool has_batch = false;
+};
+
+}  // namespace vigil::store
