@@ -1,0 +1,36 @@
+// One function a route; each resource has its file.
+#pragma once
+
+#include "host/api/context.hpp"
+
+namespace vigil::api {
+
+using http::Reply;
+using http::Request;
+
+// daemon.cpp
+void get_health(const Context& context, const Request& request, const Reply& reply);
+void get_openapi(const Context& context, const Request& request, const Reply& reply);
+void get_daemon(const Context& context, const Request& request, const Reply& reply);
+// instances.cpp
+void create_instance(const Context& context, const Request& request, const Reply& reply);
+void list_instances(const Context& context, const Request& request, const Reply& reply);
+void get_instance(const Context& context, const Request& request, const Reply& reply);
+void remove_instance(const Context& context, const Request& request, const Reply& reply);
+// power.cpp
+void start_instance(const Context& context, const Request& request, const Reply& reply);
+void stop_instance(const Context& context, const Request& request, const Reply& reply);
+// timeline.cpp, services.cpp, crashes.cpp, console.cpp, logs.cpp, why.cpp, events.cpp
+void get_timeline(const Context& context, const Request& request, const Reply& reply);
+void get_services(const Context& context, const Request& request, const Reply& reply);
+void get_crashes(const Context& context, const Request& request, const Reply& reply);
+void get_console(const Context& context, const Request& request, const Reply& reply);
+void get_logs(const Context& context, const Request& request, const Reply& reply);
+void get_why(const Context& context, const Request& request, const Reply& reply);
+void stream_events(const Context& context, const Request& request, const Reply& reply);
+// images.cpp
+void list_images(const Context& context, const Request& request, const Reply& reply);
+void get_image(const Context& context, const Request& request, const Reply& reply);
+void verify_image(const Context& context, const Request& request, const Reply& reply);
+
+}  // namespace vigil::api

@@ -1,0 +1,29 @@
+#include "host/api/answers.hpp"
+
+#include <nlohmann/json.hpp>
+
+namespace vigil::api {
+
+using nlohmann::json;
+
+void get_health(const Context&, const Request&, const Reply& reply) {
+    reply.send(http::json_response(200, json{{"ok", true}, {"version", VIGIL_VERSION}}));
+}
+
+void get_openapi(const Context&, const Request&, const Reply& reply) {
+    reply.send({200, "application/yaml", std::string(openapi_document()), {}});
+}
+
+void get_daemon(const Context& context, const Request&, const Reply& reply) {
+    const auto facts = context.control.facts();
+    const json body = {{"version", VIGIL_VERSION},
+                       {"state_dir", facts.state_dir},
+                       {"run_dir", facts.run_dir},
+                       {"pid", facts.pid},
+                       {"accelerator", {{"name", vigil::to_text(facts.accelerator)}, {"why", facts.accelerator_why}}},
+                       {"started_unix_us", facts.started_unix_us},
+                       {"vsock_device", facts.vsock_device.empty() ? json(nullptr) : json(facts.vsock_device)}};
+    reply.send(http::json_response(200, body));
+}
+
+}  // namespace vigil::api

@@ -1,0 +1,47 @@
+// The table of all routes. A row here needs its path in openapi.yaml; a test compares the two.
+#include "host/api/answers.hpp"
+
+namespace vigil::api {
+
+namespace {
+
+using http::Method;
+
+struct Row {
+    Method method;
+    const char* pattern;
+    void (*answer)(const Context&, const Request&, const Reply&);
+};
+
+constexpr Row rows[] = {
+    {Method::get, "/healthz", get_health},
+    {Method::get, "/openapi.yaml", get_openapi},
+    {Method::get, "/v1/daemon", get_daemon},
+    {Method::post, "/v1/instances", create_instance},
+    {Method::get, "/v1/instances", list_instances},
+    {Method::get, "/v1/instances/{id}", get_instance},
+    {Method::del, "/v1/instances/{id}", remove_instance},
+    {Method::post, "/v1/instances/{id}/start", start_instance},
+    {Method::post, "/v1/instances/{id}/stop", stop_instance},
+    {Method::get, "/v1/instances/{id}/timeline", get_timeline},
+    {Method::get, "/v1/instances/{id}/services", get_services},
+    {Method::get, "/v1/instances/{id}/crashes", get_crashes},
+    {Method::get, "/v1/instances/{id}/console", get_console},
+    {Method::get, "/v1/instances/{id}/logs/{service}", get_logs},
+    {Method::get, "/v1/instances/{id}/why", get_why},
+    {Method::get, "/v1/events", stream_events},
+    {Method::get, "/v1/images", list_images},
+    {Method::get, "/v1/images/{reference}", get_image},
+    {Method::post, "/v1/images/{reference}/verify", verify_image},
+};
+
+}  // namespace
+
+std::vector<http::Route> make_routes(const Context& context) {
+    std::vector<http::Route> routes;
+    for (const auto& row : rows)
+        routes.push_back({row.method, row.pattern, [context, answer = row.answer](const Request& request, const Reply& reply) { answer(context, request, reply); }});
+    return routes;
+}
+
+}  // namespace vigil::api

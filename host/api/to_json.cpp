@@ -1,0 +1,113 @@
+#include "host/api/to_json.hpp"
+
+#include "host/machine/derive.hpp"
+#include "shared/json/json.hpp"
+#include "shared/protocol/codec.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <cstdlib>
+
+namespace vigil::api {
+
+using nlohmann::json;
+
+namespace {
+
+std::string_view severity_text(protocol::Severity severity) {
+    switch (severity) {
+        case protocol::Severity::info: return "info";
+        case protocol::Severity::warning: return "warning";
+        case protocol::Severity::error: return "error";
+        case protocol::Severity::fatal: return "fatal";
+    }
+    std::abort();
+}
+
+/// Text that one of our encoders wrote; that it cannot be read back would be our bug.
+json parse_own(const std::string& text) {
+    auto parsed = parse_json(text, {.max_bytes = 4 << 20, .max_depth = 16, .max_values = 200'000});
+    if (!parsed) std::abort();
+    return std::move(*parsed);
+}
+
+template <class T>
+json or_null(const std::optional<T>& value) {
+    return value ? json(*value) : json(nullptr);
+}
+
+/// The causes inside a report get their sentences, too.
+json body_json(const protocol::ReportBody& body, const std::optional<protocol::Cause>& cause) {
+    json out = parse_own(protocol::encode_body(body));
+    out["cause"] = cause ? to_json(*cause) : json(nullptr);
+    return out;
+}
+
+}  // namespace
+
+json to_json(const protocol::Cause& cause) {
+    json out = parse_own(protocol::encode_cause(cause));
+    out["sentence"] = protocol::sentence(cause);
+    out["advice"] = protocol::advice(cause);
+    out["severity"] = severity_text(protocol::severity(cause));
+    return out;
+}
+
+json to_json(const protocol::ServiceReport& report) { return body_json(report, report.cause); }
+
+json to_json(const machine::CrashRecord& crash, RunNumber run) {
+    json out = body_json(crash.report, crash.report.cause);
+    if (!out.contains("oom")) out["oom"] = nullptr;
+    out["run"] = run.value();
+    out["seq"] = crash.seq;
+    out["at_unix_us"] = crash.at_unix_us;
+    out["partial"] = crash.partial;
+    out["trace"] = crash.trace ? parse_own(protocol::encode_body(*crash.trace)) : json(nullptr);
+    return out;
+}
+
+json to_json(const verdict::Finding& finding) {
+    json out = {{"cause", to_json(finding.cause)}, {"at_unix_us", finding.at_unix_us}, {"evidence", finding.cause.evidence}};
+    out["service"] = finding.service ? json(finding.service->value()) : json(nullptr);
+    return out;
+}
+
+json services_json(const machine::VmState& state) {
+    json out = json::array();
+    if (!state.run) return out;
+    for (const auto& [name, record] : state.run->services) {
+        json service = to_json(record.report);
+        service["partial"] = record.partial;
+        out.push_back(std::move(service));
+    }
+    return out;
+}
+
+json instance_json(const Look& look) {
+    const auto& state = look.state;
+    const auto& run = state.run;
+    const auto verdict = verdict::classify(state, look.console_tail);
+    json out = {{"id", look.row.id.value()},
+                {"name", look.row.name.value()},
+                {"image", machine::image_reference(look.row.spec)},
+                {"power", vigil::to_text(machine::power(state))},
+                {"state", vigil::to_text(machine::derive(state))},
+                {"liveness", vigil::to_text(machine::liveness(state))},
+                {"run", run ? run->number.value() : 0},
+                {"vcpus", look.row.spec.vcpus},
+                {"memory_mib", look.row.spec.memory_mib},
+                {"created_unix_us", look.row.created_unix_us},
+                {"ready_after_ms", or_null(machine::ready_after_ms(state))},
+                {"services", services_json(state)},
+                {"link", run && run->link_is_up},
+                {"removed", look.row.removed_unix_us.has_value()},
+                {"labels", look.row.spec.labels}};
+    out["accelerator"] = run && run->accelerator ? json(vigil::to_text(*run->accelerator)) : json(nullptr);
+    out["cause"] = verdict.main ? to_json(verdict.main->cause) : json(nullptr);
+    out["outcome"] = verdict.outcome ? json(vigil::to_text(*verdict.outcome)) : json(nullptr);
+    const bool lives = run && run->vmm && !run->end;
+    out["pid"] = lives ? json(run->vmm->vmm_pid) : json(nullptr);
+    return out;
+}
+
+}  // namespace vigil::api

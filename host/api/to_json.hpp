@@ -1,0 +1,19 @@
+// What is known of a VM as the JSON that the API serves; one function an object of openapi.yaml.
+#pragma once
+
+#include "host/api/vm_control.hpp"
+#include "host/verdict/verdict.hpp"
+#include "shared/protocol/report.hpp"
+
+#include <nlohmann/json_fwd.hpp>
+
+namespace vigil::api {
+
+nlohmann::json to_json(const protocol::Cause& cause);        // the wire's members plus sentence, advice, severity
+nlohmann::json to_json(const protocol::ServiceReport& report);
+nlohmann::json to_json(const machine::CrashRecord& crash, RunNumber run);
+nlohmann::json to_json(const verdict::Finding& finding);
+nlohmann::json instance_json(const Look& look);
+nlohmann::json services_json(const machine::VmState& state);
+
+}  // namespace vigil::api

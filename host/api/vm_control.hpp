@@ -1,0 +1,61 @@
+// What the API asks of the daemon: commands, and looks at what is known. Implemented by host/daemon.
+//
+// Thread: the event thread. Commands are recorded (durable) when they return without an error; what follows from them comes as events.
+#pragma once
+
+#include "host/images/image_store.hpp"
+#include "host/machine/vm_state.hpp"
+#include "host/store/store.hpp"
+#include "shared/base/result.hpp"
+#include "shared/protocol/state.hpp"
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace vigil::api {
+
+struct DaemonFacts {
+    std::string state_dir, run_dir;
+    std::int64_t pid = 0;
+    protocol::Accelerator accelerator = protocol::Accelerator::tcg;
+    std::string accelerator_why;
+    UnixUs started_unix_us = 0;
+    std::string vsock_device;  // its path; empty: not found
+};
+
+/// One instance as it is known now; removed ones too.
+struct Look {
+    store::InstanceRow row;
+    machine::VmState state;                 // with the run that was asked for
+    std::vector<std::string> console_tail;  // of that run
+};
+
+enum class Removal { only_when_stopped, kill_first };
+
+class VmControl {
+  public:
+    virtual ~VmControl() = default;
+    virtual DaemonFacts facts() const = 0;
+
+    /// The spec's image is resolved and its digest pinned; an empty name is invented. Errors: those of ImageStore; Errc::conflict for a taken name.
+    virtual Result<InstanceId> create(machine::InstanceSpec spec, const std::string& actor) = 0;
+    /// Errc::conflict when a run has not ended.
+    virtual Result<RunNumber> start(const InstanceId& id, const std::string& actor) = 0;
+    /// Of a VM that does not run: nothing to do, no error. `grace` nullopt: the default, scaled.
+    virtual Result<void> stop(const InstanceId& id, machine::StopKind kind, std::optional<std::chrono::milliseconds> grace, const std::string& actor) = 0;
+    /// Errc::conflict when it runs and may not be killed. Evidence stays readable.
+    virtual void remove(const InstanceId& id, Removal removal, const std::string& actor, std::function<void(Result<void>)> done) = 0;
+
+    virtual std::vector<Look> existing() const = 0;
+    /// By id, name or prefix, as Store::find_instance. Errc::not_found also for a run that there was not.
+    virtual Result<Look> look(std::string_view id_or_name, std::optional<RunNumber> run) const = 0;
+    /// Kept bytes of the run's console from byte 0, a line in place of the gap. Empty when there is none.
+    virtual Result<std::string> console(const InstanceId& id, RunNumber run) const = 0;
+    /// Every byte of the image against its manifest, on another thread.
+    virtual void verify_image(images::Image image, std::function<void(Result<void>)> done) = 0;
+};
+
+}  // namespace vigil::api

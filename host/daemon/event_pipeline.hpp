@@ -1,0 +1,80 @@
+// The one way by which anything that happens to a VM is recorded: number it, reduce it, commit it, and only then tell anybody.
+//
+// Shape:  submit() queues; all that came in one turn of the event loop is one transaction. record() does the same at once and says whether it was stored.
+//         After the commit: publish on the bus, then give each subject its effects and what may be acknowledged.
+// Errors: when the store refuses a batch (a full disk), every subject's state is as before. Events that nobody will tell us again are kept and tried again
+//         once a second; those of a guest are dropped, for it keeps them until they are acknowledged.
+// Thread: the event thread.
+#pragma once
+
+#include "host/events/event_bus.hpp"
+#include "host/machine/effect.hpp"
+#include "host/machine/vm_state.hpp"
+#include "host/store/store.hpp"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <deque>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace vigil::daemon {
+
+/// Whose events they are: a VM's actor.
+class EventSubject {
+  public:
+    virtual ~EventSubject() = default;
+    virtual machine::VmState& state() = 0;
+    virtual std::vector<std::string> console_tail() const = 0;
+    using Stream = std::pair<Epoch, BootId>;
+    /// `reported`: the streams of which reports are now in the store.
+    virtual void committed(const std::vector<machine::Effect>& effects, const std::set<Stream>& reported) = 0;
+    /// Reports of the guest were not stored: it has to send them again.
+    virtual void reports_refused() = 0;
+};
+
+class EventPipeline {
+  public:
+    EventPipeline(boost::asio::io_context& io, store::Store& store, events::EventBus& bus);
+    ~EventPipeline();
+    EventPipeline(const EventPipeline&) = delete;
+    EventPipeline& operator=(const EventPipeline&) = delete;
+
+    void submit(EventSubject& subject, machine::VmEvent event);
+    /// With everything that is queued before it. Errc::conflict when it cannot happen (a taken name), else the store's errors.
+    Result<void> record(EventSubject& subject, machine::VmEvent event);
+    /// Forgets what is queued for a subject that goes.
+    void forget(EventSubject& subject);
+    void flush();
+
+  private:
+    struct Item {
+        EventSubject* subject = nullptr;
+        machine::VmEvent event;
+        std::shared_ptr<Result<void>> outcome;  // of record()
+    };
+    struct Work {
+        machine::VmState before;
+        std::vector<machine::Effect> effects;
+        std::set<EventSubject::Stream> reported;
+    };
+    class Turn;
+
+    void schedule();
+    void keep_for_later(std::deque<Item> items, const Error& error);
+
+    boost::asio::io_context& io_;
+    store::Store& store_;
+    events::EventBus& bus_;
+    std::deque<Item> queue_;
+    bool scheduled_ = false, refusing_ = false;
+    boost::asio::steady_timer retry_;
+    std::shared_ptr<int> alive_ = std::make_shared<int>(0);  // posted flushes may outlive us
+};
+
+}  // namespace vigil::daemon

@@ -1,0 +1,22 @@
+// What vigild's command line says, over the defaults of Places.
+#pragma once
+
+#include "host/daemon/places.hpp"
+
+#include <optional>
+#include <string>
+
+namespace vigil::daemon {
+
+struct Options {
+    Places places;
+    unsigned socket_mode = 0600;     // 0660 with --group
+    std::string socket_group;
+    std::optional<int> ready_fd;
+    std::string log_level = "info";
+};
+
+/// Exits by itself for --help and --version (0) and for a wrong command line (2, with one line of advice).
+Options parse_options(int argc, char** argv);
+
+}  // namespace vigil::daemon

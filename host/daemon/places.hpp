@@ -1,0 +1,36 @@
+// Where everything lies: the one file that spells the daemon's paths.
+//
+// Shape:  state/{vigil.db, vigild.lock, images/, instances/ID/{spec.json,disk.raw,runs/N/}, blackbox/ID/}; run/ID/ holds the sockets of one run.
+// Source: CONTRACTS "Host layout".
+#pragma once
+
+#include "shared/base/ids.hpp"
+#include "shared/base/result.hpp"
+
+#include <filesystem>
+#include <string>
+
+namespace vigil::daemon {
+
+struct Places {
+    std::filesystem::path state, run;
+    std::string socket;
+
+    std::filesystem::path database() const { return state / "vigil.db"; }
+    std::filesystem::path lock() const { return state / "vigild.lock"; }
+    std::filesystem::path images() const { return state / "images"; }
+    std::filesystem::path instances() const { return state / "instances"; }
+    std::filesystem::path instance(const InstanceId& id) const { return instances() / id.value(); }
+    std::filesystem::path disk(const InstanceId& id) const { return instance(id) / "disk.raw"; }
+    std::filesystem::path log_dir(const InstanceId& id, RunNumber number) const { return instance(id) / "runs" / std::to_string(number.value()); }
+    std::filesystem::path blackbox(const InstanceId& id) const { return state / "blackbox" / id.value(); }
+    std::filesystem::path run_dir(const InstanceId& id) const { return run / id.value(); }
+};
+
+/// As root /var/lib/vigil and /run/vigil; else the XDG state and runtime directories (without XDG_RUNTIME_DIR: /tmp/vigil-UID).
+Places default_places();
+
+/// Makes the directories (state 0700, run 0711: VMM processes pass through it) and checks that every socket path fits.
+Result<void> prepare_places(const Places& places);
+
+}  // namespace vigil::daemon

@@ -1,0 +1,237 @@
+// VmRun, second part: from the shim's start to the VMM's end, also when the daemon was away in between.
+#include "host/daemon/run_user.hpp"
+#include "host/daemon/vm_run.hpp"
+#include "host/shim/bounded_file.hpp"
+#include "shared/base/overloaded.hpp"
+
+#include <boost/asio/use_awaitable.hpp>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <fstream>
+
+namespace vigil::daemon {
+
+namespace asio = boost::asio;
+using protocol::CauseCode;
+
+namespace {
+
+constexpr std::chrono::milliseconds link_drain{2'000};     // what the guest sent last is in the socket already
+constexpr std::chrono::milliseconds control_drain{1'000};
+constexpr std::chrono::milliseconds shim_end_step{100};    // a shim that does not answer is writing exit.json, or dead
+constexpr int shim_end_steps = 50;
+
+asio::awaitable<void> pause(std::chrono::milliseconds duration) {
+    asio::steady_timer timer(co_await asio::this_coro::executor, duration);
+    co_await timer.async_wait(asio::use_awaitable);
+}
+
+protocol::Cause start_failed(const std::string& reason, std::vector<std::string> evidence = {}) {
+    return protocol::make_cause(CauseCode::vmm_start_failed, {{"reason", reason}}, std::move(evidence));
+}
+
+std::vector<std::string> last_lines(const std::string& text, std::size_t count) {
+    std::vector<std::string> lines;
+    for (std::size_t begin = 0; begin < text.size();) {
+        const auto end = std::min(text.find('\n', begin), text.size());
+        if (end > begin) lines.push_back(text.substr(begin, std::min<std::size_t>(end - begin, 500)));
+        begin = end + 1;
+    }
+    if (lines.size() > count) lines.erase(lines.begin(), lines.end() - static_cast<std::ptrdiff_t>(count));
+    return lines;
+}
+
+}  // namespace
+
+asio::awaitable<void> VmRun::launch() {
+    Prepared prepared = co_await prepare();
+    if (auto* cause = std::get_if<protocol::Cause>(&prepared)) {
+        fail_start(std::move(*cause));
+        co_return;
+    }
+    auto spec = std::move(std::get<shim::ShimSpec>(prepared));
+    auto shim = co_await shim::spawn_shim(host_.shim_program(), std::move(spec));
+    if (!shim) {
+        fail_start(start_failed(shim.error().message()));
+        co_return;
+    }
+    const ShimNote note{number_, *shim, shim::host_boot_id()};
+    if (const auto noted = write_shim_note(run_dir_, note); !noted) spdlog::warn("run.note_failed vm={} err=\"{}\"", id_.value(), noted.error().message());
+    co_await follow(0);
+}
+
+asio::awaitable<void> VmRun::take_up() {
+    user_ = adopt_run_user(host_, run_dir_);
+    std::error_code ignored;
+    std::filesystem::create_directories(run_dir_, ignored);  // after a reboot of the host it is gone, and the run's logs still have to be read
+    control_socket_ = (run_dir_ / "qmp.sock").string();
+    auto image = host_.images.resolve(machine::image_reference(spec_));
+    const auto opened = open_link(image ? &*image : nullptr);
+    if (!opened) spdlog::error("run.link_not_opened vm={} err=\"{}\"", id_.value(), opened.error().message());
+    if (!console_) console_ = std::make_unique<RunConsole>(run_dir_, host_.clock);
+    co_await follow(console_->read_to());
+}
+
+asio::awaitable<void> VmRun::follow(std::uint64_t console_offset) {
+    auto attached = co_await shim::ShimConnection::attach(shim::shim_socket_path(run_dir_.string()), console_offset);
+    if (!attached) co_return co_await conclude_without_shim();
+    shim_ = std::move(*attached);
+    tasks_.spawn("run.console_flush", [this] { return flush_console(); });
+    for (;;) {
+        auto event = co_await shim_->next();
+        if (!event) {
+            spdlog::warn("run.shim_lost vm={} err=\"{}\"", id_.value(), event.error().message());
+            co_return co_await conclude_without_shim();
+        }
+        if (auto* ended = std::get_if<shim::Ended>(&*event)) {
+            auto record = std::move(ended->record);
+            co_return co_await conclude(std::move(record));
+        }
+        std::visit(Overloaded{[this](const shim::Status& status) { on_status(status); },
+                              [this](const shim::VmmStarted& started) { on_vmm_running(started.vmm, started.device); },
+                              [this](const shim::ConsoleBytes& bytes) { on_console(bytes.offset, bytes.bytes); },
+                              [this](const shim::ConsoleLost& lost) { spdlog::warn("run.console_lost vm={} bytes={}", id_.value(), lost.bytes); },
+                              [this](const shim::DeviceExited& device) {
+                                  owner_.happened(machine::DeviceExited{"vhost-device-vsock", device.exit});
+                              },
+                              [](const shim::Ended&) {}},
+                   *event);
+    }
+}
+
+void VmRun::on_status(const shim::Status& status) {
+    const auto& run = owner_.run_state().run;
+    const bool is_adopted = run && run->vmm.has_value();
+    if (is_adopted) {
+        vmm_told_ = true;
+        owner_.happened(machine::Adopted{status.shim.pid});
+    }
+    if (status.phase == shim::Phase::running) on_vmm_running(status.vmm, status.device);
+}
+
+void VmRun::on_vmm_running(const shim::ProcessIdentity& vmm, const shim::ProcessIdentity& device) {
+    if (!std::exchange(vmm_told_, true)) {
+        machine::VmmStarted started;
+        started.accelerator = host_.accelerator.accelerator;
+        started.why = host_.accelerator.why;
+        started.vmm = host_.driver ? host_.driver->name() : "";
+        started.vmm_version = host_.vmm_version;
+        started.vmm_pid = vmm.pid;
+        started.device_pid = device.pid;
+        if (const auto note = read_shim_note(run_dir_)) started.shim_pid = note->shim.pid;
+        started.cid = vmm::VmSpec{}.cid;
+        owner_.happened(std::move(started));
+    }
+    if (!std::exchange(control_open_, true)) tasks_.spawn("run.control", [this] { return control(); });
+}
+
+asio::awaitable<void> VmRun::control() {
+    if (!host_.driver) co_return;
+    vmm::OnVmmEvent on_event = [this](const vmm::VmmEvent& event) {
+        if (const auto* shutdown = std::get_if<vmm::ShutdownSeen>(&event)) shutdown_reason_ = shutdown->reason;
+        if (std::holds_alternative<vmm::ControlLost>(event)) {
+            control_open_ = false;
+            control_ended_.notify();
+        }
+    };
+    auto connected = co_await host_.driver->connect(control_socket_, std::move(on_event));
+    if (!connected) {
+        control_open_ = false;
+        spdlog::warn("run.control_failed vm={} err=\"{}\"", id_.value(), connected.error().message());
+        control_ended_.notify();
+        co_return;
+    }
+    vm_ = std::move(*connected);
+    host_.vmm_version = vm_->version();
+}
+
+void VmRun::on_console(std::uint64_t offset, std::string_view bytes) {
+    tell(console_->feed(offset, bytes, owner_.run_state()));
+    if (console_->open()) console_open_.notify();
+}
+
+asio::awaitable<void> VmRun::flush_console() {
+    for (;;) {
+        co_await console_open_.wait();
+        co_await pause(console::flush_after);
+        tell(console_->flush());
+        if (console_->open()) console_open_.notify();
+    }
+}
+
+/// The end, with everything read that led to it: first the link and the console to their ends, then what the VMM said, then the event that closes the run.
+asio::awaitable<void> VmRun::conclude(shim::ExitRecord record) {
+    if (record.vmm.pid == 0 || !record.start_error.empty()) {
+        const auto reason = record.start_error.empty() ? std::string("it ended before it ran") : record.start_error;
+        fail_start(start_failed(reason, last_lines(record.log_tail, 8)));
+        co_return;
+    }
+    if (!vmm_told_) on_vmm_running(record.vmm, record.device);
+    if (link_) co_await link_->drained(link_drain);
+    tell(console_->finish());
+    if (control_open_) co_await control_ended_.wait_for(control_drain);
+    machine::VmmExited exited;
+    exited.exit = record.exit;
+    exited.reason = record.host_oom ? "host-oom" : end_reason();
+    exited.ended_unix_us = record.ended_unix_us;
+    exited.user_us = record.usage.user_us;
+    exited.system_us = record.usage.system_us;
+    exited.max_rss_kib = record.usage.max_rss_kib;
+    spdlog::info("run.ended vm={} run={} exit=\"{}\" reason={}", id_.value(), number_.value(), protocol::to_text(exited.exit), exited.reason);
+    owner_.happened(std::move(exited));
+}
+
+std::string VmRun::end_reason() const {
+    if (!shutdown_reason_.empty() || !host_.driver) return shutdown_reason_;
+    const auto log = shim::read_kept(shim::vmm_log_path(log_dir_.string()), shim::vmm_log_caps);
+    if (!log) return "";
+    return host_.driver->shutdown_reason(log->tail.empty() ? log->head : log->tail);
+}
+
+/// No shim answers: it has written exit.json, is about to, or was killed and nobody knows how the VMM ended.
+asio::awaitable<void> VmRun::conclude_without_shim() {
+    const auto note = read_shim_note(run_dir_);
+    const auto path = shim::exit_record_path(log_dir_.string());
+    auto record = shim::read_exit_record(path);
+    for (int step = 0; !record && note && shim::is_alive(note->shim, note->boot_id) && step < shim_end_steps; ++step) {
+        co_await pause(shim_end_step);
+        record = shim::read_exit_record(path);
+    }
+    if (!record) record = shim::read_exit_record(path);  // it may have been written while we looked at the shim
+    co_await read_rest_of_console();
+    if (record) {
+        const shim::ExitRecord found = *record;
+        co_return co_await conclude(found);
+    }
+    const auto& run = owner_.run_state().run;
+    if (run && !run->vmm) {
+        fail_start(start_failed("the daemon ended while it was starting this run"));
+        co_return;
+    }
+    tell(console_->finish());
+    const std::string reason = "the run's shim is gone and has not recorded its end: " + record.error().message();
+    spdlog::warn("run.shim_gone vm={} run={} err=\"{}\"", id_.value(), number_.value(), record.error().message());
+    owner_.happened(machine::ShimLost{reason});
+}
+
+/// What the console said while no daemon listened is in the file; every byte stands at its true offset there.
+asio::awaitable<void> VmRun::read_rest_of_console() {
+    const auto path = shim::console_log_path(log_dir_.string());
+    std::error_code failure;
+    const auto size = std::filesystem::file_size(path, failure);
+    if (failure || !console_) co_return;
+    const auto gap = shim::gap_of(size, shim::console_caps);
+    std::uint64_t at = console_->read_to();
+    if (at >= gap.head_end && at < gap.tail_begin) at = gap.tail_begin;
+    std::ifstream file(path, std::ios::binary);
+    file.seekg(static_cast<std::streamoff>(at));
+    std::vector<char> chunk(64 << 10);
+    while (file.read(chunk.data(), static_cast<std::streamsize>(chunk.size())), file.gcount() > 0) {
+        const auto got = static_cast<std::size_t>(file.gcount());
+        on_console(at, std::string_view(chunk.data(), got));
+        at += got;
+    }
+}
+
+}  // namespace vigil::daemon

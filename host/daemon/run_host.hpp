@@ -1,0 +1,38 @@
+// What every run needs of the machine that it runs on; made once by the daemon, outlives all runs.
+#pragma once
+
+#include "host/daemon/places.hpp"
+#include "host/images/image_store.hpp"
+#include "host/vmm/accelerator.hpp"
+#include "host/vmm/tsc_rate.hpp"
+#include "host/vmm/vmm.hpp"
+#include "shared/base/clock.hpp"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/thread_pool.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <set>
+#include <string>
+
+namespace vigil::daemon {
+
+struct RunHost {
+    boost::asio::io_context& io;
+    boost::asio::thread_pool& pool;
+    const Clock& clock;
+    Places places;
+    images::ImageStore images;
+    std::string program_dir;                 // of vigild: vigil-shim is beside it
+    vmm::AcceleratorChoice accelerator;
+    vmm::TscMeter tsc;
+    std::unique_ptr<vmm::VmmDriver> driver;  // null: driver_error says why
+    std::string driver_error;
+    std::string vmm_version;                 // known once a VMM has been spoken to
+    std::set<std::uint32_t> uids_in_use;     // of VMM processes, when we are root
+
+    std::string shim_program() const { return program_dir + "/vigil-shim"; }
+};
+
+}  // namespace vigil::daemon

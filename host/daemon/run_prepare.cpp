@@ -1,0 +1,132 @@
+// VmRun, first part: from a spec to something that the shim can start. Each step that fails has its cause.
+#include "host/async/blocking.hpp"
+#include "host/daemon/disk_image.hpp"
+#include "host/daemon/run_user.hpp"
+#include "host/daemon/vm_run.hpp"
+#include "host/vmm/kernel_command_line.hpp"
+#include "host/vmm/vsock_device.hpp"
+
+#include <sys/stat.h>
+
+#include <cerrno>
+
+namespace vigil::daemon {
+
+namespace asio = boost::asio;
+using protocol::CauseCode;
+
+namespace {
+
+constexpr std::uint64_t bytes_per_mib = 1 << 20;
+
+protocol::Cause start_failed(const std::string& reason) { return protocol::make_cause(CauseCode::vmm_start_failed, {{"reason", reason}}); }
+
+protocol::Cause cause_of(const Error& error, const Places& places) {
+    if (error.message().find("host.disk_full") != std::string::npos)
+        return protocol::make_cause(CauseCode::host_disk_full, {{"path", places.state.string()}}, {error.message()});
+    return start_failed(error.message());
+}
+
+/// Empty and 0700: leftovers of a run before are ours to take away, for that run has ended.
+Result<void> make_run_dir(const std::filesystem::path& path, const std::optional<shim::Credentials>& user) {
+    std::error_code failure;
+    std::filesystem::remove_all(path, failure);
+    if (failure) return Error(Errc::io, "clear " + path.string() + ": " + failure.message());
+    if (::mkdir(path.c_str(), 0700) != 0) return Error::from_errno("mkdir " + path.string(), errno);
+    return give_to(path, user);
+}
+
+Result<void> make_log_dir(const std::filesystem::path& path) {
+    std::error_code failure;
+    std::filesystem::create_directories(path, failure);
+    if (failure == std::errc::no_space_on_device) return Error(Errc::limit, "host.disk_full: " + path.string());
+    if (failure) return Error(Errc::io, "create " + path.string() + ": " + failure.message());
+    return {};
+}
+
+}  // namespace
+
+asio::awaitable<VmRun::Prepared> VmRun::prepare() {
+    auto image = host_.images.resolve(machine::image_reference(spec_));
+    if (!image) co_return start_failed(image.error().message());
+    if (const auto whole = images::ImageStore::verify_files(*image); !whole) co_return start_failed(whole.error().message());
+    auto cause = unfit(*image);
+    if (cause) co_return std::move(*cause);
+    const images::Image chosen = *image;
+    auto ready = co_await prepare_files(chosen);
+    if (!ready) co_return cause_of(ready.error(), host_.places);
+    co_return plan(chosen);
+}
+
+std::optional<protocol::Cause> VmRun::unfit(const images::Image& image) const {
+    if (!host_.driver) return start_failed(host_.driver_error);
+    if (static_cast<std::int64_t>(spec_.memory_mib) < image.manifest.min_memory_mib)
+        return protocol::make_cause(CauseCode::boot_memory_too_small, {{"mib", std::int64_t{spec_.memory_mib}}},
+                                    {"the image needs at least " + std::to_string(image.manifest.min_memory_mib) + " MiB"});
+    return std::nullopt;
+}
+
+asio::awaitable<Result<void>> VmRun::prepare_files(images::Image image) {
+    user_ = take_run_user(host_);
+    CO_TRY_VOID(run_made, make_run_dir(run_dir_, user_));
+    CO_TRY_VOID(logs_made, make_log_dir(log_dir_));
+    const auto disk = host_.places.disk(id_);
+    if (spec_.ephemeral) {
+        std::error_code ignored;
+        std::filesystem::remove(disk, ignored);
+    }
+    const std::function<Result<void>()> copy = [from = image.path_of(image.manifest.overlay), disk, size = spec_.disk_mib * bytes_per_mib] {
+        return make_disk(from, disk, size);
+    };
+    auto copied = co_await async::run_blocking<Result<void>>(host_.pool, copy);
+    if (!copied) co_return copied.error().with_context("make the VM's disk");
+    co_return open_link(&image);
+}
+
+Result<void> VmRun::open_link(const images::Image* image) {
+    const auto path = vmm::vsock_listen_path(run_dir_.string(), protocol::link_port);
+    guest_link::LinkOptions options;
+    options.socket_path = path;
+    options.image_digest = spec_.image_digest;
+    if (image != nullptr) options.image_id = image->manifest.image_id;
+    if (const auto& run = owner_.run_state().run; run && run->link && owner_.check_token(run->link->boot, "") == guest_link::TokenCheck::differs)
+        options.bound_boot = run->link->boot;
+    link_ = std::make_unique<guest_link::GuestLink>(host_.io, options, *this, host_.clock);
+    TRY_VOID(link_->listen());
+    TRY_VOID(give_to(path, user_));  // the vsock device dials it
+    console_ = std::make_unique<RunConsole>(run_dir_, host_.clock);
+    return {};
+}
+
+std::variant<shim::ShimSpec, protocol::Cause> VmRun::plan(const images::Image& image) {
+    vmm::CommandLine line;
+    line.id = id_;
+    line.image_digest = spec_.image_digest;
+    line.accelerator = host_.accelerator.accelerator;
+    line.tsc_khz = host_.accelerator.accelerator == protocol::Accelerator::tcg ? host_.tsc.khz() : 0;
+    line.extra = spec_.kernel_args;
+    vmm::VmSpec vm;
+    vm.id = id_;
+    vm.run_dir = run_dir_.string();
+    vm.kernel = image.path_of(image.manifest.kernel).string();
+    vm.initrd = image.path_of(image.manifest.initrd).string();
+    vm.command_line = vmm::kernel_command_line(line);
+    vm.disks = {{image.path_of(image.manifest.root).string(), vmm::root_serial, vmm::Access::read_only},
+                {host_.places.disk(id_).string(), vmm::overlay_serial, vmm::Access::read_write}};
+    vm.vcpus = spec_.vcpus;
+    vm.memory_mib = spec_.memory_mib;
+    vm.accelerator = host_.accelerator.accelerator;
+    auto outcome = host_.driver->plan(vm);
+    if (auto* cause = std::get_if<protocol::Cause>(&outcome)) return std::move(*cause);
+    shim::ShimSpec shim;
+    shim.instance = id_;
+    shim.run = number_;
+    shim.run_dir = run_dir_.string();
+    shim.log_dir = log_dir_.string();
+    shim.plan = std::move(std::get<vmm::LaunchPlan>(outcome));
+    shim.credentials = user_;
+    control_socket_ = shim.plan.control_socket;
+    return shim;
+}
+
+}  // namespace vigil::daemon

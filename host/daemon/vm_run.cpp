@@ -1,0 +1,132 @@
+#include "host/daemon/vm_run.hpp"
+
+#include "host/daemon/run_user.hpp"
+#include "shared/base/overloaded.hpp"
+
+#include <boost/asio/use_awaitable.hpp>
+#include <nlohmann/json.hpp>
+#include <spdlog/spdlog.h>
+
+namespace vigil::daemon {
+
+namespace asio = boost::asio;
+
+namespace {
+constexpr std::chrono::milliseconds shutdown_answer_deadline{5'000};
+}
+
+VmRun::VmRun(RunHost& host, RunOwner& owner, machine::InstanceSpec spec, InstanceId id, RunNumber number)
+    : host_(host),
+      owner_(owner),
+      spec_(std::move(spec)),
+      id_(std::move(id)),
+      number_(number),
+      run_dir_(host.places.run_dir(id_)),
+      log_dir_(host.places.log_dir(id_, number)),
+      control_ended_(host.io.get_executor()),
+      console_open_(host.io.get_executor()),
+      tasks_(host.io.get_executor()) {}
+
+VmRun::~VmRun() { release_run_user(host_, user_); }
+
+void VmRun::start() {
+    tasks_.spawn("run.start", [this] { return launch(); });
+}
+
+void VmRun::adopt() {
+    tasks_.spawn("run.adopt", [this] { return take_up(); });
+}
+
+asio::awaitable<void> VmRun::stop() {
+    co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+    if (link_) co_await link_->stop();
+    if (shim_) shim_->close();
+    co_await tasks_.stop();
+    if (vm_) co_await vm_->stop();
+    vm_.reset();
+    shim_.reset();
+}
+
+// ---- commands ----
+
+void VmRun::request_shutdown(protocol::ByeReport::Kind kind) {
+    const auto answered = [this](Result<protocol::Reply> reply) {
+        if (reply && reply->ok) return;
+        spdlog::warn("run.shutdown_not_taken vm={} err=\"{}\"", id_.value(), reply ? reply->problem : reply.error().message());
+        tasks_.spawn("run.powerdown", [this] { return press_power_button(); });
+    };
+    if (!link_ || !link_->is_up()) {
+        tasks_.spawn("run.powerdown", [this] { return press_power_button(); });
+        return;
+    }
+    const nlohmann::json args = {{"kind", to_text(kind)}};
+    link_->request("shutdown", args.dump(), shutdown_answer_deadline, answered);
+}
+
+asio::awaitable<void> VmRun::press_power_button() {
+    if (!vm_) co_return;  // not there yet, or gone: the stop's deadline decides
+    auto pressed = co_await vm_->request_powerdown();
+    if (!pressed) spdlog::warn("run.powerdown_failed vm={} err=\"{}\"", id_.value(), pressed.error().message());
+}
+
+void VmRun::kill(int signal, const std::string& why) {
+    spdlog::info("run.kill vm={} run={} signal={} why=\"{}\"", id_.value(), number_.value(), signal, why);
+    if (shim_) {
+        const auto sent = shim_->kill_vmm(signal);
+        if (!sent) spdlog::warn("run.kill_failed vm={} err=\"{}\"", id_.value(), sent.error().message());
+    }
+}
+
+void VmRun::acknowledge(const BootId& boot, Epoch epoch, Seq seq) {
+    if (link_) link_->acknowledge(boot, epoch, seq);
+}
+
+void VmRun::break_link(const std::string& reason) {
+    if (link_) link_->break_current(reason);
+}
+
+void VmRun::events_committed() {
+    if (console_) console_->committed();
+}
+
+std::vector<std::string> VmRun::console_tail() const { return console_ ? console_->tail() : std::vector<std::string>{}; }
+
+// ---- what the guest's link tells ----
+
+protocol::GuestConfig VmRun::guest_config() {
+    protocol::GuestConfig config;
+    config.services = spec_.services;
+    config.env = spec_.env;
+    config.secrets = owner_.secrets();
+    config.hostname = spec_.name.value();
+    return config;
+}
+
+void VmRun::link_up(const BootId& boot, Epoch epoch, const protocol::Hello& hello) {
+    machine::LinkUp up;
+    up.boot = boot;
+    up.epoch = epoch;
+    up.phase = hello.phase;
+    up.agent_version = hello.agent_version;
+    up.build_id = hello.build_id;
+    up.image_digest = hello.image_digest;
+    up.kernel = hello.kernel;
+    up.first_unacked = hello.first_unacked;
+    owner_.happened(std::move(up));
+}
+
+void VmRun::link_lost(const guest_link::SessionEnd& end) { owner_.happened(machine::LinkLost{end.reason, end.cause}); }
+void VmRun::link_refused(const std::string& reason) { owner_.happened(machine::LinkRefused{reason}); }
+void VmRun::reported(protocol::Report report) { owner_.happened(machine::Reported{std::move(report), machine::Channel::link, false, 0}); }
+void VmRun::clock_synced(guest_link::ClockSample sample) { owner_.happened(machine::ClockSynced{sample.offset_us, sample.rtt_us}); }
+
+void VmRun::tell(std::vector<machine::EventBody> bodies) {
+    for (auto& body : bodies) owner_.happened(std::move(body));
+}
+
+void VmRun::fail_start(protocol::Cause cause) {
+    spdlog::warn("run.start_failed vm={} run={} cause={} text=\"{}\"", id_.value(), number_.value(), cause.text, protocol::sentence(cause));
+    owner_.happened(machine::StartFailed{std::move(cause)});
+}
+
+}  // namespace vigil::daemon

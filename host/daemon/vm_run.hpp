@@ -1,0 +1,108 @@
+// One run of an instance: everything that is open while its VMM lives. Turns shim, VMM, link and console into events; decides nothing.
+//
+// Shape:  start() prepares disk, directory and link, has the shim start the VMM and follows it to its end; adopt() takes up a run whose shim a former
+//         daemon started, or learns from exit.json how it ended meanwhile. The last event is StartFailed, VmmExited or ShimLost.
+// Thread: the event thread; file copies and hashes on the pool.
+#pragma once
+
+#include "host/async/notification.hpp"
+#include "host/async/task_group.hpp"
+#include "host/daemon/run_console.hpp"
+#include "host/daemon/run_host.hpp"
+#include "host/guest_link/guest_link.hpp"
+#include "host/machine/vm_event.hpp"
+#include "host/machine/vm_state.hpp"
+#include "host/shim/shim_client.hpp"
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace vigil::daemon {
+
+/// Whose run it is; the actor.
+class RunOwner {
+  public:
+    virtual ~RunOwner() = default;
+    virtual const machine::VmState& run_state() const = 0;
+    virtual const std::map<std::string, std::string>& secrets() const = 0;
+    virtual void happened(machine::EventBody body) = 0;
+    virtual guest_link::TokenCheck check_token(const BootId& boot, const std::string& token) = 0;
+    virtual Result<void> remember_token(const BootId& boot, const std::string& token) = 0;
+    virtual Seq acknowledged(const BootId& boot, Epoch epoch) = 0;
+};
+
+class VmRun final : private guest_link::LinkOwner {
+  public:
+    VmRun(RunHost& host, RunOwner& owner, machine::InstanceSpec spec, InstanceId id, RunNumber number);
+    ~VmRun() override;
+
+    void start();
+    void adopt();
+    /// Over the link, else by the power button; failing both, the stop's deadline kills it.
+    void request_shutdown(protocol::ByeReport::Kind kind);
+    void kill(int signal, const std::string& why);
+    void acknowledge(const BootId& boot, Epoch epoch, Seq seq);
+    /// What the guest sent was not stored: it has to come again.
+    void break_link(const std::string& reason);
+    void events_committed();
+    std::vector<std::string> console_tail() const;
+    boost::asio::awaitable<void> stop();
+
+  private:
+    using Prepared = std::variant<shim::ShimSpec, protocol::Cause>;
+
+    boost::asio::awaitable<void> launch();
+    boost::asio::awaitable<void> take_up();
+    boost::asio::awaitable<Prepared> prepare();
+    boost::asio::awaitable<Result<void>> prepare_files(images::Image image);
+    std::optional<protocol::Cause> unfit(const images::Image& image) const;
+    std::variant<shim::ShimSpec, protocol::Cause> plan(const images::Image& image);
+    Result<void> open_link(const images::Image* image);
+
+    boost::asio::awaitable<void> follow(std::uint64_t console_offset);
+    boost::asio::awaitable<void> control();
+    boost::asio::awaitable<void> press_power_button();
+    boost::asio::awaitable<void> flush_console();
+    boost::asio::awaitable<void> conclude(shim::ExitRecord record);
+    boost::asio::awaitable<void> conclude_without_shim();
+    boost::asio::awaitable<void> read_rest_of_console();
+    std::string end_reason() const;
+
+    void on_status(const shim::Status& status);
+    void on_vmm_running(const shim::ProcessIdentity& vmm, const shim::ProcessIdentity& device);
+    void on_console(std::uint64_t offset, std::string_view bytes);
+    void tell(std::vector<machine::EventBody> bodies);
+    void fail_start(protocol::Cause cause);
+
+    protocol::GuestConfig guest_config() override;
+    guest_link::TokenCheck check_token(const BootId& boot, const std::string& token) override { return owner_.check_token(boot, token); }
+    Result<void> remember_token(const BootId& boot, const std::string& token) override { return owner_.remember_token(boot, token); }
+    Seq acknowledged(const BootId& boot, Epoch epoch) override { return owner_.acknowledged(boot, epoch); }
+    void link_up(const BootId& boot, Epoch epoch, const protocol::Hello& hello) override;
+    void link_lost(const guest_link::SessionEnd& end) override;
+    void link_refused(const std::string& reason) override;
+    void reported(protocol::Report report) override;
+    void clock_synced(guest_link::ClockSample sample) override;
+
+    RunHost& host_;
+    RunOwner& owner_;
+    machine::InstanceSpec spec_;
+    InstanceId id_;
+    RunNumber number_;
+    std::filesystem::path run_dir_, log_dir_;
+    std::optional<shim::Credentials> user_;
+    std::unique_ptr<guest_link::GuestLink> link_;
+    std::unique_ptr<RunConsole> console_;
+    std::unique_ptr<shim::ShimConnection> shim_;
+    std::string control_socket_;
+    std::unique_ptr<vmm::RunningVm> vm_;
+    bool vmm_told_ = false, control_open_ = false;
+    std::string shutdown_reason_;              // as QMP said it
+    async::Notification control_ended_, console_open_;
+    async::TaskGroup tasks_;
+};
+
+}  // namespace vigil::daemon

@@ -1,0 +1,242 @@
+// The server over a real Unix socket, driven by raw bytes: what a client may send is not what a client library would.
+#include "host/http/server.hpp"
+#include "tests/unit/host/unix_client.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+
+#include <nlohmann/json.hpp>
+
+#include <catch2/catch_test_macros.hpp>
+
+#include <deque>
+#include <memory>
+
+namespace asio = boost::asio;
+using namespace vigil::http;
+using namespace std::chrono_literals;
+using vigil::Errc;
+using vigil::Error;
+using vigil::Result;
+using vigil::test::pump_until;
+using vigil::test::UnixClient;
+
+namespace {
+
+/// A source that the test feeds by hand.
+struct Feed {
+    std::deque<StreamEvent> events;
+    std::function<void()> wake;
+    bool ended = false, alive = false;
+    int taken = 0;
+};
+
+class FedSource final : public EventSource {
+  public:
+    explicit FedSource(std::shared_ptr<Feed> feed) : feed_(std::move(feed)) { feed_->alive = true; }
+    ~FedSource() override { feed_->alive = false; }
+    Result<Batch> next() override {
+        Batch batch;
+        while (!feed_->events.empty() && batch.events.size() < 16) {
+            batch.events.push_back(feed_->events.front());
+            feed_->events.pop_front();
+            ++feed_->taken;
+        }
+        batch.ended = feed_->ended && feed_->events.empty();
+        return batch;
+    }
+    void on_more(std::function<void()> wake) override { feed_->wake = std::move(wake); }
+
+  private:
+    std::shared_ptr<Feed> feed_;
+};
+
+struct Fixture {
+    vigil::test::TemporaryDirectory directory;
+    asio::io_context io;
+    std::shared_ptr<Feed> feed = std::make_shared<Feed>();
+    std::optional<Reply> kept;
+    std::unique_ptr<Server> server;
+    std::string path = (directory.path() / "api").string();
+
+    explicit Fixture(Limits limits = {}) {
+        std::vector<Route> routes = {
+            {Method::get, "/hello", [](const Request&, const Reply& reply) { reply.send({200, "text/plain", "hello", {}}); }},
+            {Method::post, "/echo", [](const Request& request, const Reply& reply) { reply.send({200, "text/plain", request.body, {}}); }},
+            {Method::get, "/peer", [](const Request& request, const Reply& reply) { reply.send({200, "text/plain", std::to_string(request.peer.pid), {}}); }},
+            {Method::get, "/later", [this](const Request&, const Reply& reply) { kept = reply; }},
+            {Method::get, "/events", [this](const Request&, const Reply& reply) { reply.stream(std::make_unique<FedSource>(feed)); }},
+        };
+        server = std::make_unique<Server>(io, Router(std::move(routes)), ServerOptions{path, 0600, limits});
+        REQUIRE(server->listen().has_value());
+    }
+    ~Fixture() {
+        bool stopped = false;
+        asio::co_spawn(io, server->stop(), [&](std::exception_ptr) { stopped = true; });
+        CHECK(pump_until(io, [&] { return stopped; }));
+    }
+    bool receives(UnixClient& client, const std::string& text) {
+        return pump_until(io, [&] { return client.received().find(text) != std::string::npos; });
+    }
+    bool closes(UnixClient& client) {
+        return pump_until(io, [&] { return client.closed(); });
+    }
+};
+
+}  // namespace
+
+TEST_CASE("http: several requests on one connection, also sent at once", "[host][http]") {
+    Fixture fixture;
+    UnixClient client(fixture.path);
+    REQUIRE(client.send("GET /hello HTTP/1.1\r\nHost: x\r\n\r\nPOST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nabcde"));
+    CHECK(fixture.receives(client, "abcde"));
+    CHECK(client.received().find("hello") < client.received().find("abcde"));
+    REQUIRE(client.send("GET /peer HTTP/1.1\r\nHost: x\r\n\r\n"));
+    CHECK(fixture.receives(client, std::to_string(::getpid())));
+    CHECK_FALSE(client.closed());
+}
+
+TEST_CASE("http: a body in pieces is put together, an asked-for continue is given", "[host][http]") {
+    Fixture fixture;
+    UnixClient client(fixture.path);
+    REQUIRE(client.send("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 6\r\nExpect: 100-continue\r\n\r\n"));
+    CHECK(fixture.receives(client, "100 Continue"));
+    REQUIRE(client.send("abc"));
+    fixture.io.restart();
+    fixture.io.poll();
+    REQUIRE(client.send("def"));
+    CHECK(fixture.receives(client, "abcdef"));
+}
+
+TEST_CASE("http: limits answer with a problem that names them and close", "[host][http]") {
+    Limits limits;
+    limits.max_body_bytes = 100;
+    limits.max_header_bytes = 1000;
+    Fixture fixture(limits);
+    UnixClient client(fixture.path);
+    std::string status;
+    SECTION("a body that is announced too long") {
+        client.send("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 101\r\n\r\n");
+        status = "413";
+    }
+    SECTION("a body whose chunks grow too long") {
+        client.send("POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n80\r\n" + std::string(128, 'x') + "\r\n0\r\n\r\n");
+        status = "413";
+    }
+    SECTION("a header that is too long") {
+        client.send("GET /hello HTTP/1.1\r\nHost: x\r\nX-Long: " + std::string(2000, 'x') + "\r\n\r\n");
+        status = "431";
+    }
+    SECTION("no HTTP at all") {
+        client.send("\x16\x03\x01 garbage\r\n\r\n");
+        status = "400";
+    }
+    CHECK(fixture.receives(client, "HTTP/1.1 " + status));
+    CHECK(fixture.receives(client, "application/problem+json"));
+    CHECK(fixture.closes(client));
+    UnixClient other(fixture.path);  // nobody else is disturbed
+    REQUIRE(other.send("GET /hello HTTP/1.1\r\nHost: x\r\n\r\n"));
+    CHECK(fixture.receives(other, "hello"));
+}
+
+TEST_CASE("http: a request that does not end in time is cut off", "[host][http]") {
+    Limits limits;
+    limits.request_deadline = 50ms;
+    Fixture fixture(limits);
+    UnixClient client(fixture.path);
+    REQUIRE(client.send("GET /hello HTTP/1.1\r\nHost:"));
+    CHECK(fixture.closes(client));
+}
+
+TEST_CASE("http: an answer may come later; when it does not, the client is told", "[host][http]") {
+    Limits limits;
+    limits.answer_deadline = 100ms;
+    Fixture fixture(limits);
+    UnixClient client(fixture.path);
+    REQUIRE(client.send("GET /later HTTP/1.1\r\nHost: x\r\n\r\n"));
+    REQUIRE(pump_until(fixture.io, [&] { return fixture.kept.has_value(); }));
+    SECTION("in time") {
+        fixture.kept->send({200, "text/plain", "at last", {}});
+        CHECK(fixture.receives(client, "at last"));
+    }
+    SECTION("never") {
+        CHECK(fixture.receives(client, "HTTP/1.1 504"));
+        fixture.kept->send({200, "text/plain", "too late", {}});  // harms nobody
+    }
+    SECTION("the client leaves first") {
+        client.close();
+        fixture.kept->send({200, "text/plain", "for nobody", {}});
+    }
+    SECTION("the answerer forgets it") {
+        fixture.kept.reset();
+        CHECK(fixture.receives(client, "HTTP/1.1 500"));
+    }
+}
+
+TEST_CASE("http: more connections than allowed are refused, not queued", "[host][http]") {
+    Limits limits;
+    limits.max_connections = 2;
+    Fixture fixture(limits);
+    UnixClient first(fixture.path), second(fixture.path);
+    first.send("GET /hello HTTP/1.1\r\nHost: x\r\n\r\n");
+    second.send("GET /hello HTTP/1.1\r\nHost: x\r\n\r\n");
+    CHECK(fixture.receives(first, "hello"));
+    CHECK(fixture.receives(second, "hello"));
+    UnixClient third(fixture.path);
+    CHECK(fixture.closes(third));
+    first.close();
+    CHECK(pump_until(fixture.io, [&] {
+        UnixClient again(fixture.path);
+        again.send("GET /hello HTTP/1.1\r\nHost: x\r\n\r\n");
+        return pump_until(fixture.io, [&] { return again.closed() || again.received().find("hello") != std::string::npos; }) && !again.closed();
+    }));
+}
+
+TEST_CASE("events: what is there at once, what comes later, and the end", "[host][http]") {
+    Fixture fixture;
+    fixture.feed->events = {{1, "stage", "a"}, {2, "stage", "b"}};
+    UnixClient client(fixture.path);
+    REQUIRE(client.send("GET /events HTTP/1.1\r\nHost: x\r\n\r\n"));
+    CHECK(fixture.receives(client, "id: 2\nevent: stage\ndata: b\n\n"));
+    CHECK(client.received().find("text/event-stream") != std::string::npos);
+    fixture.feed->events.push_back({3, "service", "c"});
+    fixture.feed->wake();
+    CHECK(fixture.receives(client, "id: 3\nevent: service\ndata: c\n\n"));
+    fixture.feed->ended = true;
+    fixture.feed->wake();
+    CHECK(fixture.receives(client, "\r\n0\r\n\r\n"));
+    CHECK(fixture.closes(client));
+    CHECK(pump_until(fixture.io, [&] { return !fixture.feed->alive; }));
+    fixture.feed->wake();  // after the end: harms nobody
+}
+
+TEST_CASE("events: a client that leaves frees its source at once", "[host][http]") {
+    Fixture fixture;
+    UnixClient client(fixture.path);
+    REQUIRE(client.send("GET /events HTTP/1.1\r\nHost: x\r\n\r\n"));
+    REQUIRE(fixture.receives(client, "text/event-stream"));
+    REQUIRE(fixture.feed->alive);
+    client.close();
+    CHECK(pump_until(fixture.io, [&] { return !fixture.feed->alive; }, 10s));  // well before the first heartbeat
+}
+
+TEST_CASE("events: an idle stream carries heartbeats", "[host][http]") {
+    Limits limits;
+    limits.heartbeat = 20ms;
+    Fixture fixture(limits);
+    UnixClient client(fixture.path);
+    REQUIRE(client.send("GET /events HTTP/1.1\r\nHost: x\r\n\r\n"));
+    CHECK(fixture.receives(client, ": alive\n\n"));
+}
+
+TEST_CASE("events: a client that does not read holds a cursor, not memory", "[host][http]") {
+    Limits limits;
+    limits.write_deadline = 200ms;
+    Fixture fixture(limits);
+    constexpr int events = 20'000;
+    for (int i = 0; i < events; ++i) fixture.feed->events.push_back({i, "stage", std::string(1000, 'x')});
+    UnixClient client(fixture.path);
+    REQUIRE(client.send("GET /events HTTP/1.1\r\nHost: x\r\n\r\n"));
+    CHECK(pump_until(fixture.io, [&] { return fixture.feed->taken > 0 && !fixture.feed->alive; }));  // cut off by the write deadline
+    CHECK(fixture.feed->taken < events / 4);
+}
