@@ -8,7 +8,7 @@ import tree
 README_LINES = 30
 DRAWERS = {"utils", "util", "common", "helpers", "helper", "misc", "lib"}
 ROOTS = ("shared", "guest", "host", "rootfs-build", "tests", "packaging", "cmake")
-NO_README = {"corpus", "golden"}        # files for a test, described where the test is
+NO_README = {"corpus", "golden", "files"}        # files for a test, or laid into an image: described where the test or the profile is
 
 
 def folders():

@@ -1,0 +1,45 @@
+"""The agent binary that goes into the initramfs: checked to be one, and what it says of itself."""
+import re
+import subprocess
+
+from .elf import EM_X86_64, Elf, ElfError, build_id
+from .errors import BuildError
+from .step_cache import hash_of_file
+
+ANSWER_S = 10
+
+
+def read(path):
+    """{"version","build_id","sha256"} of the binary."""
+    if not path.is_file():
+        raise BuildError(str(path), "there is no agent binary", "build it with ./dev build, or give --agent PATH", "agent")
+    try:
+        elf = Elf(path.read_bytes())
+        if elf.machine != EM_X86_64 or not elf.is_static():
+            raise ElfError("not a static x86-64 program, and the initramfs has no libraries")
+        found = build_id(elf)
+    except ElfError as error:
+        raise BuildError(str(path), str(error), "build it with ./dev build (release), or give another --agent", "agent") from error
+    digest = hash_of_file(path)
+    said = ask(path)
+    return {"version": version_in(said, path), "build_id": build_id_in(said) or found or digest[:32], "sha256": digest}
+
+
+def ask(path):
+    try:
+        done = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=ANSWER_S, check=False, stdin=subprocess.DEVNULL)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise BuildError(str(path), f"does not answer --version: {error}", "build the agent again", "agent") from error
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def version_in(said, path):
+    match = re.search(r"\b(\d+\.\d+(?:\.\d+)?[\w.+~-]*)", said)
+    if not match:
+        raise BuildError(str(path), f"--version answered {said[:80]!r}, where a version was expected", "is this vigil-guest?", "agent")
+    return match.group(1)
+
+
+def build_id_in(said):
+    match = re.search(r"build(?:[ _-]?id)?[ :=]+([0-9A-Za-z._-]+)", said)
+    return match.group(1) if match else ""

@@ -1,0 +1,107 @@
+"""A profile folder: profile.json (what the guest is made of) and files/ (laid over its root).
+
+Shape:  see FIELDS; unknown keys are errors. All faults of the file are told at once.
+Units:  MiB.
+"""
+import dataclasses
+import pathlib
+import re
+
+from . import jsonc, service_files
+from .errors import BuildError
+
+NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
+PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]+")
+MODULE = re.compile(r"[A-Za-z0-9_-]+")
+PATTERN = re.compile(r"/[^\s,]*")
+INIT_MODES = ("pid1",)
+VARIANTS = ("essential", "minbase", "apt")
+
+
+def text(pattern):
+    return lambda value: isinstance(value, str) and pattern.fullmatch(value)
+
+
+def texts(pattern):
+    return lambda value: isinstance(value, list) and all(text(pattern)(v) for v in value)
+
+
+def whole(low, high):
+    return lambda value: isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
+
+
+def one_of(*values):
+    return lambda value: value in values
+
+
+def kernel(value):
+    return isinstance(value, dict) and set(value) == {"package", "modules"} and bool(text(PACKAGE)(value["package"])) and texts(MODULE)(value["modules"])
+
+
+# key -> (what is right, in words; default, None = must be there)
+FIELDS = {
+    "format": (one_of(1), "1", None),
+    "name": (text(NAME), "lower-case letters, digits and dashes, at most 32", None),
+    "description": (lambda v: isinstance(v, str), "a text", ""),
+    "suite": (text(NAME), "the name of a Debian suite", None),
+    "variant": (one_of(*VARIANTS), f"one of {', '.join(VARIANTS)}", "essential"),
+    "packages": (texts(PACKAGE), "a list of Debian package names", None),
+    "exclude": (texts(PATTERN), "a list of path patterns as dpkg's path-exclude takes them", []),
+    "keep": (texts(PATTERN), "a list of path patterns as dpkg's path-include takes them", []),
+    "init": (one_of(*INIT_MODES), f"one of {', '.join(INIT_MODES)}", "pid1"),
+    "min_memory_mib": (whole(64, 1 << 20), "a whole number from 64 up", None),
+    "overlay_mib": (whole(64, 1 << 20), "a whole number from 64 up", 2048),
+    "kernel": (kernel, '{"package": NAME, "modules": [NAME...]}', None),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Profile:
+    directory: pathlib.Path
+    values: dict
+    services: list      # names, sorted
+
+    def __getattr__(self, key):
+        try:
+            return self.values[key]
+        except KeyError:
+            raise AttributeError(key) from None
+
+    @property
+    def files(self):
+        return self.directory / "files"
+
+
+def load(profiles, name):
+    directory = pathlib.Path(profiles) / name
+    path = directory / "profile.json"
+    if not NAME.fullmatch(name) or not path.is_file():
+        there = sorted(p.parent.name for p in pathlib.Path(profiles).glob("*/profile.json"))
+        raise BuildError(name, "there is no such profile", f"profiles are: {', '.join(there)}")
+    values = check(path, read(path), name)
+    services = service_files.check_directory(directory / "files" / "etc/vigil/services.d")
+    return Profile(directory, values, services)
+
+
+def read(path):
+    try:
+        return jsonc.parse(path.read_text())
+    except (jsonc.JsoncError, UnicodeDecodeError) as error:
+        raise BuildError(str(path), f"not JSON: {error}", "mend the file") from error
+
+
+def check(path, values, name):
+    if not isinstance(values, dict):
+        raise BuildError(str(path), "not a JSON object", "mend the file")
+    faults = [f'unknown key "{key}"' for key in values if key not in FIELDS]
+    for key, (is_right, wanted, default) in FIELDS.items():
+        if key not in values:
+            if default is None:
+                faults.append(f'the key "{key}" is missing ({wanted})')
+        elif not is_right(values[key]):
+            faults.append(f'"{key}" must be {wanted}')
+    if values.get("name", name) != name:
+        faults.append(f'"name" must be the folder\'s name, "{name}"')
+    if faults:
+        raise BuildError(str(path), "; ".join(faults), "mend these keys; rootfs-build/profiles/README.md tells them")
+    return {**{key: default for key, (_, _, default) in FIELDS.items() if default is not None}, **values}

@@ -1,0 +1,67 @@
+"""The steps `root` and `overlay`: the base with the profile's files laid over it, as ext4 that all VMs share read-only; and the empty
+ext4 that each VM gets a sparse copy of for its writes."""
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import uuid
+
+from .errors import BuildError
+from .step_cache import hash_of_tree
+
+WORKER = pathlib.Path(__file__).with_name("root_worker.py")
+# Names for the UUIDs that follow from what is in an image; any fixed value would do.
+NAMESPACE = uuid.UUID("8f1c5a52-6f0e-4b8e-9d3c-2f7a1e5b9c40")
+
+
+def inputs(profile, base_key, epoch):
+    return {"base": base_key, "files": hash_of_tree(profile.files), "epoch": epoch, "worker": WORKER.read_text()}
+
+
+def image_id(root_key):
+    """Tells initramfs and root of one build apart from others; the agent is not in it, for it may change without a new root."""
+    return root_key[:32]
+
+
+def filesystem_uuid(name):
+    return str(uuid.uuid5(NAMESPACE, name))
+
+
+def as_owner_of_files():
+    """Prefix for a command that must see the root's files with their owners: none for root, else mmdebstrap's user namespace."""
+    return [] if os.geteuid() == 0 else ["mmdebstrap", "--unshare-helper"]
+
+
+def build(profile, base, identity, epoch, directory, tools):
+    job = {"base": str(base / "base.tar"), "files": str(profile.files), "work": str(directory / "work"), "out": str(directory / "root.ext4"),
+           "image_id": identity, "uuid": filesystem_uuid(identity), "epoch": epoch}
+    out = tools.run([*as_owner_of_files(), sys.executable, "-I", WORKER, json.dumps(job)], "root.ext4",
+                    "if space is short, free some; as an ordinary user see rootfs-build/README.md on user namespaces")
+    answer = json.loads(out.decode().strip().splitlines()[-1])
+    if answer["faults"]:
+        raise BuildError("service files", "; ".join(answer["faults"]), "add the package that brings the program, or mend the service file")
+    if os.geteuid() != 0:
+        os.chmod(directory / "root.ext4", 0o644)
+
+
+def overlay_inputs(profile):
+    return {"mib": profile.overlay_mib}
+
+
+def build_overlay(profile, directory, tools):
+    """Blocks of zeros are left out of the file, so a sparse copy costs what ext4 itself writes: about a megabyte."""
+    out = directory / "overlay.ext4"
+    with open(out, "wb") as file:
+        file.truncate(profile.overlay_mib << 20)
+    name = filesystem_uuid(f"overlay {profile.overlay_mib}")
+    tools.run(["mke2fs", "-q", "-F", "-t", "ext4", "-L", "vigil-overlay", "-U", name, "-m", "0", "-i", "32768", "-J", "size=8",
+               "-E", f"hash_seed={name},lazy_itable_init=0,lazy_journal_init=0,discard,root_owner=0:0", out], "overlay.ext4", "free some space")
+    make_sparse(out)
+
+
+def make_sparse(path):
+    done = subprocess.run(["fallocate", "--dig-holes", path], check=False, capture_output=True)
+    if done.returncode != 0:
+        raise BuildError(str(path), f"holes cannot be made: {done.stderr.decode(errors='replace').strip()}",
+                         "put --cache on a file system with sparse files (ext4, xfs, btrfs, tmpfs)")

@@ -1,0 +1,117 @@
+"""Lays the profile's files over the base and packs the tree as ext4. Run as its own process, for it may have to run in a user namespace
+where the root's files have their owners. Takes one JSON argument, answers with one JSON line: {"faults": [..]}."""
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from image_build.service_files import missing_programs  # noqa: E402  (the path is set just above)
+
+BLOCK = 4096
+# Directories that the agent mounts over or writes to; a root that is read-only cannot grow them later.
+MOUNT_POINTS = {"dev": 0o755, "proc": 0o555, "sys": 0o555, "run": 0o755, "tmp": 0o1777}
+# Traces of how and where the root was made; /etc/apt would carry this machine's mirror into the guest.
+REMOVED = ("etc/apt", "var/lib/apt", "var/cache/apt", "var/log/apt", "var/log/dpkg.log", "var/log/alternatives.log", "var/log/bootstrap.log",
+           "var/cache/debconf/config.dat-old", "var/cache/debconf/templates.dat-old", "var/cache/ldconfig/aux-cache", "var/lib/dpkg/status-old",
+           "etc/passwd-", "etc/group-", "etc/shadow-", "etc/gshadow-", "etc/resolv.conf", "etc/hostname")
+
+
+def main(job):
+    tree = pathlib.Path(job["work"])
+    tree.mkdir(parents=True)
+    os.umask(0o022)
+    subprocess.run(["tar", "--extract", "--file", job["base"], "--directory", tree, "--numeric-owner", "--same-permissions", "--xattrs",
+                    "--exclude=./dev/*", "--exclude=./run/*"], check=True)
+    lay_over(pathlib.Path(job["files"]), tree)
+    configure(tree, job["image_id"])
+    faults = list(missing_programs(tree / "etc/vigil/services.d", str(tree)))
+    if not faults:
+        clamp_times(tree, job["epoch"])
+        pack(tree, pathlib.Path(job["out"]), job["uuid"])
+    shutil.rmtree(tree)
+    print(json.dumps({"faults": faults}))
+
+
+def lay_over(files, tree):
+    """A checkout keeps no owners and only the executable bit: everything becomes root's, 0755 or 0644."""
+    for source in sorted(files.rglob("*")):
+        target = tree / source.relative_to(files)
+        if source.is_dir() and not source.is_symlink():
+            if not target.is_dir():
+                target.mkdir(mode=0o755)
+            continue
+        target.unlink(missing_ok=True)
+        if source.is_symlink():
+            target.symlink_to(os.readlink(source))
+            continue
+        shutil.copyfile(source, target)
+        target.chmod(0o755 if source.stat().st_mode & 0o100 else 0o644)
+
+
+def configure(tree, image_id):
+    for name in REMOVED:
+        remove(tree / name)
+    for name, mode in MOUNT_POINTS.items():
+        (tree / name).mkdir(exist_ok=True)
+        (tree / name).chmod(mode)
+    write(tree / "etc/vigil/image-id", f"{image_id}\n")
+    write(tree / "etc/hostname", "vigil\n")
+    write(tree / "etc/hosts", "127.0.0.1 localhost\n127.0.1.1 vigil\n::1 localhost\n")
+    write(tree / "etc/machine-id", "")
+
+
+def remove(path):
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def write(path, text):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    path.write_text(text)
+    path.chmod(0o644)
+
+
+def clamp_times(tree, epoch):
+    """Nothing in the root is newer than the build's own date."""
+    for directory, names, files in os.walk(tree, topdown=False):
+        for name in names + files:
+            clamp(os.path.join(directory, name), epoch)
+    clamp(tree, epoch)
+
+
+def clamp(path, epoch):
+    if os.lstat(path).st_mtime > epoch:
+        os.utime(path, (epoch, epoch), follow_symlinks=False)
+
+
+def size_of(tree):
+    """(bytes, inodes) for a file system that holds the tree with a little room: a read-only root needs no more."""
+    blocks = inodes = 0
+    for directory, names, files in os.walk(tree):
+        inodes += 1 + len(files) + sum(os.path.islink(os.path.join(directory, n)) for n in names)
+        blocks += 1 + sum(len(n) + 12 for n in names + files) // BLOCK
+        blocks += sum(-(-os.lstat(os.path.join(directory, n)).st_size // BLOCK) for n in files)
+    inodes += inodes // 20 + 64
+    return (blocks + inodes * 256 // BLOCK + blocks // 100 + 512) * BLOCK, inodes
+
+
+def pack(tree, out, uuid):
+    size, inodes = size_of(tree)
+    with open(out, "wb") as file:
+        file.truncate(size)
+    subprocess.run(["mke2fs", "-q", "-F", "-t", "ext4", "-b", str(BLOCK), "-L", "vigil-root", "-U", uuid, "-m", "0", "-N", str(inodes),
+                    "-O", "^has_journal,^resize_inode", "-E", f"hash_seed={uuid},lazy_itable_init=0,discard,root_owner=0:0", "-d", tree, out],
+                   check=True, stdout=sys.stderr)
+
+
+if __name__ == "__main__":
+    try:
+        main(json.loads(sys.argv[1]))
+    except (subprocess.CalledProcessError, OSError) as error:
+        sys.exit(f"error: {error}")

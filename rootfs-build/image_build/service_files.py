@@ -1,0 +1,217 @@
+"""The profile's service files, checked before anything is built: the same rules as the agent's own parser (shared/service_spec),
+as far as a wrong file can be told without running it. All faults of all files are told at once.
+"""
+import os
+import re
+
+from . import jsonc
+from .errors import BuildError
+
+NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,62}")
+
+
+def is_text(value):
+    return isinstance(value, str)
+
+
+def is_whole(value):
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def is_number(value):
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0
+
+
+def is_argv(value):
+    return isinstance(value, list) and bool(value) and all(map(is_text, value)) and value[0].startswith("/")
+
+
+def is_names(value):
+    return isinstance(value, list) and all(is_text(v) and NAME.fullmatch(v) for v in value)
+
+
+def is_env(value):
+    return isinstance(value, dict) and all(map(is_text, value.values()))
+
+
+def is_path(value):
+    return is_text(value) and value.startswith("/")
+
+
+def is_port(value):
+    return is_whole(value) and 1 <= value <= 65535
+
+
+def is_bool(value):
+    return isinstance(value, bool)
+
+
+def is_bytes(value):
+    return is_whole(value) or (is_text(value) and re.fullmatch(r"[0-9]+[KMG]?", value) is not None)
+
+
+def is_signal(value):
+    return is_text(value) and re.fullmatch(r"SIG[A-Z0-9]+", value) is not None
+
+
+PROBES = {
+    "notify-fd": {"fd": is_whole},
+    "sd-notify": {},
+    "tcp": {"port": is_port, "address": is_text},
+    "unix": {"path": is_path},
+    "file": {"path": is_path},
+    "http": {"port": is_port, "address": is_text, "path": is_text, "status": is_whole, "body": is_text},
+    "exec": {"argv": is_argv, "interval_ms": is_whole},
+}
+PROBE_MUST = {"tcp": ["port"], "unix": ["path"], "file": ["path"], "http": ["port"], "exec": ["argv"]}
+
+
+def probe_faults(value, key):
+    if not isinstance(value, dict) or len(value) != 1:
+        return [f"{key}: a probe is an object with one key, one of {', '.join(PROBES)}"]
+    (kind, settings), = value.items()
+    if kind not in PROBES:
+        return [f"{key}.{kind}: unknown probe"]
+    return object_faults(settings, f"{key}.{kind}", PROBES[kind], PROBE_MUST.get(kind, ()))
+
+
+def ready_faults(value, key):
+    probes = value if isinstance(value, list) else [value]
+    return [fault for at, probe in enumerate(probes) for fault in probe_faults(probe, f"{key}[{at}]" if isinstance(value, list) else key)]
+
+
+def restart_faults(value, key):
+    policies = ("always", "on-failure", "never")
+    if is_text(value):
+        return [] if value in policies else [f"{key}: one of {', '.join(policies)}"]
+    loop = {"exits": is_whole, "window_s": is_number}
+    return object_faults(value, key, {"policy": lambda v: v in policies, "backoff_ms": is_whole, "backoff_max_ms": is_whole,
+                                      "crash_loop": lambda v: not object_faults(v, key, loop)})
+
+
+def health_faults(value, key):
+    return object_faults(value, key, {"probe": lambda v: not probe_faults(v, key), "interval_s": is_number, "failures": is_whole}, ["probe"])
+
+
+def object_of(keys):
+    return lambda value, key: object_faults(value, key, keys)
+
+
+# A predicate, or a function (value, key path) -> faults.
+KEYS = {
+    "name": is_text, "exec": is_argv, "user": is_text, "env": is_env, "cwd": is_path, "essential": is_bool,
+    "after": is_names, "requires": is_names, "wants": is_names, "secrets": is_names, "ready_timeout_s": is_number,
+}
+NESTED = {
+    "ready": ready_faults, "restart": restart_faults, "health": health_faults,
+    "stop": object_of({"signal": is_signal, "grace_s": is_number}),
+    "limits": object_of({"memory": is_bytes, "pids": is_whole, "nofile": is_whole, "cpu_percent": is_whole}),
+}
+
+
+def object_faults(value, key, allowed, must=()):
+    if not isinstance(value, dict):
+        return [f"{key}: must be an object"]
+    faults = [f"{key}.{name}: unknown key" for name in value if name not in allowed]
+    faults += [f"{key}.{name}: missing" for name in must if name not in value]
+    return faults + [f"{key}.{name}: wrong type or value" for name, right in allowed.items() if name in value and not right(value[name])]
+
+
+def spec_faults(spec, name):
+    if not isinstance(spec, dict):
+        return ["must be an object"]
+    faults = [f"{key}: unknown key" for key in spec if key not in KEYS and key not in NESTED]
+    faults += [f"{key}: missing" for key in ("name", "exec") if key not in spec]
+    faults += [f"{key}: wrong type or value" for key, right in KEYS.items() if key in spec and not right(spec[key])]
+    faults += [fault for key, check in NESTED.items() if key in spec for fault in check(spec[key], key)]
+    if is_text(spec.get("name")) and spec["name"] != name:
+        faults.append(f'name: must be the file\'s name, "{name}"')
+    return faults
+
+
+def dependency_faults(specs):
+    """(file, fault) for each missing dependency and one for each cycle."""
+    edges = {}
+    for name, spec in specs.items():
+        needed = [d for key in ("after", "requires") for d in spec.get(key, [])]
+        yield from ((name, f"after/requires: there is no service {d}") for d in needed if d not in specs)
+        edges[name] = [d for d in needed + spec.get("wants", []) if d in specs]
+    done = set()
+    for name in sorted(edges):
+        cycle = find_cycle(name, edges, [], done)
+        if cycle:
+            yield cycle[0], f"after/requires: a cycle: {' -> '.join(cycle)}"
+            return
+
+
+def find_cycle(name, edges, path, done):
+    if name in path:
+        return path[path.index(name):] + [name]
+    if name in done:
+        return None
+    for other in edges[name]:
+        cycle = find_cycle(other, edges, path + [name], done)
+        if cycle:
+            return cycle
+    done.add(name)
+    return None
+
+
+def check_directory(directory):
+    """The names of the services in DIR/*.json, sorted; BuildError with every fault of every file."""
+    specs, faults = {}, []
+    paths = sorted(p for p in directory.glob("*.json")) if directory.is_dir() else []
+    for path in paths:
+        try:
+            spec = jsonc.parse(path.read_text())
+        except (jsonc.JsoncError, UnicodeDecodeError) as error:
+            faults.append(f"{path.name}: not JSON: {error}")
+            continue
+        found = spec_faults(spec, path.stem)
+        faults += [f"{path.name}: {fault}" for fault in found]
+        if not found:
+            specs[path.stem] = spec
+    if not faults:
+        faults += [f"{name}.json: {fault}" for name, fault in dependency_faults(specs)]
+    if faults:
+        raise BuildError(str(directory), "; ".join(faults), "mend these service files; shared/service_spec/service_spec.hpp tells their keys")
+    return sorted(specs)
+
+
+def programs(directory):
+    """Each service's exec[0], to be looked for in the finished root: [(service, path)]."""
+    names = check_directory(directory)
+    return [(name, jsonc.parse((directory / f"{name}.json").read_text())["exec"][0]) for name in names]
+
+
+def missing_programs(directory, root):
+    """Faults of those that the root does not hold or that cannot be executed there."""
+    for name, path in programs(directory):
+        found = inside(root, path)
+        if found is None or not os.path.isfile(found):
+            yield f"{name}.json: exec: {path} is not in the image"
+        elif not os.access(found, os.X_OK):
+            yield f"{name}.json: exec: {path} is not executable"
+
+
+def inside(root, path, hops=16):
+    """`path` as a process chrooted to `root` would find it, or None: links are resolved against root, never against the host."""
+    parts, found = [p for p in str(path).split("/") if p], []
+    while parts:
+        part = parts.pop(0)
+        if part == "..":
+            found = found[:-1]
+            continue
+        here = os.path.join(root, *found, part)
+        if os.path.islink(here):
+            hops -= 1
+            if hops < 0:
+                return None
+            target = os.readlink(here)
+            if target.startswith("/"):
+                found = []
+            parts = [p for p in target.split("/") if p and p != "."] + parts
+        elif part != ".":
+            found.append(part)
+    result = os.path.join(root, *found)
+    return result if os.path.exists(result) else None
