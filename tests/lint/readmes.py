@@ -15,7 +15,7 @@ def folders():
     found = set()
     for path in tree.files(under=ROOTS):
         for parent in path.parents:
-            if parent.parts and not NO_README & set(parent.parts):
+            if parent.parts and not NO_README & set(parent.parts) and not str(parent).startswith(MIRRORS):
                 found.add(parent)
     return sorted(found)
 
