@@ -1,0 +1,140 @@
+#include "host/daemon/daemon.hpp"
+
+#include "host/api/context.hpp"
+#include "host/daemon/readiness.hpp"
+#include "host/daemon/state_lock.hpp"
+#include "host/daemon/vm_registry.hpp"
+#include "host/http/server.hpp"
+#include "host/vmm/driver_factory.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <spdlog/spdlog.h>
+
+#include <grp.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+
+namespace vigil::daemon {
+
+namespace asio = boost::asio;
+
+namespace {
+
+/// Directory of this program: its companions are beside it.
+std::string program_dir() {
+    std::error_code ignored;
+    return std::filesystem::read_symlink("/proc/self/exe", ignored).parent_path().string();
+}
+
+events::ReplaySource replay_from(const store::Store& store) {
+    return [&store](machine::EventSeq after, const std::optional<InstanceId>& instance, std::size_t limit) -> Result<std::vector<events::Published>> {
+        store::EventQuery query;
+        query.after = after;
+        query.instance = instance;
+        query.limit = limit;
+        TRY(found, store.events(query));
+        std::vector<events::Published> events;
+        for (auto& event : found) events.push_back(std::make_shared<const machine::EncodedEvent>(std::move(event)));
+        return events;
+    };
+}
+
+Result<void> share_socket(const Options& options) {
+    if (options.socket_group.empty()) return {};
+    const group* found = ::getgrnam(options.socket_group.c_str());
+    if (found == nullptr) return Error(Errc::not_found, "there is no group " + options.socket_group);
+    if (::chown(options.places.socket.c_str(), static_cast<uid_t>(-1), found->gr_gid) != 0)
+        return Error::from_errno("chown " + options.places.socket, errno);
+    return {};
+}
+
+class Daemon {
+  public:
+    Daemon(const Options& options, std::unique_ptr<store::Store> store)
+        : options_(options),
+          pool_(1),
+          store_(std::move(store)),
+          bus_(replay_from(*store_)),
+          host_{io_, pool_, clock_, options.places, images::ImageStore(options.places.images()), program_dir(), vmm::detect_accelerator(), {}, nullptr, "", "", {}},
+          pipeline_(io_, *store_, bus_),
+          registry_(host_, pipeline_, *store_),
+          server_(io_, http::Router(api::make_routes({registry_, host_.images, *store_, bus_})), {options.places.socket, options.socket_mode, {}}),
+          signals_(io_, SIGTERM, SIGINT) {}
+
+    Result<void> run() {
+        find_driver();
+        TRY_VOID(registry_.load());
+        if (auto listening = server_.listen(); !listening) return close(listening.error());
+        if (auto shared = share_socket(options_); !shared) return close(shared.error());
+        spdlog::info("daemon.ready pid={} socket={} state={} accelerator={} why=\"{}\"", ::getpid(), options_.places.socket, options_.places.state.string(),
+                     to_text(host_.accelerator.accelerator), host_.accelerator.why);
+        announce_ready(options_.ready_fd);
+        signals_.async_wait([this](boost::system::error_code failure, int signal) {
+            if (failure) return;
+            spdlog::info("daemon.stopping signal={}", signal);
+            begin_stop();
+        });
+        io_.run();
+        return {};
+    }
+
+  private:
+    void find_driver() {
+        auto driver = vmm::make_driver(vmm::VmmKind::automatic, host_.program_dir);
+        if (driver) {
+            host_.driver = std::move(*driver);
+            return;
+        }
+        host_.driver_error = driver.error().message();
+        spdlog::warn("daemon.no_vmm err=\"{}\"", host_.driver_error);  // it serves all the same: what is stored can be read, doctor tells the mend
+    }
+
+    /// Ends what load() may have begun.
+    Error close(Error error) {
+        begin_stop();
+        io_.run();
+        return error;
+    }
+
+    void begin_stop() {
+        asio::co_spawn(io_, stop(), [this](std::exception_ptr failure) {
+            if (failure) spdlog::error("daemon.stop_failed");
+            signals_.cancel();
+            io_.stop();
+        });
+    }
+
+    asio::awaitable<void> stop() {
+        co_await server_.stop();
+        co_await registry_.stop();
+    }
+
+    const Options& options_;
+    asio::io_context io_{1};
+    asio::thread_pool pool_;
+    SystemClock clock_;
+    std::unique_ptr<store::Store> store_;
+    events::EventBus bus_;
+    RunHost host_;
+    EventPipeline pipeline_;
+    VmRegistry registry_;
+    http::Server server_;
+    asio::signal_set signals_;
+};
+
+}  // namespace
+
+Result<void> run_daemon(const Options& options) {
+    TRY_VOID(prepare_places(options.places));
+    TRY(lock, lock_state(options.places.lock()));
+    auto store = store::Store::open(options.places.database().string());
+    if (!store) return store.error().with_context("open the database");
+    Daemon daemon(options, std::move(*store));
+    return daemon.run();
+}
+
+}  // namespace vigil::daemon

@@ -1,0 +1,92 @@
+#include "host/daemon/evidence.hpp"
+
+#include "host/shim/bounded_file.hpp"
+#include "host/shim/shim_spec.hpp"
+#include "shared/base/unique_fd.hpp"
+#include "shared/console/record.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+namespace vigil::daemon {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::size_t tail_lines = 50;
+constexpr std::size_t tail_bytes = 64 << 10;
+
+Error failed(const std::string& what, const std::error_code& failure) {
+    if (failure == std::errc::no_space_on_device) return Error(Errc::limit, "host.disk_full: " + what);
+    return Error(Errc::io, what + ": " + failure.message());
+}
+
+Result<void> write_file(const fs::path& path, const std::string& text) {
+    const UniqueFd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+    if (!file) return failed("create " + path.string(), std::error_code(errno, std::generic_category()));
+    if (::write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()))
+        return failed("write " + path.string(), std::error_code(errno, std::generic_category()));
+    return {};
+}
+
+Result<void> move_into(const fs::path& from, const fs::path& directory) {
+    std::error_code failure;
+    if (!fs::exists(from, failure)) return {};
+    fs::rename(from, directory / from.filename(), failure);
+    if (failure) return failed("move " + from.string() + " to " + directory.string(), failure);
+    return {};
+}
+
+}  // namespace
+
+Result<void> make_instance_dir(const Places& places, const InstanceId& id, const machine::InstanceSpec& spec) {
+    std::error_code failure;
+    const auto directory = places.instance(id);
+    fs::create_directories(directory, failure);
+    if (failure) return failed("create " + directory.string(), failure);
+    ::chmod(directory.c_str(), 0700);
+    return write_file(directory / "spec.json", machine::encode_spec(spec) + "\n");
+}
+
+Result<void> archive_and_delete(const Places& places, const InstanceId& id) {
+    std::error_code failure;
+    const auto box = places.blackbox(id);
+    fs::create_directories(box, failure);
+    if (failure) return failed("create " + box.string(), failure);
+    const auto directory = places.instance(id);
+    TRY_VOID(move_into(directory / "spec.json", box));
+    TRY_VOID(move_into(directory / "runs", box));
+    fs::remove_all(places.run_dir(id), failure);
+    fs::remove_all(directory, failure);
+    if (failure) return failed("delete " + directory.string(), failure);
+    return {};
+}
+
+fs::path find_log_dir(const Places& places, const InstanceId& id, RunNumber run) {
+    std::error_code ignored;
+    auto path = places.log_dir(id, run);
+    if (fs::exists(path, ignored)) return path;
+    return places.blackbox(id) / "runs" / std::to_string(run.value());
+}
+
+Result<std::string> read_console(const fs::path& log_dir) {
+    TRY(kept, shim::read_kept(shim::console_log_path(log_dir.string()), shim::console_caps));
+    return shim::to_text(kept);
+}
+
+std::vector<std::string> read_console_tail(const fs::path& log_dir) {
+    auto text = read_console(log_dir);
+    if (!text) return {};
+    if (text->size() > tail_bytes) text->erase(0, text->size() - tail_bytes);
+    console::ConsoleScanner scanner;
+    auto lines = scanner.feed(*text).lines;
+    for (auto& line : scanner.finish().lines) lines.push_back(std::move(line));
+    if (lines.size() > tail_lines) lines.erase(lines.begin(), lines.end() - tail_lines);
+    return lines;
+}
+
+}  // namespace vigil::daemon

@@ -1,0 +1,28 @@
+// The one destroy path of an instance's files: what tells of its runs is put away first, only then is the rest deleted.
+//
+// Shape:  state/instances/ID/{spec.json, runs/} -> state/blackbox/ID/{spec.json, runs/}; disk.raw and run/ID go.
+#pragma once
+
+#include "host/daemon/places.hpp"
+#include "host/machine/instance_spec.hpp"
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace vigil::daemon {
+
+/// Directory and spec.json of a new instance (without the values of secrets).
+Result<void> make_instance_dir(const Places& places, const InstanceId& id, const machine::InstanceSpec& spec);
+
+Result<void> archive_and_delete(const Places& places, const InstanceId& id);
+
+/// The run's log directory, wherever it is now.
+std::filesystem::path find_log_dir(const Places& places, const InstanceId& id, RunNumber run);
+
+/// The kept console as text; empty when there is none.
+Result<std::string> read_console(const std::filesystem::path& log_dir);
+/// Its last plain lines, at most 50.
+std::vector<std::string> read_console_tail(const std::filesystem::path& log_dir);
+
+}  // namespace vigil::daemon

@@ -1,0 +1,24 @@
+#include "host/daemon/daemon.hpp"
+
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <csignal>
+#include <exception>
+#include <iostream>
+
+int main(int argc, char** argv) {
+    const auto options = vigil::daemon::parse_options(argc, argv);
+    spdlog::set_default_logger(spdlog::stderr_logger_st("vigild"));
+    spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %l %v", spdlog::pattern_time_type::utc);
+    spdlog::set_level(spdlog::level::from_str(options.log_level));
+    std::signal(SIGPIPE, SIG_IGN);
+    try {
+        const auto served = vigil::daemon::run_daemon(options);
+        if (served) return 0;
+        std::cerr << "vigild: " << served.error().message() << "\n";
+    } catch (const std::exception& failure) {
+        std::cerr << "vigild: " << failure.what() << "\n";
+    }
+    return 1;
+}

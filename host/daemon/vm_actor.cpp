@@ -1,0 +1,164 @@
+#include "host/daemon/vm_actor.hpp"
+
+#include "host/daemon/evidence.hpp"
+#include "host/images/sha256.hpp"
+#include "host/machine/reduce.hpp"
+#include "shared/base/overloaded.hpp"
+
+#include <spdlog/spdlog.h>
+
+namespace vigil::daemon {
+
+namespace asio = boost::asio;
+
+VmActor::VmActor(RunHost& host, EventPipeline& pipeline, store::Store& store, InstanceId id, machine::VmState state)
+    : host_(host),
+      pipeline_(pipeline),
+      store_(store),
+      id_(std::move(id)),
+      state_(std::move(state)),
+      deadlines_(host.io, host.clock, [this](const std::string& name) { happened(machine::DeadlinePassed{name}); }),
+      next_start_(host.io, host.clock, [this](const std::string& actor) { start_next(actor); }),
+      tasks_(host.io.get_executor()) {}
+
+VmActor::~VmActor() { pipeline_.forget(*this); }
+
+machine::VmEvent VmActor::event(machine::EventBody body) const {
+    return {0, id_, run_number(), host_.clock.unix_us(), host_.clock.mono_us(), std::move(body)};
+}
+
+void VmActor::happened(machine::EventBody body) { pipeline_.submit(*this, event(std::move(body))); }
+
+// ---- commands ----
+
+Result<void> VmActor::create(machine::InstanceSpec spec) {
+    secrets_ = spec.secrets;
+    return pipeline_.record(*this, event(machine::Created{std::move(spec)}));
+}
+
+Result<RunNumber> VmActor::start(const std::string& actor) {
+    TRY(number, machine::next_run(state_));
+    next_start_.cancel_all();
+    auto requested = event(machine::StartRequested{actor, host_.accelerator.accelerator});
+    requested.run = number;
+    TRY_VOID(pipeline_.record(*this, std::move(requested)));
+    if (run_)
+        open_when_retired_ = true;  // the run before is still being put away
+    else
+        open_run();
+    return number;
+}
+
+Result<void> VmActor::request_stop(machine::StopRequested request) {
+    if (!state_.run) return {};
+    next_start_.cancel_all();
+    return pipeline_.record(*this, event(std::move(request)));
+}
+
+Result<void> VmActor::mark_removed(const std::string& actor) { return pipeline_.record(*this, event(machine::Removed{actor})); }
+
+void VmActor::open_run() {
+    run_ = std::make_unique<VmRun>(host_, *this, state_.spec, id_, run_number());
+    run_->start();
+}
+
+void VmActor::start_next(const std::string& actor) {
+    if (const auto started = start(actor); !started) spdlog::warn("vm.next_run_failed vm={} err=\"{}\"", id_.value(), started.error().message());
+}
+
+void VmActor::resume() {
+    if (state_.removed) return;
+    if (is_running()) {
+        run_ = std::make_unique<VmRun>(host_, *this, state_.spec, id_, run_number());
+        run_->adopt();
+    }
+    for (const auto& effect : machine::pending_effects(state_)) carry_out(effect);
+}
+
+void VmActor::when_idle(std::function<void()> idle) {
+    if (!run_) return idle();
+    idle_waiters_.push_back(std::move(idle));
+}
+
+asio::awaitable<void> VmActor::stop() {
+    co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+    deadlines_.cancel_all();
+    next_start_.cancel_all();
+    co_await tasks_.stop();
+    if (run_) co_await run_->stop();
+    run_.reset();
+}
+
+// ---- what comes back from the pipeline ----
+
+void VmActor::committed(const std::vector<machine::Effect>& effects, const std::set<Stream>& reported) {
+    if (run_) {
+        for (const auto& [epoch, boot] : reported) run_->acknowledge(boot, epoch, acknowledged(boot, epoch));
+        run_->events_committed();
+    }
+    for (const auto& effect : effects) carry_out(effect);
+}
+
+void VmActor::reports_refused() {
+    if (run_) run_->break_link("its reports cannot be stored at the moment");
+}
+
+void VmActor::carry_out(const machine::Effect& effect) {
+    std::visit(Overloaded{[this](const machine::ArmDeadline& arm) { deadlines_.arm(arm.name, arm.due_mono_us); },
+                          [this](const machine::CancelDeadline& cancel) { deadlines_.cancel(cancel.name); },
+                          [this](const machine::RequestGuestShutdown& request) {
+                              if (run_) run_->request_shutdown(request.kind);
+                          },
+                          [this](const machine::KillVmm& kill) {
+                              if (run_) run_->kill(kill.signal, kill.why);
+                          },
+                          [this](const machine::ArchiveRun&) {
+                              if (run_ && !std::exchange(retiring_, true)) tasks_.spawn("vm.retire", [this] { return retire(); });
+                          },
+                          [this](const machine::StartNextRun& next) {
+                              const auto after = static_cast<MonoUs>(std::chrono::microseconds(next.after).count());
+                              next_start_.arm(next.actor, host_.clock.mono_us() + after);
+                          }},
+               effect);
+}
+
+/// The run has ended and everybody knows: closes what it had open, takes its sockets away.
+asio::awaitable<void> VmActor::retire() {
+    co_await run_->stop();
+    run_.reset();
+    retiring_ = false;
+    std::error_code ignored;
+    std::filesystem::remove_all(host_.places.run_dir(id_), ignored);
+    if (std::exchange(open_when_retired_, false)) {
+        open_run();
+        co_return;
+    }
+    const auto waiters = std::exchange(idle_waiters_, {});
+    for (const auto& idle : waiters) idle();
+}
+
+// ---- what the run asks ----
+
+std::vector<std::string> VmActor::console_tail() const {
+    if (run_) return run_->console_tail();
+    if (!state_.run) return {};
+    return read_console_tail(find_log_dir(host_.places, id_, state_.run->number));
+}
+
+guest_link::TokenCheck VmActor::check_token(const BootId& boot, const std::string& token) {
+    const auto recorded = store_.token_sha256(id_, run_number(), boot);
+    if (!recorded) {
+        spdlog::error("vm.token_not_read vm={} err=\"{}\"", id_.value(), recorded.error().message());
+        return guest_link::TokenCheck::differs;
+    }
+    if (!*recorded) return guest_link::TokenCheck::none_recorded;
+    return images::sha256_hex(token) == **recorded ? guest_link::TokenCheck::fits : guest_link::TokenCheck::differs;
+}
+
+Result<void> VmActor::remember_token(const BootId& boot, const std::string& token) {
+    return store_.remember_token(id_, run_number(), boot, images::sha256_hex(token));
+}
+
+Seq VmActor::acknowledged(const BootId& boot, Epoch epoch) { return store_.acknowledged(id_, run_number(), epoch, boot); }
+
+}  // namespace vigil::daemon

@@ -1,0 +1,74 @@
+// One instance: its state, its current run, its deadlines. Everything that happens to it goes through the pipeline; what must be done comes back as effects.
+//
+// Thread: the event thread. stop() before it is destroyed.
+#pragma once
+
+#include "host/async/task_group.hpp"
+#include "host/daemon/deadlines.hpp"
+#include "host/daemon/event_pipeline.hpp"
+#include "host/daemon/vm_run.hpp"
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace vigil::daemon {
+
+class VmActor final : public EventSubject, private RunOwner {
+  public:
+    /// A new one (empty state), or one replayed from the store.
+    VmActor(RunHost& host, EventPipeline& pipeline, store::Store& store, InstanceId id, machine::VmState state);
+    ~VmActor() override;
+
+    Result<void> create(machine::InstanceSpec spec);
+    Result<RunNumber> start(const std::string& actor);
+    Result<void> request_stop(machine::StopRequested request);
+    Result<void> mark_removed(const std::string& actor);
+    /// After a restart of the daemon: takes up a run that had not ended, arms deadlines, does again what was pending.
+    void resume();
+    boost::asio::awaitable<void> stop();
+
+    const machine::VmState& known() const { return state_; }
+    bool is_running() const { return state_.run && !state_.run->end; }
+    /// No run is open any more: its files may be touched. Called at once when that is so already.
+    void when_idle(std::function<void()> idle);
+
+    machine::VmState& state() override { return state_; }
+    std::vector<std::string> console_tail() const override;
+
+  private:
+    void committed(const std::vector<machine::Effect>& effects, const std::set<Stream>& reported) override;
+    void reports_refused() override;
+
+    const machine::VmState& run_state() const override { return state_; }
+    const std::map<std::string, std::string>& secrets() const override { return secrets_; }
+    void happened(machine::EventBody body) override;
+    guest_link::TokenCheck check_token(const BootId& boot, const std::string& token) override;
+    Result<void> remember_token(const BootId& boot, const std::string& token) override;
+    Seq acknowledged(const BootId& boot, Epoch epoch) override;
+
+    machine::VmEvent event(machine::EventBody body) const;
+    RunNumber run_number() const { return state_.run ? state_.run->number : RunNumber(0); }
+    void carry_out(const machine::Effect& effect);
+    void open_run();
+    void start_next(const std::string& actor);
+    boost::asio::awaitable<void> retire();
+
+    RunHost& host_;
+    EventPipeline& pipeline_;
+    store::Store& store_;
+    InstanceId id_;
+    machine::VmState state_;
+    std::map<std::string, std::string> secrets_;   // their values are nowhere on the disk: after a restart of the daemon they have to be given again
+    std::unique_ptr<VmRun> run_;
+    bool open_when_retired_ = false, retiring_ = false;
+    std::vector<std::function<void()>> idle_waiters_;
+    Deadlines deadlines_, next_start_;
+    async::TaskGroup tasks_;
+};
+
+}  // namespace vigil::daemon

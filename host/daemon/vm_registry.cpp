@@ -1,0 +1,207 @@
+#include "host/daemon/vm_registry.hpp"
+
+#include "host/async/blocking.hpp"
+#include "host/async/notification.hpp"
+#include "host/daemon/evidence.hpp"
+#include "host/machine/reduce.hpp"
+#include "host/vmm/vsock_device.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <sys/random.h>
+#include <unistd.h>
+
+#include <cstdlib>
+
+namespace vigil::daemon {
+
+namespace asio = boost::asio;
+
+namespace {
+
+constexpr std::chrono::milliseconds default_grace{10'000};  // on KVM
+constexpr std::chrono::milliseconds end_after_kill{60'000};
+
+std::uint64_t random_bits() {
+    std::uint64_t bits = 0;
+    if (::getrandom(&bits, sizeof(bits), 0) != static_cast<ssize_t>(sizeof(bits))) std::abort();
+    return bits;
+}
+
+/// "minimal-x7k2q": the image's name and the end of the id.
+InstanceName invent_name(const machine::InstanceSpec& spec, const InstanceId& id) {
+    return InstanceName(spec.image_name.substr(0, 50) + "-" + id.value().substr(id.value().size() - 5));
+}
+
+}  // namespace
+
+VmRegistry::VmRegistry(RunHost& host, EventPipeline& pipeline, store::Store& store)
+    : host_(host), pipeline_(pipeline), store_(store), started_unix_us_(host.clock.unix_us()), tasks_(host.io.get_executor()) {}
+
+Result<void> VmRegistry::load() {
+    TRY(rows, store_.instances());
+    for (const auto& row : rows) {
+        TRY(history, store_.history(row.id));
+        if (history.skipped != 0) spdlog::warn("vm.events_skipped vm={} events={}", row.id.value(), history.skipped);
+        auto actor = std::make_unique<VmActor>(host_, pipeline_, store_, row.id, machine::replay(history.events));
+        actors_[row.id] = std::move(actor);
+    }
+    for (const auto& [id, actor] : actors_) actor->resume();
+    return {};
+}
+
+asio::awaitable<void> VmRegistry::stop() {
+    co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+    co_await tasks_.stop();
+    for (auto& [id, actor] : actors_) co_await actor->stop();
+    pipeline_.flush();  // what was queued while they ended
+    actors_.clear();
+}
+
+// ---- commands ----
+
+InstanceId VmRegistry::new_id() const {
+    for (;;) {
+        auto id = make_instance_id(random_bits());
+        if (!store_.find_instance(id.value())) return id;
+    }
+}
+
+Result<void> VmRegistry::resolve_image(machine::InstanceSpec& spec) const {
+    TRY(image, host_.images.resolve(machine::image_reference(spec)));
+    TRY_VOID(images::ImageStore::verify_files(image));
+    spec.image_digest = image.digest;
+    return {};
+}
+
+Result<InstanceId> VmRegistry::create(machine::InstanceSpec spec, const std::string& actor) {
+    if (spec.vmm == machine::VmmChoice::firecracker) return Error(Errc::unsupported, "vmm: firecracker is not supported yet; use auto or qemu");
+    TRY_VOID(resolve_image(spec));
+    const InstanceId id = new_id();
+    if (spec.name.value().empty()) spec.name = invent_name(spec, id);
+    const auto name = spec.name.value();
+    auto created = std::make_unique<VmActor>(host_, pipeline_, store_, id, machine::VmState{});
+    TRY_VOID(make_instance_dir(host_.places, id, spec));
+    const auto recorded = created->create(std::move(spec));
+    if (!recorded) {
+        std::error_code ignored;
+        std::filesystem::remove_all(host_.places.instance(id), ignored);  // made a moment ago, by us, for nothing
+        if (recorded.error().code() == Errc::conflict) return Error(Errc::conflict, "the name " + name + " is taken by another instance");
+        return recorded.error();
+    }
+    spdlog::info("vm.created vm={} name={} actor=\"{}\"", id.value(), name, actor);
+    actors_[id] = std::move(created);
+    return id;
+}
+
+Result<VmActor*> VmRegistry::find(const InstanceId& id) const {
+    const auto found = actors_.find(id);
+    if (found == actors_.end()) return Error(Errc::not_found, "there is no instance " + id.value());
+    return found->second.get();
+}
+
+Result<RunNumber> VmRegistry::start(const InstanceId& id, const std::string& actor) {
+    TRY(vm, find(id));
+    return vm->start(actor);
+}
+
+Result<void> VmRegistry::stop(const InstanceId& id, machine::StopKind kind, std::optional<std::chrono::milliseconds> grace, const std::string& actor) {
+    TRY(vm, find(id));
+    const auto scale = protocol::deadline_scale(host_.accelerator.accelerator);
+    return vm->request_stop({kind, grace.value_or(default_grace * scale), actor});
+}
+
+void VmRegistry::remove(const InstanceId& id, api::Removal removal, const std::string& actor, Done done) {
+    const auto found = find(id);
+    if (!found) return done(found.error());
+    auto& vm = **found;
+    if (vm.is_running() && removal == api::Removal::only_when_stopped)
+        return done(Error(Errc::conflict, "it runs; stop it first, or remove it with force"));
+    if (vm.known().run) {  // also takes back a start that would follow by itself
+        const auto killed = vm.request_stop({machine::StopKind::kill, std::chrono::milliseconds(0), actor});
+        if (!killed) return done(killed.error());
+    }
+    tasks_.spawn("vm.remove", [this, id, actor, done] { return remove_when_idle(id, actor, done); });
+}
+
+asio::awaitable<Result<void>> VmRegistry::wait_until_idle(InstanceId id) {
+    auto idle = std::make_shared<async::Notification>(host_.io.get_executor());
+    const auto found = actors_.find(id);
+    if (found == actors_.end()) co_return Error(Errc::not_found, "it was removed meanwhile");
+    found->second->when_idle([idle] { idle->notify(); });
+    const bool in_time = co_await idle->wait_for(end_after_kill);
+    if (!in_time) co_return Error(Errc::timeout, "its VMM did not end within a minute after the kill");
+    co_return Result<void>();
+}
+
+asio::awaitable<void> VmRegistry::remove_when_idle(InstanceId id, std::string actor, Done done) {
+    auto idle = co_await wait_until_idle(id);
+    if (!idle) co_return done(idle.error());
+    const auto found = actors_.find(id);
+    if (found == actors_.end()) co_return done(Error(Errc::not_found, "it was removed meanwhile"));
+    const auto recorded = found->second->mark_removed(actor);
+    if (!recorded) co_return done(recorded.error());
+    const std::shared_ptr<VmActor> removed = std::move(found->second);
+    actors_.erase(found);
+    co_await removed->stop();
+    const auto archived = archive_and_delete(host_.places, id);
+    if (!archived) spdlog::error("vm.archive_failed vm={} err=\"{}\"", id.value(), archived.error().message());
+    spdlog::info("vm.removed vm={} actor=\"{}\"", id.value(), actor);
+    done(archived);
+}
+
+// ---- looks ----
+
+api::DaemonFacts VmRegistry::facts() const {
+    api::DaemonFacts facts;
+    facts.state_dir = host_.places.state.string();
+    facts.run_dir = host_.places.run.string();
+    facts.pid = ::getpid();
+    facts.accelerator = host_.accelerator.accelerator;
+    facts.accelerator_why = host_.accelerator.why;
+    facts.started_unix_us = started_unix_us_;
+    if (const auto device = vmm::find_vsock_device(host_.program_dir)) facts.vsock_device = *device;
+    return facts;
+}
+
+std::vector<api::Look> VmRegistry::existing() const {
+    std::vector<api::Look> looks;
+    const auto rows = store_.instances();
+    if (!rows) return looks;
+    for (const auto& row : *rows)
+        if (const auto found = actors_.find(row.id); found != actors_.end()) looks.push_back({row, found->second->known(), found->second->console_tail()});
+    return looks;
+}
+
+Result<api::Look> VmRegistry::look(std::string_view id_or_name, std::optional<RunNumber> run) const {
+    TRY(row, store_.find_instance(id_or_name));
+    const auto found = actors_.find(row.id);
+    const bool is_current = found != actors_.end() && (!run || (found->second->known().run && found->second->known().run->number == *run));
+    if (is_current) return api::Look{row, found->second->known(), found->second->console_tail()};
+    TRY(history, store_.history(row.id));
+    api::Look look{row, {}, {}};
+    if (run) {
+        auto state = machine::replay_run(history.events, *run);
+        if (!state) return Error(Errc::not_found, "instance " + row.name.value() + " has no run " + std::to_string(run->value()));
+        look.state = std::move(*state);
+    } else {
+        look.state = machine::replay(history.events);
+    }
+    if (look.state.run) look.console_tail = read_console_tail(find_log_dir(host_.places, row.id, look.state.run->number));
+    return look;
+}
+
+Result<std::string> VmRegistry::console(const InstanceId& id, RunNumber run) const { return read_console(find_log_dir(host_.places, id, run)); }
+
+void VmRegistry::verify_image(images::Image image, Done done) {
+    auto shared = std::make_shared<images::Image>(std::move(image));
+    tasks_.spawn("image.verify", [this, shared, done] { return verify(*shared, done); });
+}
+
+asio::awaitable<void> VmRegistry::verify(images::Image image, Done done) {
+    const std::function<Result<void>()> work = [image = std::move(image)] { return images::ImageStore::verify_contents(image); };
+    const auto verified = co_await async::run_blocking<Result<void>>(host_.pool, work);
+    done(verified);
+}
+
+}  // namespace vigil::daemon

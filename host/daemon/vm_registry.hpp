@@ -1,0 +1,49 @@
+// All instances: finds, creates and removes their actors; what the API commands.
+#pragma once
+
+#include "host/api/vm_control.hpp"
+#include "host/async/task_group.hpp"
+#include "host/daemon/event_pipeline.hpp"
+#include "host/daemon/vm_actor.hpp"
+
+#include <map>
+#include <memory>
+
+namespace vigil::daemon {
+
+class VmRegistry final : public api::VmControl {
+  public:
+    VmRegistry(RunHost& host, EventPipeline& pipeline, store::Store& store);
+
+    /// Replays every existing instance and takes up the runs that had not ended. Errors: those of the store.
+    Result<void> load();
+    boost::asio::awaitable<void> stop();
+
+    api::DaemonFacts facts() const override;
+    Result<InstanceId> create(machine::InstanceSpec spec, const std::string& actor) override;
+    Result<RunNumber> start(const InstanceId& id, const std::string& actor) override;
+    Result<void> stop(const InstanceId& id, machine::StopKind kind, std::optional<std::chrono::milliseconds> grace, const std::string& actor) override;
+    void remove(const InstanceId& id, api::Removal removal, const std::string& actor, std::function<void(Result<void>)> done) override;
+    std::vector<api::Look> existing() const override;
+    Result<api::Look> look(std::string_view id_or_name, std::optional<RunNumber> run) const override;
+    Result<std::string> console(const InstanceId& id, RunNumber run) const override;
+    void verify_image(images::Image image, std::function<void(Result<void>)> done) override;
+
+  private:
+    using Done = std::function<void(Result<void>)>;
+    Result<VmActor*> find(const InstanceId& id) const;
+    InstanceId new_id() const;
+    Result<void> resolve_image(machine::InstanceSpec& spec) const;
+    boost::asio::awaitable<void> remove_when_idle(InstanceId id, std::string actor, Done done);
+    boost::asio::awaitable<Result<void>> wait_until_idle(InstanceId id);
+    boost::asio::awaitable<void> verify(images::Image image, Done done);
+
+    RunHost& host_;
+    EventPipeline& pipeline_;
+    store::Store& store_;
+    UnixUs started_unix_us_;
+    std::map<InstanceId, std::unique_ptr<VmActor>> actors_;
+    async::TaskGroup tasks_;
+};
+
+}  // namespace vigil::daemon
