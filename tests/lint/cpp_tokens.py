@@ -122,6 +122,8 @@ class _Walker:
         before = self.stream[at - 1] if at else None
         if before is None or self.stream[at + 1].text == "[" or before.text == "[":
             return False       # [[attribute]]
+        if before.text in ("&", "&&") and at > 1 and self.stream[at - 2].text == "auto":
+            return False       # auto& [a, b]
         value = before.kind in ("number", "text") or before.text in (")", "]", "}", ">") or \
             (before.kind == "name" and before.text not in EXPRESSION_NAMES)
         return not value

@@ -29,6 +29,7 @@ GOOD_FORMS = {
     "nested await": "co_await f(co_await g());",
     "inside a lambda body": "spawn([name]() -> awaitable<void> { co_await g(name); });",
     "structured binding": "auto [a, b] = co_await f();",
+    "bound by reference": "for (auto& [id, actor] : actors_) co_await actor->stop();",
     "conditional elsewhere": "auto v = c ? a : b; co_await f(v);",
     "loop body": "for (auto& x : xs) { co_await f(x); }",
     "condition with body": "if (co_await f()) { g(Agg{1}); }",

@@ -8,7 +8,8 @@ import tree
 README_LINES = 30
 DRAWERS = {"utils", "util", "common", "helpers", "helper", "misc", "lib"}
 ROOTS = ("shared", "guest", "host", "rootfs-build", "tests", "packaging", "cmake")
-NO_README = {"corpus", "golden", "files"}        # files for a test, or laid into an image: described where the test or the profile is
+NO_README = {"corpus", "golden", "files"}   # files that something above reads and describes
+MIRRORS = "tests/unit/"                     # the source tree once more: its own README says so
 
 
 def folders():
