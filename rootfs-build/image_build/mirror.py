@@ -11,7 +11,7 @@ KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 FIELDS = ("ORIGIN", "LABEL", "RELEASE", "COMPONENT", "REPO_URI")
 FORMAT = "|".join(f"$({f})" for f in FIELDS)
 # What reaches a mirror from here must reach it from the apt that mmdebstrap runs, which does not read this machine's configuration.
-TRANSPORT = re.compile(r'Acquire::(?:http|https|ftp|Retries|ForceIPv4|ForceIPv6)\S* ".*";')
+TRANSPORT = re.compile(r'Acquire::(?:http|https|ftp|Retries|ForceIPv4|ForceIPv6)\S* "[^"]*";')
 
 
 @dataclasses.dataclass(frozen=True)
