@@ -61,10 +61,10 @@ up_show() {
 
 Next (with PATH=\$PATH:$ROOT/build/release/bin):
   vigil ps                      all VMs
-  vigil events --follow         what happens, as it happens
+  vigil events -f               what happens, as it happens
   vigil why demo                its state and the cause of it
   vigil console demo            its console from byte 0
-  vigil logs demo web           what a service wrote
+  vigil crashes demo            every death in it, with cause and last output
   vigil up minimal --name two   another VM from the same image
   ./dev demo                    five faults, named
   ./dev down                    stop all this
