@@ -33,6 +33,19 @@ def ask(path):
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
+def check_services(path, directory):
+    """The service files as the agent itself will read them in the guest: what service_files cannot tell, this does."""
+    if not directory.is_dir():
+        return
+    try:
+        done = subprocess.run([path, "check", directory], capture_output=True, text=True, timeout=ANSWER_S, check=False, stdin=subprocess.DEVNULL)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise BuildError(str(path), f"does not answer check: {error}", "build the agent again", "agent") from error
+    if done.returncode != 0:
+        said = " / ".join((done.stdout + done.stderr).split("\n")[:10]).strip(" /")
+        raise BuildError(str(directory), f"vigil-guest check (code {done.returncode}): {said}", "mend these service files", "agent")
+
+
 def version_in(said, path):
     match = re.search(r"\b(\d+\.\d+(?:\.\d+)?[\w.+~-]*)", said)
     if not match:

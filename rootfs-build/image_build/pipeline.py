@@ -36,6 +36,7 @@ class Build:
         """(digest, whether it is new)."""
         check_tools()
         facts = agent.read(self.request.agent)
+        agent.check_services(self.request.agent, self.profile.files / "etc/vigil/services.d")
         with locked(self.request.cache / "lock", self.progress, self.request.wait_s):
             base, base_key = self.base()
             kernel_directory, kernel_key = self.kernel()

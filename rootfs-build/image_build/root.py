@@ -29,20 +29,23 @@ def filesystem_uuid(name):
 
 
 def as_owner_of_files():
-    """Prefix for a command that must see the root's files with their owners: none for root, else mmdebstrap's user namespace."""
-    return [] if os.geteuid() == 0 else ["mmdebstrap", "--unshare-helper"]
+    """Prefix for a command that must see the root's files with their owners: none for root, else a user namespace in which the caller is
+    root and the caller's subordinate ids are everyone else. (mmdebstrap's own helper maps the caller to nobody: it could not write here.)"""
+    return [] if os.geteuid() == 0 else ["unshare", "--map-root-user", "--map-auto", "--"]
 
 
 def build(profile, base, identity, epoch, directory, tools):
     job = {"base": str(base / "base.tar"), "files": str(profile.files), "work": str(directory / "work"), "out": str(directory / "root.ext4"),
            "image_id": identity, "uuid": filesystem_uuid(identity), "epoch": epoch}
-    out = tools.run([*as_owner_of_files(), sys.executable, "-I", WORKER, json.dumps(job)], "root.ext4",
-                    "if space is short, free some; as an ordinary user see rootfs-build/README.md on user namespaces")
+    try:
+        out = tools.run([*as_owner_of_files(), sys.executable, "-I", WORKER, json.dumps(job)], "root.ext4",
+                        "if space is short, free some; as an ordinary user see rootfs-build/README.md on user namespaces")
+    finally:
+        if (directory / "work").exists():
+            tools.run([*as_owner_of_files(), "rm", "-rf", directory / "work"], "root.ext4")
     answer = json.loads(out.decode().strip().splitlines()[-1])
     if answer["faults"]:
         raise BuildError("service files", "; ".join(answer["faults"]), "add the package that brings the program, or mend the service file")
-    if os.geteuid() != 0:
-        os.chmod(directory / "root.ext4", 0o644)
 
 
 def overlay_inputs(profile):
