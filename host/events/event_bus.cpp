@@ -13,7 +13,7 @@ using machine::EventSeq;
 class EventBus::Queue final : public Subscription {
 public:
   Queue(const EventBus& bus, std::optional<EventSeq> after, std::optional<InstanceId> instance, std::function<void()> wake)
-      : bus_(bus), cursor_(after.value_or(bus.last_)), instance_(std::move(instance)), wake_(std::move(wake)), is_live_(!after) {}
+      : bus_(bus), cursor_(after.value_or(bus.last_)), instance_(std::move(instance)), wake_(std::move(wake)), is_live_(!after), is_waiting_(!after) {}
 
   Take next(std::size_t limit) override {
     if (is_cut_off_) return Take{{}, Take::End::lagged, cursor_};
@@ -69,8 +69,8 @@ private:
   std::function<void()> wake_;
   std::deque<Published> queue_;
   bool is_live_;
+  bool is_waiting_;                              // next() came back empty, or was never called on a live one
   bool is_cut_off_ = false;
-  bool is_waiting_ = false;
   bool has_news_ = false;
 };
 

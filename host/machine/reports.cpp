@@ -46,9 +46,7 @@ void apply(const Change& change, const Reported& reported, const ServiceReport& 
   const bool is_known = found != services.end();
   if (is_known && is_older(record, reported.report)) return;
   const bool was_ready = record.first_ready_mono_us.has_value();
-  const bool was_essential = record.report.essential;
   record.report = service;
-  if (reported.partial && is_known) record.report.essential = was_essential;   // a digest may leave it out
   record.partial = reported.partial;
   record.while_stopping = change.run.stop.has_value() || change.run.bye.has_value();
   record.boot = reported.report.boot;
