@@ -91,6 +91,16 @@ class OrdersModules(unittest.TestCase):
         self.add("other-sum", made.module())
         self.assertEqual(self.order("fs"), ["checksum.ko", "other-sum.ko", "fs.ko"])
 
+    def test_signatures_are_left_out(self):
+        signature = b"s" * 700
+        signed = made.module() + signature + struct.pack(">8xI", len(signature)) + b"~Module signature appended~\n"
+        self.add("vsock", signed)
+        self.assertEqual(modules.ModuleTree(self.directory).load_order(["vsock"]), [("vsock.ko", made.module())])
+
+    def test_a_signature_longer_than_the_module_is_not_believed(self):
+        torn = made.module() + struct.pack(">8xI", 1 << 31) + b"~Module signature appended~\n"
+        self.assertEqual(modules.without_signature(torn), torn)
+
     def assert_refused(self, wanted, words):
         with self.assertRaisesRegex(modules.ModuleError, words):
             self.order(wanted)
