@@ -37,7 +37,7 @@ struct ExitRecord {
   std::uint64_t console_bytes = 0;              // in all
   std::uint64_t console_gap_bytes = 0;          // not kept: beyond the caps
   std::uint64_t console_lost_bytes = 0;         // not kept: the disk refused them
-  std::uint64_t log_dropped_bytes = 0;          // of vmm.log, beyond its cap
+  std::string log_tail;                         // the last KiB of vmm.log, made valid UTF-8
   friend bool operator==(const ExitRecord&, const ExitRecord&) = default;
 };
 

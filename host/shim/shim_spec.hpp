@@ -5,7 +5,7 @@
 //         caller has made run_dir (0700), and what stands in it for the device to dial, theirs.
 #pragma once
 
-#include "host/shim/console_file.hpp"
+#include "host/shim/bounded_file.hpp"
 #include "host/vmm/launch_plan.hpp"
 #include "shared/base/ids.hpp"
 #include "shared/base/result.hpp"
@@ -31,8 +31,8 @@ struct ShimSpec {
   std::string log_dir;                          // state/instances/ID/runs/N
   vmm::LaunchPlan plan;
   std::optional<Credentials> credentials;
-  ConsoleCaps console;
-  std::uint64_t vmm_log_bytes = 4 << 20;        // vmm.log keeps that much from its start; the rest is counted
+  KeepCaps console = console_caps;
+  KeepCaps vmm_log = vmm_log_caps;
   friend bool operator==(const ShimSpec&, const ShimSpec&) = default;
 };
 

@@ -18,6 +18,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -25,10 +26,14 @@ namespace vigil::vmm {
 
 enum class VmmKind { automatic, qemu, firecracker };
 
+/// Whether what the guest flushed must outlive a crash of the host. Ignored is right for a disk that lives no longer than its VM.
+enum class Flushes { honoured, ignored };
+
 struct Disk {
   std::string path;                             // raw image
   std::string serial;                           // the guest finds it by this virtio serial; at most 20 bytes
   Access access = Access::read_only;
+  Flushes flushes = Flushes::honoured;
   friend bool operator==(const Disk&, const Disk&) = default;
 };
 

@@ -1,0 +1,50 @@
+// One client of the shim (the daemon): commands in, console and events out.
+//
+// Shape:  what a client has not read yet stays where it is, in the bounded console: a client that does not read costs at most one piece of memory
+//         and delays nobody; when the console has moved on, it is told how many bytes it missed.
+// Errors: a client that breaks the wire, or that lets more than 256 KiB of events pile up, is closed.
+#pragma once
+
+#include "host/shim/bounded_writer.hpp"
+#include "host/shim/shim_wire.hpp"
+#include "shared/base/unique_fd.hpp"
+#include "shared/framing/frame.hpp"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace vigil::shim {
+
+class Client {
+public:
+  explicit Client(UniqueFd socket) : socket_(std::move(socket)) {}
+
+  int fd() const { return socket_.get(); }
+  bool is_attached() const { return attached_; }
+  bool is_open() const { return static_cast<bool>(socket_); }
+  /// True when there is something to send to it: ask poll for POLLOUT then.
+  bool wants_write(const BoundedWriter& console) const;
+  /// It has all of the console and the Ended event.
+  bool is_told() const { return told_ && out_.empty(); }
+
+  /// Commands that arrived. Closes itself at the end of the stream.
+  std::vector<Command> receive();
+  void attach(std::uint64_t console_offset);
+  void send(const ShimEvent& event);
+  /// Sends as much as the socket takes, at most about a MiB at a time. `ended` follows the last console byte; nullptr: not yet.
+  void pump(const BoundedWriter& console, const ExitRecord* ended);
+
+private:
+  bool refill(const BoundedWriter& console, const ExitRecord* ended);
+  bool flush();
+
+  UniqueFd socket_;
+  framing::FrameReader reader_{max_command_bytes};
+  std::string out_;
+  std::uint64_t next_ = 0;   // the next console offset to send
+  bool attached_ = false;
+  bool told_ = false;
+};
+
+}  // namespace vigil::shim

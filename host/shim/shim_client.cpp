@@ -1,0 +1,179 @@
+#include "host/shim/shim_client.hpp"
+
+#include "host/shim/inherited.hpp"
+#include "host/shim/shim_wire.hpp"
+#include "shared/base/unique_fd.hpp"
+#include "shared/framing/frame.hpp"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/read.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+#include <boost/system/system_error.hpp>
+
+#include <fcntl.h>
+#include <spawn.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+
+namespace vigil::shim {
+
+namespace asio = boost::asio;
+
+namespace {
+
+constexpr int above_targets = 100;   // so that no dup2 of the child hits what it still needs
+constexpr std::size_t max_birth_bytes = 64 << 10;
+
+Result<UniqueFd> memory_file(const std::string& text) {
+  const UniqueFd made(::memfd_create("vigil-shim-spec", MFD_CLOEXEC));
+  if (!made) return Error::from_errno("memfd_create", errno);
+  if (::write(made.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size())) return Error::from_errno("write the shim's spec", errno);
+  ::lseek(made.get(), 0, SEEK_SET);
+  UniqueFd lifted(::fcntl(made.get(), F_DUPFD_CLOEXEC, above_targets));
+  if (!lifted) return Error::from_errno("duplicate a descriptor", errno);
+  return lifted;
+}
+
+/// posix_spawn's two attribute objects with one owner.
+struct SpawnPlan {
+  posix_spawn_file_actions_t actions;
+  posix_spawnattr_t attributes;
+  SpawnPlan() {
+    ::posix_spawn_file_actions_init(&actions);
+    ::posix_spawnattr_init(&attributes);
+  }
+  SpawnPlan(const SpawnPlan&) = delete;
+  SpawnPlan& operator=(const SpawnPlan&) = delete;
+  ~SpawnPlan() {
+    ::posix_spawn_file_actions_destroy(&actions);
+    ::posix_spawnattr_destroy(&attributes);
+  }
+};
+
+Result<pid_t> spawn(const std::string& program, int spec, int report) {
+  SpawnPlan plan;
+  for (const int standard : {0, 1}) ::posix_spawn_file_actions_addopen(&plan.actions, standard, "/dev/null", O_RDWR, 0);
+  ::posix_spawn_file_actions_adddup2(&plan.actions, spec, spec_fd);       // stderr stays the daemon's: the shim writes there only when it cannot start
+  ::posix_spawn_file_actions_adddup2(&plan.actions, report, report_fd);
+  ::posix_spawn_file_actions_addclosefrom_np(&plan.actions, report_fd + 1);
+  sigset_t all, none;
+  sigfillset(&all);
+  sigemptyset(&none);
+  ::posix_spawnattr_setsigdefault(&plan.attributes, &all);
+  ::posix_spawnattr_setsigmask(&plan.attributes, &none);
+  ::posix_spawnattr_setflags(&plan.attributes, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
+  std::string name = program;
+  char* const argv[] = {name.data(), nullptr};
+  char path[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin";
+  char* const environment[] = {path, nullptr};
+  pid_t pid = 0;
+  const int error = ::posix_spawn(&pid, program.c_str(), &plan.actions, &plan.attributes, argv, environment);
+  if (error != 0) return Error::from_errno("start " + program, error);
+  return pid;
+}
+
+/// Everything until the other side closes. Cancellation flies through as an exception.
+asio::awaitable<std::string> read_to_end(asio::posix::stream_descriptor& pipe) {
+  std::string text;
+  auto buffer = asio::dynamic_buffer(text, max_birth_bytes);
+  const auto token = asio::as_tuple(asio::use_awaitable);
+  const auto [error, count] = co_await asio::async_read(pipe, buffer, token);
+  if (error == asio::error::operation_aborted) throw boost::system::system_error(error);
+  co_return text;
+}
+
+}  // namespace
+
+asio::awaitable<Result<ProcessIdentity>> spawn_shim(std::string program, ShimSpec spec) {
+  const auto executor = co_await asio::this_coro::executor;
+  const std::string text = encode_shim_spec(spec);
+  CO_TRY(spec_file, memory_file(text));
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) co_return Error::from_errno("pipe", errno);
+  asio::posix::stream_descriptor report_out(executor, ends[0]);
+  UniqueFd report_in(::fcntl(ends[1], F_DUPFD_CLOEXEC, above_targets));
+  ::close(ends[1]);
+  CO_TRY(child, spawn(program, spec_file.get(), report_in.get()));
+  report_in.reset();
+  // The direct child ends as soon as it has forked, so waiting for it does not wait.
+  std::string birth;
+  try {
+    birth = co_await read_to_end(report_out);
+  } catch (...) {
+    ::waitpid(child, nullptr, 0);
+    throw;
+  }
+  ::waitpid(child, nullptr, 0);
+  co_return parse_birth(birth);
+}
+
+namespace {
+
+class Connection final : public ShimConnection {
+public:
+  explicit Connection(asio::local::stream_protocol::socket socket) : socket_(std::move(socket)) {}
+
+  asio::awaitable<Result<ShimEvent>> next() override {
+    while (true) {
+      const auto payload = reader_.next();
+      if (!payload) co_return payload.error();
+      if (*payload) co_return parse_event(**payload);
+      const auto room = asio::buffer(buffer_);
+      const auto token = asio::as_tuple(asio::use_awaitable);
+      const auto [error, count] = co_await socket_.async_read_some(room, token);
+      if (error == asio::error::operation_aborted && socket_.is_open()) throw boost::system::system_error(error);   // our caller was cancelled
+      if (error) co_return Error(Errc::unavailable, "the shim is gone: " + error.message());
+      reader_.feed({buffer_.data(), count});
+    }
+  }
+
+  Result<void> kill_vmm(int signal) override { return send(Command(Kill{signal})); }
+
+  void close() override {
+    boost::system::error_code ignored;
+    socket_.close(ignored);
+  }
+
+  /// Commands are few and tiny: one that does not fit into the socket's buffer means that the shim hangs.
+  Result<void> send(const Command& command) {
+    const std::string frame = frame_of(command);
+    const ssize_t put = ::send(socket_.native_handle(), frame.data(), frame.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (put == static_cast<ssize_t>(frame.size())) return {};
+    return Error(Errc::unavailable, put < 0 ? Error::from_errno("shim", errno).message() : "the shim does not read its commands");
+  }
+
+private:
+  asio::local::stream_protocol::socket socket_;
+  framing::FrameReader reader_;
+  std::array<char, 64 << 10> buffer_{};
+};
+
+}  // namespace
+
+asio::awaitable<Result<std::unique_ptr<ShimConnection>>> ShimConnection::attach(std::string socket_path, std::uint64_t console_offset) {
+  const auto executor = co_await asio::this_coro::executor;
+  asio::local::stream_protocol::socket socket(executor);
+  const asio::local::stream_protocol::endpoint endpoint(socket_path);
+  const auto token = asio::as_tuple(asio::use_awaitable);
+  const auto [error] = co_await socket.async_connect(endpoint, token);
+  if (error == asio::error::operation_aborted) throw boost::system::system_error(error);
+  if (error) co_return Error(Errc::unavailable, socket_path + ": " + error.message());
+  auto connection = std::make_unique<Connection>(std::move(socket));
+  const Command attach_command(Attach{console_offset});
+  CO_TRY_VOID(sent, connection->send(attach_command));
+  std::unique_ptr<ShimConnection> opened = std::move(connection);
+  co_return opened;
+}
+
+}  // namespace vigil::shim

@@ -1,0 +1,32 @@
+// What travels on shim.sock: frames (shared/framing) whose first byte says what follows.
+//
+// Shape:  'J' + JSON: commands {"op":"attach","console_offset":N} {"op":"status"} {"op":"kill","signal":N}, events {"event":NAME,...};
+//         'C' + u64 LE offset + console bytes (no JSON, no base64: a console may flood).
+// Errors: Errc::protocol for what cannot be.
+#pragma once
+
+#include "host/shim/shim_event.hpp"
+#include "shared/base/result.hpp"
+
+#include <string>
+#include <string_view>
+#include <variant>
+
+namespace vigil::shim {
+
+struct Attach { std::uint64_t console_offset = 0; friend bool operator==(const Attach&, const Attach&) = default; };
+struct AskStatus { friend bool operator==(const AskStatus&, const AskStatus&) = default; };
+struct Kill { int signal = 0; friend bool operator==(const Kill&, const Kill&) = default; };
+using Command = std::variant<Attach, AskStatus, Kill>;
+
+inline constexpr std::size_t max_console_piece = 64 << 10;
+inline constexpr std::uint32_t max_command_bytes = 4 << 10;
+
+std::string frame_of(const ShimEvent& event);
+std::string frame_of(const Command& command);
+
+/// The payload of one frame.
+Result<ShimEvent> parse_event(std::string_view payload);
+Result<Command> parse_command(std::string_view payload);
+
+}  // namespace vigil::shim

@@ -1,0 +1,67 @@
+#include "host/vmm/qemu/driver.hpp"
+
+#include "host/vmm/kernel_check.hpp"
+#include "host/vmm/qemu/arguments.hpp"
+#include "host/vmm/qemu/qmp_client.hpp"
+
+#include <boost/asio/this_coro.hpp>
+
+namespace vigil::vmm::qemu {
+
+namespace asio = boost::asio;
+
+namespace {
+
+class QemuVm final : public RunningVm {
+public:
+  QemuVm(asio::any_io_executor executor, OnVmmEvent on_event) : qmp_(executor, std::move(on_event)) {}
+
+  asio::awaitable<Result<void>> open(std::string path) { return qmp_.open(std::move(path)); }
+
+  asio::awaitable<Result<void>> request_powerdown() override { return order("system_powerdown"); }
+  asio::awaitable<Result<void>> pause() override { return order("stop"); }
+  asio::awaitable<Result<void>> resume() override { return order("cont"); }
+  asio::awaitable<Result<void>> quit() override { return order("quit"); }
+  asio::awaitable<Result<std::string>> run_state() override {
+    const std::string question = "query-status";
+    CO_TRY(value, co_await qmp_.execute(question));
+    co_return parse_run_state(value);
+  }
+  std::string version() const override { return qmp_.version(); }
+  asio::awaitable<void> stop() override { return qmp_.stop(); }
+
+private:
+  asio::awaitable<Result<void>> order(std::string command) {
+    CO_TRY_VOID(done, co_await qmp_.execute(command));
+    co_return Result<void>();
+  }
+
+  QmpClient qmp_;
+};
+
+}  // namespace
+
+PlanOutcome QemuDriver::plan(const VmSpec& spec) const {
+  if (auto cause = check_kernel(spec.kernel)) return std::move(*cause);
+  if (!spec.initrd.empty())
+    if (auto cause = check_initrd(spec.initrd)) return std::move(*cause);
+  auto plan = make_launch_plan(spec, qemu_, vsock_device_);
+  if (plan) return std::move(*plan);
+  return protocol::make_cause(protocol::CauseCode::vmm_start_failed, {{"reason", plan.error().message()}});
+}
+
+asio::awaitable<Result<std::unique_ptr<RunningVm>>> QemuDriver::connect(std::string control_socket, OnVmmEvent on_event) const {
+  const auto executor = co_await asio::this_coro::executor;
+  auto vm = std::make_unique<QemuVm>(executor, std::move(on_event));
+  const auto opened = co_await vm->open(control_socket);
+  if (!opened) {
+    co_await vm->stop();
+    co_return opened.error();
+  }
+  std::unique_ptr<RunningVm> running = std::move(vm);
+  co_return running;
+}
+
+std::string QemuDriver::shutdown_reason(std::string_view vmm_log) const { return reason_in_log(vmm_log); }
+
+}  // namespace vigil::vmm::qemu

@@ -1,0 +1,24 @@
+// QEMU behind the VmmDriver interface.
+#pragma once
+
+#include "host/vmm/vmm.hpp"
+
+#include <string>
+
+namespace vigil::vmm::qemu {
+
+class QemuDriver final : public VmmDriver {
+public:
+  /// Absolute paths of the programs.
+  QemuDriver(std::string qemu, std::string vsock_device) : qemu_(std::move(qemu)), vsock_device_(std::move(vsock_device)) {}
+
+  std::string name() const override { return "qemu"; }
+  PlanOutcome plan(const VmSpec& spec) const override;
+  boost::asio::awaitable<Result<std::unique_ptr<RunningVm>>> connect(std::string control_socket, OnVmmEvent on_event) const override;
+  std::string shutdown_reason(std::string_view vmm_log) const override;
+
+private:
+  std::string qemu_, vsock_device_;
+};
+
+}  // namespace vigil::vmm::qemu

@@ -1,0 +1,87 @@
+// v1, v2 and hybrid hosts are told apart, and a real group counts what runs in it where this machine lets us make one.
+#include "host/cgroup/cgroup.hpp"
+#include "host/cgroup/membership.hpp"
+#include "tests/unit/host/unix_client.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <fstream>
+
+using namespace vigil;
+using namespace vigil::cgroup;
+
+namespace {
+
+std::string mounts_v1(const std::string& root) {
+  return "cgroup " + root + "/memory cgroup rw,nosuid,memory 0 0\n"
+         "cgroup " + root + "/cpu cgroup rw,cpu,cpuacct 0 0\n"
+         "cgroup " + root + "/pids cgroup rw,pids 0 0\n"
+         "cgroup2 " + root + "/unified cgroup2 rw,nsdelegate 0 0\n";
+}
+
+void write(const std::filesystem::path& path, const std::string& text) { std::ofstream(path) << text; }
+
+}  // namespace
+
+TEST_CASE("cgroup: a hybrid host is v1, for there its controllers are", "[host][cgroup]") {
+  const test::TemporaryDirectory root;
+  std::filesystem::create_directories(root.path() / "memory/user/me");
+  std::filesystem::create_directories(root.path() / "cpu");
+  const auto found = parse_membership(mounts_v1(root.path().string()), "4:memory:/user/me\n2:cpu,cpuacct:/gone\n8:pids:/\n0::/user\n");
+  REQUIRE(found);
+  CHECK(found->version == Version::v1);
+  CHECK(found->directories.at("memory") == (root.path() / "memory/user/me").string());
+  CHECK(found->directories.at("cpuacct") == (root.path() / "cpu").string());   // its path is not to be seen from here
+  CHECK(found->directories.at("pids") == (root.path() / "pids").string());
+  CHECK(found->directories.size() == 3);
+}
+
+TEST_CASE("cgroup: v2 alone, and nothing at all", "[host][cgroup]") {
+  const test::TemporaryDirectory root;
+  std::filesystem::create_directories(root.path() / "system.slice/vigil.service");
+  const std::string mounts = "cgroup2 " + root.path().string() + " cgroup2 rw 0 0\n/dev/vda / ext4 rw 0 0\n";
+  const auto found = parse_membership(mounts, "0::/system.slice/vigil.service\n");
+  REQUIRE(found);
+  CHECK(found->version == Version::v2);
+  CHECK(found->directories == std::map<std::string, std::string>{{"", (root.path() / "system.slice/vigil.service").string()}});
+  CHECK(parse_membership("/dev/vda / ext4 rw 0 0\n", "0::/\n").error().code() == Errc::unsupported);
+}
+
+TEST_CASE("cgroup: v2's files are read as the kernel writes them", "[host][cgroup]") {
+  const test::TemporaryDirectory root;
+  write(root.path() / "mounts", "cgroup2 " + (root.path() / "cg").string() + " cgroup2 rw 0 0\n");
+  write(root.path() / "self", "0::/\n");
+  std::filesystem::create_directories(root.path() / "cg/vigil-x");
+  write(root.path() / "cg/vigil-x/cpu.stat", "usage_usec 123456\nuser_usec 1\n");
+  write(root.path() / "cg/vigil-x/memory.events", "low 0\noom 3\noom_kill 2\noom_group_kill 0\n");
+  const auto group = make_group("vigil-x", (root.path() / "mounts").string(), (root.path() / "self").string());
+  REQUIRE(group);
+  CHECK((*group)->version() == Version::v2);
+  CHECK((*group)->cpu_us() == 123456u);
+  CHECK((*group)->oom_kills() == 2u);
+  CHECK_FALSE((*group)->memory_bytes());   // a host without the memory controller
+}
+
+TEST_CASE("cgroup: a real group counts a real process", "[host][cgroup]") {
+  auto group = make_group("vigil-test-" + std::to_string(::getpid()));
+  if (!group) SKIP(group.error().message());
+  const pid_t child = ::fork();
+  if (child == 0) {
+    if (!(*group)->add(0)) ::_exit(1);
+    volatile unsigned long sum = 0;
+    for (unsigned long i = 0; i < 20'000'000; ++i) sum = sum + i;
+    ::_exit(0);
+  }
+  int status = -1;
+  ::waitpid(child, &status, 0);
+  if (status != 0) {
+    CHECK((*group)->remove());
+    SKIP("processes may not be moved here");
+  }
+  CHECK((*group)->cpu_us().value_or(1) > 0);
+  CHECK((*group)->oom_kills().value_or(0) == 0);
+  CHECK((*group)->remove());
+}
