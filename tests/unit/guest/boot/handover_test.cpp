@@ -1,0 +1,78 @@
+#include "guest/boot/handover.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <string>
+
+using namespace vigil;
+using namespace vigil::guest::boot;
+
+namespace {
+
+const BootId boot_id("01234567-89ab-cdef-0123-456789abcdef");
+
+Handover full_handover() {
+  Handover handover;
+  handover.outbox.next_seq = 9;
+  handover.outbox.last_sent = 3;
+  handover.outbox.highest_sent = 4;
+  protocol::Report stage{boot_id, 0, 4, 123'456, protocol::StageReport{protocol::Stage::rootfs, protocol::StageReport::Phase::done, "two\nlines", {}}};
+  handover.outbox.reports = {stage};
+  handover.link_fd = 11;
+  handover.link_welcomed = true;
+  handover.link_unread = std::string("\x00\x01\n\xff", 4);
+  handover.link_unsent = "half a frame";
+  protocol::Welcome welcome;
+  welcome.token = "secret";
+  welcome.epoch = 2;
+  welcome.config.services["web"] = R"({"env":{"A":"b"}})";
+  welcome.config.secrets["key"] = "line\nline";
+  welcome.config.hostname = "box";
+  handover.welcome = welcome;
+  return handover;
+}
+
+}  // namespace
+
+TEST_CASE("handover: what one life writes the next one reads", "[guest][boot]") {
+  for (const Handover& handover : {Handover{}, full_handover()}) {
+    const auto decoded = decode_handover(encode_handover(handover, boot_id));
+    REQUIRE(decoded.has_value());
+    REQUIRE(*decoded == handover);
+  }
+}
+
+TEST_CASE("handover: the file is for root only and is gone once it is read", "[guest][boot]") {
+  char folder[] = "/tmp/vigil-handover-test-XXXXXX";
+  REQUIRE(::mkdtemp(folder) != nullptr);
+  const std::string path = std::string(folder) + "/handover";
+  REQUIRE(write_handover(full_handover(), boot_id, path).has_value());
+  struct stat status {};
+  REQUIRE(::stat(path.c_str(), &status) == 0);
+  REQUIRE((status.st_mode & 0777) == 0600);
+
+  const auto taken = take_handover(path);
+  REQUIRE(taken.has_value());
+  REQUIRE(*taken == full_handover());
+  REQUIRE(::access(path.c_str(), F_OK) != 0);
+  REQUIRE(take_handover(path).error().code() == Errc::not_found);
+  ::rmdir(folder);
+}
+
+TEST_CASE("handover: a text that is cut or of another format is refused", "[guest][boot]") {
+  const std::string text = encode_handover(full_handover(), boot_id);
+  REQUIRE_FALSE(decode_handover(text.substr(0, text.size() - 1)).has_value());
+  REQUIRE_FALSE(decode_handover("vigil-handover 2\n").has_value());
+  REQUIRE_FALSE(decode_handover("vigil-handover 1\nnext_seq many\n").has_value());
+  REQUIRE_FALSE(decode_handover("vigil-handover 1\nmessage {\"v\":1}\n").has_value());
+  REQUIRE_FALSE(decode_handover("").has_value());
+}
+
+TEST_CASE("handover: a life that knows nothing uses numbers that the one before cannot have used", "[guest][boot]") {
+  REQUIRE(unknown_numbers().next_seq > 1'000'000);
+  REQUIRE(unknown_numbers().next_seq < (Seq{1} << 53));
+}

@@ -1,0 +1,100 @@
+#include "guest/link/backoff.hpp"
+#include "guest/link/guest_request.hpp"
+#include "guest/link/host_line.hpp"
+#include "guest/link/vsock_dial.hpp"
+
+#include "host_end.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+
+using namespace vigil;
+using namespace vigil::guest;
+using namespace vigil::guest::link;
+using namespace std::chrono_literals;
+
+TEST_CASE("back-off: 10 ms doubling to 200 ms for five seconds, then up to one second; welcome starts it over", "[guest][link]") {
+  Backoff backoff;
+  REQUIRE(backoff.next() == 10ms);
+  REQUIRE(backoff.next() == 20ms);
+  std::chrono::milliseconds total{30}, delay{0};
+  while (total < 5'000ms) {
+    delay = backoff.next();
+    REQUIRE(delay <= 200ms);
+    total += delay;
+  }
+  for (int i = 0; i < 5; ++i) delay = backoff.next();
+  REQUIRE(delay == 1'000ms);
+  backoff.reset();
+  REQUIRE(backoff.next() == 10ms);
+}
+
+TEST_CASE("vsock: a process that is not PID 1 of a VM of ours is refused before a socket exists", "[guest][link]") {
+  VsockDialler dialler;
+  const auto dialled = dialler.dial();
+  REQUIRE_FALSE(dialled.has_value());
+  REQUIRE(dialled.error().code() == Errc::denied);
+}
+
+TEST_CASE("requests: typed, with the wrong word named", "[guest][link]") {
+  const auto parse = [](const std::string& op, const std::string& args) { return parse_guest_request(protocol::Request{1, op, args}); };
+  REQUIRE(std::get<ShutdownRequest>(*parse("shutdown", R"({"kind":"reboot"})")).kind == protocol::ByeReport::Kind::reboot);
+  REQUIRE(std::get<ShutdownRequest>(*parse("shutdown", "")).kind == protocol::ByeReport::Kind::poweroff);
+  const auto service = std::get<ServiceRequest>(*parse("service", R"({"name":"web","action":"restart"})"));
+  REQUIRE(service.name.value() == "web");
+  REQUIRE(service.action == "restart");
+  REQUIRE(std::holds_alternative<DiagnoseRequest>(*parse("diagnose", "{}")));
+
+  REQUIRE(parse("service", R"({"name":"web","action":"explode"})").error().message().find("explode") != std::string::npos);
+  REQUIRE(parse("service", R"({"action":"stop"})").error().message().find("name") != std::string::npos);
+  REQUIRE(parse("shutdown", R"({"kind":"halt"})").error().code() == Errc::invalid);
+  REQUIRE(parse("shutdown", "[]").error().code() == Errc::invalid);
+  REQUIRE(parse("upgrade", "{}").error().code() == Errc::unsupported);
+}
+
+namespace {
+
+LinkFacts test_facts() {
+  LinkFacts facts;
+  facts.boot = test_boot;
+  return facts;
+}
+
+}  // namespace
+
+TEST_CASE("bye: done as soon as the host has committed it", "[guest][link]") {
+  EventLoop loop;
+  HostEnd host(loop);
+  host.listen();
+  UnixDialler dialler(host.path());
+  HostLine line(loop, dialler, console::ConsolePort(), test_facts(), {});
+  line.link().start();
+  host.receive_a<protocol::Hello>();
+  host.welcome("t");
+  host.until([&] { return line.link().is_up(); });
+
+  bool done = false;
+  line.say_bye({}, 1h, [&] { done = true; });
+  const auto bye = host.receive_a<protocol::Report>();
+  REQUIRE(std::holds_alternative<protocol::ByeReport>(bye.body));
+  REQUIRE_FALSE(done);
+  host.send(protocol::Ack{bye.seq});
+  host.until([&] { return done; });
+}
+
+TEST_CASE("bye: waits no longer than its limit, and not at all without a link", "[guest][link]") {
+  EventLoop loop;
+  HostEnd host(loop);
+  UnixDialler dialler(host.path());
+  HostLine line(loop, dialler, console::ConsolePort(), test_facts(), {});
+  bool done = false;
+  SECTION("no link") { line.say_bye({}, 1h, [&] { done = true; }); }
+  SECTION("a silent host") {
+    host.listen();
+    line.link().start();
+    host.receive_a<protocol::Hello>();
+    host.welcome("t");
+    host.until([&] { return line.link().is_up(); });
+    line.say_bye({}, 30ms, [&] { done = true; });
+  }
+  host.until([&] { return done; });
+}
