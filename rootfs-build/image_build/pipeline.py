@@ -78,9 +78,9 @@ class Build:
 
     def overlay(self):
         def build(directory):
-            root.build_overlay(self.profile, directory, self.tools)
+            root.build_overlay(self.profile, self.epoch, directory, self.tools)
             manifest.keep_facts("overlay", directory)
-        return self.steps.get("overlay", key_of(root.overlay_inputs(self.profile), root), f"overlay.ext4, {self.profile.overlay_mib} MiB", build)
+        return self.steps.get("overlay", key_of(root.overlay_inputs(self.profile, self.epoch), root), f"overlay.ext4, {self.profile.overlay_mib} MiB", build)
 
     def initrd(self, kernel_directory, kernel_key, agent_facts, identity):
         def build(directory):

@@ -48,18 +48,19 @@ def build(profile, base, identity, epoch, directory, tools):
         raise BuildError("service files", "; ".join(answer["faults"]), "add the package that brings the program, or mend the service file")
 
 
-def overlay_inputs(profile):
-    return {"mib": profile.overlay_mib}
+def overlay_inputs(profile, epoch):
+    return {"mib": profile.overlay_mib, "epoch": epoch}
 
 
-def build_overlay(profile, directory, tools):
+def build_overlay(profile, epoch, directory, tools):
     """Blocks of zeros are left out of the file, so a sparse copy costs what ext4 itself writes: about a megabyte."""
     out = directory / "overlay.ext4"
     with open(out, "wb") as file:
         file.truncate(profile.overlay_mib << 20)
     name = filesystem_uuid(f"overlay {profile.overlay_mib}")
     tools.run(["mke2fs", "-q", "-F", "-t", "ext4", "-L", "vigil-overlay", "-U", name, "-m", "0", "-i", "32768", "-J", "size=8",
-               "-E", f"hash_seed={name},lazy_itable_init=0,lazy_journal_init=0,discard,root_owner=0:0", out], "overlay.ext4", "free some space")
+               "-E", f"hash_seed={name},lazy_itable_init=0,lazy_journal_init=0,discard,root_owner=0:0", out], "overlay.ext4", "free some space",
+              env={"E2FSPROGS_FAKE_TIME": str(epoch)})
     make_sparse(out)
 
 

@@ -6,7 +6,7 @@ import subprocess
 from .errors import BuildError
 
 # Program -> the Debian package that brings it.
-NEEDED = {"apt-get": "apt", "dpkg-deb": "dpkg", "mmdebstrap": "mmdebstrap", "mke2fs": "e2fsprogs", "zstd": "zstd", "tar": "tar"}
+NEEDED = {"apt-get": "apt", "dpkg-deb": "dpkg", "mmdebstrap": "mmdebstrap", "mke2fs": "e2fsprogs", "debugfs": "e2fsprogs", "fallocate": "util-linux", "zstd": "zstd", "tar": "tar"}
 SBIN = "/usr/local/sbin:/usr/sbin:/sbin"
 
 
