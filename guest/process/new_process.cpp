@@ -1,7 +1,7 @@
 #include "guest/process/new_process.hpp"
 
 #include <fcntl.h>
-#include <grp.h>
+#include <linux/close_range.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -35,6 +35,8 @@ VIGIL_IN_CHILD bool place_descriptors(const NewProcess& child) {
   }
   for (std::size_t i = 0; i < plan.passed.size(); ++i) lifted[i] = lift(plan.passed.data()[i].fd);
 
+  // Whatever we inherited without close-on-exec ends here; what is placed from now on stays.
+  syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC);
   for (int target = 0; target < 3; ++target)
     if (standard[target] < 0 || dup2(standard[target], target) < 0) return false;
   for (std::size_t i = 0; i < plan.passed.size(); ++i)

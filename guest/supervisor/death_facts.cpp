@@ -3,6 +3,7 @@
 #include "guest/evidence/output_patterns.hpp"
 #include "guest/process/listeners.hpp"
 
+#include <algorithm>
 #include <csignal>
 #include <variant>
 #include <vector>
@@ -19,10 +20,12 @@ std::vector<std::uint16_t> probed_ports(const service_spec::ServiceSpec& spec) {
   return ports;
 }
 
-/// Who listens on `port`; empty when nobody does.
-std::string holder_of(std::uint16_t port, const DeathScene& scene) {
-  for (const process::Listener& listener : process::read_listeners(port))
-    if (const auto pid = process::find_socket_owner(listener.inode, process::all_pids())) return scene.name_process(*pid);
+/// Who listens on `port`, but for `not_these`; empty when nobody does.
+std::string holder_of(std::uint16_t port, const DeathScene& scene, const std::vector<pid_t>& not_these) {
+  for (const process::Listener& listener : process::read_listeners(port)) {
+    const auto pid = process::find_socket_owner(listener.inode, process::all_pids());
+    if (pid && std::find(not_these.begin(), not_these.end(), *pid) == not_these.end()) return scene.name_process(*pid);
+  }
   return {};
 }
 
@@ -36,11 +39,12 @@ std::optional<evidence::TakenPort> find_taken_port(const evidence::ExitFacts& fa
   const auto complaint = address_complaint(facts);
   if (complaint && !complaint->subject.empty()) {
     const auto port = evidence::port_in_line(complaint->line);
-    if (port) return evidence::TakenPort{*port, holder_of(*port, scene)};
+    if (port) return evidence::TakenPort{*port, holder_of(*port, scene, {})};
   }
   if (!complaint && facts.stage != evidence::LifeStage::before_ready) return std::nullopt;
+  const std::vector<pid_t> ours = complaint ? std::vector<pid_t>{} : scene.group.members();   // a worker may have the port while its master fails
   for (const std::uint16_t port : probed_ports(scene.spec))
-    if (std::string holder = holder_of(port, scene); !holder.empty()) return evidence::TakenPort{port, std::move(holder)};
+    if (std::string holder = holder_of(port, scene, ours); !holder.empty()) return evidence::TakenPort{port, std::move(holder)};
   return std::nullopt;
 }
 

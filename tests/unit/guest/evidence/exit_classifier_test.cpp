@@ -1,0 +1,103 @@
+#include "guest/evidence/exit_classifier.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+
+#include <csignal>
+
+namespace vigil::guest::evidence {
+namespace {
+
+using protocol::ExitCode;
+using protocol::ExitSignal;
+
+/// "service.exited{code=3}": code and subject in one string to compare.
+std::string verdict(const ExitFacts& facts) {
+  const protocol::Cause cause = classify_exit(facts);
+  std::string text = cause.text + "{";
+  for (const auto& [name, value] : cause.fields) text += (text.back() == '{' ? "" : ",") + name + "=" + *protocol::field_text(cause, name);
+  return text + "}";
+}
+
+ExitFacts facts_of(protocol::ExitStatus status, std::string stderr_tail = {}, LifeStage stage = LifeStage::running) {
+  ExitFacts facts;
+  facts.status = std::move(status);
+  facts.stage = stage;
+  facts.stderr_tail = std::move(stderr_tail);
+  return facts;
+}
+
+TEST_CASE("exit classifier: the bare status when nothing else is known", "[guest][evidence]") {
+  CHECK(verdict(facts_of(ExitCode{3})) == "service.exited{code=3}");
+  CHECK(verdict(facts_of(ExitCode{0})) == "service.exited{code=0}");
+  CHECK(verdict(facts_of(ExitSignal{SIGSEGV, true})) == "service.signalled{signal=SIGSEGV}");
+  CHECK(verdict(facts_of(ExitSignal{SIGKILL, false})) == "service.signalled{signal=SIGKILL}");
+  CHECK(verdict(facts_of(protocol::ExitUnknown{"lost"})).starts_with("unknown{seen="));
+}
+
+TEST_CASE("exit classifier: code 0 before it was ready is early, with somebody left behind it went into the background", "[guest][evidence]") {
+  ExitFacts facts = facts_of(ExitCode{0}, {}, LifeStage::before_ready);
+  CHECK(verdict(facts) == "service.exited_early{}");
+  facts.left_behind = 77;
+  CHECK(verdict(facts) == "service.daemonised{pid=77}");
+  facts.status = ExitCode{1};
+  CHECK(verdict(facts) == "service.exited{code=1}");
+}
+
+TEST_CASE("exit classifier: what the program said of its end is believed before its code", "[guest][evidence]") {
+  CHECK(verdict(facts_of(ExitCode{127}, "/bin/x: error while loading shared libraries: libz.so.1: cannot open shared object file: No such file or directory\n")) ==
+        "service.missing_library{library=libz.so.1}");
+  CHECK(verdict(facts_of(ExitCode{1}, "Traceback (most recent call last):\nModuleNotFoundError: No module named 'flask'\n")) ==
+        "service.missing_module{module=flask}");
+  CHECK(verdict(facts_of(ExitCode{1}, "accept: Too many open files\n")) == "service.fd_exhausted{}");
+  CHECK(verdict(facts_of(ExitCode{127}, "/run.sh: 3: nginx: not found\n")) == "service.missing_binary{path=nginx}");
+}
+
+TEST_CASE("exit classifier: an old complaint does not explain a success, a signal or another code", "[guest][evidence]") {
+  CHECK(verdict(facts_of(ExitCode{0}, "ModuleNotFoundError: No module named 'flask'\n")) == "service.exited{code=0}");
+  CHECK(verdict(facts_of(ExitSignal{SIGSEGV, false}, "ModuleNotFoundError: No module named 'flask'\n")) == "service.signalled{signal=SIGSEGV}");
+  CHECK(verdict(facts_of(ExitCode{5}, "/run.sh: 3: optional-tool: not found\n")) == "service.exited{code=5}");
+}
+
+TEST_CASE("exit classifier: an abort after a named error is that error", "[guest][evidence]") {
+  ExitFacts facts = facts_of(ExitSignal{SIGABRT, true}, "terminate called: bind: Address already in use\n");
+  CHECK(verdict(facts) == "service.signalled{signal=SIGABRT}");   // it does not say which port, and nobody knows
+  facts.taken_port = TakenPort{8080, "web (pid 31)"};
+  CHECK(verdict(facts) == "service.port_taken{holder=web (pid 31),port=8080}");
+}
+
+TEST_CASE("exit classifier: a probed port in foreign hands explains an early death, not a late one", "[guest][evidence]") {
+  ExitFacts facts = facts_of(ExitCode{1}, "cannot start\n", LifeStage::before_ready);
+  facts.taken_port = TakenPort{8080, "nginx (pid 31)"};
+  CHECK(verdict(facts) == "service.port_taken{holder=nginx (pid 31),port=8080}");
+  facts.stage = LifeStage::running;
+  CHECK(verdict(facts) == "service.exited{code=1}");
+}
+
+TEST_CASE("exit classifier: a port that nobody holds any more is still named", "[guest][evidence]") {
+  ExitFacts facts = facts_of(ExitCode{1}, "listen tcp :9000: bind: address already in use\n");
+  facts.taken_port = TakenPort{9000, ""};
+  CHECK(verdict(facts) == "service.port_taken{holder=a process that has gone,port=9000}");
+}
+
+TEST_CASE("exit classifier: the kernel's word comes first", "[guest][evidence]") {
+  ExitFacts facts = facts_of(ExitSignal{SIGKILL, false}, "Address already in use\n");
+  facts.oom = protocol::OomEvidence{1000, 999, "hog (pid 7)", 1};
+  CHECK(verdict(facts) == "service.oom_killed{limit=1000,peak=999,victim=hog (pid 7)}");
+  facts.oom.reset();
+  facts.guest_oom_victim = "hog (pid 7)";
+  CHECK(verdict(facts) == "guest.oom{victim=hog (pid 7)}");
+}
+
+TEST_CASE("exit classifier: the telling line is the first of the evidence, then the last lines of stderr, else of stdout", "[guest][evidence]") {
+  ExitFacts facts = facts_of(ExitCode{1}, "Error: Cannot find module 'express'\nRequire stack:\n- /srv/app.js\n");
+  facts.stdout_tail = "starting\n";
+  const protocol::Cause cause = classify_exit(facts);
+  REQUIRE(cause.evidence.size() == 3);
+  CHECK(cause.evidence[0] == "Error: Cannot find module 'express'");
+  CHECK(cause.evidence[2] == "- /srv/app.js");
+  facts.stderr_tail.clear();
+  CHECK(classify_exit(facts).evidence == std::vector<std::string>{"starting"});
+}
+
+}  // namespace
+}  // namespace vigil::guest::evidence
