@@ -82,6 +82,22 @@ class Publishes(WithFiles):
             publish.publish(self.images, self.sources, described)
         self.assertFalse((self.images / "current").is_symlink())
 
+    def test_equal_files_of_two_images_are_one_file(self):
+        first = self.publish(1)
+        self.sources["initrd"].write_bytes(b"another agent")
+        second = self.publish(2)
+        inode = lambda digest, name: (self.images / digest / name).stat().st_ino    # noqa: E731
+        self.assertEqual(inode(first, "root.ext4"), inode(second, "root.ext4"))
+        self.assertNotEqual(inode(first, "initrd"), inode(second, "initrd"))
+
+    def test_a_damaged_file_of_another_image_is_not_taken_over(self):
+        first = self.publish(1)
+        root_file = self.images / first / "root.ext4"
+        root_file.chmod(0o644)
+        root_file.write_bytes(b"THE root")
+        second = self.publish(2)
+        self.assertEqual(list(manifest.faults_in(self.images / second)), [])
+
     def test_a_published_image_that_lost_a_file_is_made_whole_again(self):
         digest = self.publish()
         (self.images / digest / "initrd").unlink()
