@@ -7,6 +7,9 @@ from .errors import BuildError
 
 # Program -> the Debian package that brings it.
 NEEDED = {"apt-get": "apt", "dpkg-deb": "dpkg", "mmdebstrap": "mmdebstrap", "mke2fs": "e2fsprogs", "debugfs": "e2fsprogs", "fallocate": "util-linux", "zstd": "zstd", "tar": "tar"}
+# How programs begin the lines that say why; and lines that only say that a program called by another failed.
+TROUBLE = ("E:", "W: Failed to fetch", "error:", "dpkg: error", "mke2fs: ", "tar: ", "zstd: ")
+ECHOES = ("failed to run", "E: setup failed", "E: apt-get ", "E: run_", "index files failed to download", "E: system failed", "command failed")
 SBIN = "/usr/local/sbin:/usr/sbin:/sbin"
 
 
@@ -50,8 +53,8 @@ class Tools:
         with open(self.log_path, "rb") as log:
             log.seek(at)
             lines = [line.strip() for line in log.read().decode(errors="replace").splitlines() if line.strip()]
-        errors = [line for line in lines if line.startswith(("E:", "E ", "Err:", "error:", "dpkg: error")) or "No space left" in line]
-        return " / ".join(dict.fromkeys((errors or lines or ["it said nothing"])[-3:]))
+        errors = [line for line in lines if line.startswith(TROUBLE) and not any(echo in line for echo in ECHOES)]
+        return " / ".join(list(dict.fromkeys(errors))[:3] or (lines or ["it said nothing"])[-1:])
 
 
 def how_it_ended(returncode):
