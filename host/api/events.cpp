@@ -51,7 +51,7 @@ class BusSource final : public http::EventSource {
 Result<std::optional<machine::EventSeq>> cursor_of(const Request& request) {
     auto text = request.header("last-event-id");
     if (!text) text = request.query_value("after");
-    if (!text) return std::optional<machine::EventSeq>();
+    if (!text) return std::optional<machine::EventSeq>(0);
     if (*text == "now") return std::optional<machine::EventSeq>();
     machine::EventSeq seq = 0;
     const auto [end, failure] = std::from_chars(text->data(), text->data() + text->size(), seq);
@@ -64,7 +64,6 @@ Result<BusSource::Wanted> parse_wanted(const Context& context, const Request& re
     TRY(after, cursor_of(request));
     wanted.after = after;
     if (const auto follow = request.query_value("follow")) wanted.follow = *follow != "0";
-    if (!wanted.follow && !wanted.after) wanted.after = 0;
     if (const auto id = request.query_value("instance")) {
         TRY(row, context.store.find_instance(*id));
         wanted.instance = row.id;

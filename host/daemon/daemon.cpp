@@ -30,19 +30,6 @@ std::string program_dir() {
     return std::filesystem::read_symlink("/proc/self/exe", ignored).parent_path().string();
 }
 
-events::ReplaySource replay_from(const store::Store& store) {
-    return [&store](machine::EventSeq after, const std::optional<InstanceId>& instance, std::size_t limit) -> Result<std::vector<events::Published>> {
-        store::EventQuery query;
-        query.after = after;
-        query.instance = instance;
-        query.limit = limit;
-        TRY(found, store.events(query));
-        std::vector<events::Published> events;
-        for (auto& event : found) events.push_back(std::make_shared<const machine::EncodedEvent>(std::move(event)));
-        return events;
-    };
-}
-
 Result<void> share_socket(const Options& options) {
     if (options.socket_group.empty()) return {};
     const group* found = ::getgrnam(options.socket_group.c_str());
@@ -58,7 +45,7 @@ class Daemon {
         : options_(options),
           pool_(1),
           store_(std::move(store)),
-          bus_(replay_from(*store_)),
+          bus_(events::replay_from(*store_), store_->newest_seq()),
           host_{io_, pool_, clock_, options.places, images::ImageStore(options.places.images()), program_dir(), vmm::detect_accelerator(), {}, nullptr, "", "", {}},
           pipeline_(io_, *store_, bus_),
           registry_(host_, pipeline_, *store_),
@@ -130,7 +117,8 @@ class Daemon {
 
 Result<void> run_daemon(const Options& options) {
     TRY_VOID(prepare_places(options.places));
-    TRY(lock, lock_state(options.places.lock()));
+    const auto lock = lock_state(options.places.lock());
+    if (!lock) return lock.error();
     auto store = store::Store::open(options.places.database().string());
     if (!store) return store.error().with_context("open the database");
     Daemon daemon(options, std::move(*store));

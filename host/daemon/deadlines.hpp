@@ -19,6 +19,7 @@ class Deadlines {
     void arm(const std::string& name, MonoUs due_mono_us);  // replaces one of that name
     void cancel(const std::string& name) { timers_.erase(name); }
     void cancel_all() { timers_.clear(); }
+    bool any() const { return !timers_.empty(); }
 
   private:
     boost::asio::io_context& io_;

@@ -9,7 +9,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <fstream>
 
 namespace vigil::daemon {
 
@@ -75,15 +77,18 @@ fs::path find_log_dir(const Places& places, const InstanceId& id, RunNumber run)
 
 Result<std::string> read_console(const fs::path& log_dir) {
     TRY(kept, shim::read_kept(shim::console_log_path(log_dir.string()), shim::console_caps));
-    return shim::to_text(kept);
+    return shim::as_text(kept);
 }
 
 std::vector<std::string> read_console_tail(const fs::path& log_dir) {
-    auto text = read_console(log_dir);
-    if (!text) return {};
-    if (text->size() > tail_bytes) text->erase(0, text->size() - tail_bytes);
+    std::ifstream file(shim::console_log_path(log_dir.string()), std::ios::binary | std::ios::ate);
+    if (!file) return {};
+    const auto size = static_cast<std::size_t>(file.tellg());
+    std::string text(std::min(size, tail_bytes), '\0');
+    file.seekg(static_cast<std::streamoff>(size - text.size()));
+    file.read(text.data(), static_cast<std::streamsize>(text.size()));
     console::ConsoleScanner scanner;
-    auto lines = scanner.feed(*text).lines;
+    auto lines = scanner.feed(text).lines;
     for (auto& line : scanner.finish().lines) lines.push_back(std::move(line));
     if (lines.size() > tail_lines) lines.erase(lines.begin(), lines.end() - tail_lines);
     return lines;

@@ -1,5 +1,7 @@
 #include "host/daemon/options.hpp"
 
+#include "host/places/places.hpp"
+
 #include <CLI/CLI.hpp>
 
 #include <cstdlib>
@@ -9,7 +11,8 @@ namespace vigil::daemon {
 
 Options parse_options(int argc, char** argv) {
     Options options;
-    options.places = default_places();
+    const auto defaults = default_places();
+    options.places = {defaults.state, defaults.run, defaults.socket};
     std::string state, run, socket;
     bool foreground = false;
     CLI::App app("vigild boots microVMs and knows what every service inside them is doing.", "vigild");

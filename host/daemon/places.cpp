@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdlib>
 
 namespace vigil::daemon {
 
@@ -16,11 +15,6 @@ namespace {
 
 constexpr std::size_t id_length = 13;                              // vm- and ten characters
 constexpr std::string_view longest_socket_name = "vsock_5252.tmp"; // room for what a device may append
-
-std::string environment(const char* name) {
-    const char* value = std::getenv(name);
-    return value == nullptr ? "" : value;
-}
 
 Result<void> make_directory(const fs::path& path, mode_t mode) {
     std::error_code failure;
@@ -32,21 +26,6 @@ Result<void> make_directory(const fs::path& path, mode_t mode) {
 }
 
 }  // namespace
-
-Places default_places() {
-    Places places;
-    if (::geteuid() == 0) {
-        places.state = "/var/lib/vigil";
-        places.run = "/run/vigil";
-    } else {
-        const auto state = environment("XDG_STATE_HOME");
-        const auto runtime = environment("XDG_RUNTIME_DIR");
-        places.state = state.empty() ? fs::path(environment("HOME")) / ".local/state/vigil" : fs::path(state) / "vigil";
-        places.run = runtime.empty() ? fs::path("/tmp/vigil-" + std::to_string(::geteuid())) : fs::path(runtime) / "vigil";
-    }
-    places.socket = (places.run / "vigild.sock").string();
-    return places;
-}
 
 Result<void> prepare_places(const Places& places) {
     const std::size_t longest = places.run.string().size() + 1 + id_length + 1 + longest_socket_name.size();

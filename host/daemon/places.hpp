@@ -27,9 +27,6 @@ struct Places {
     std::filesystem::path run_dir(const InstanceId& id) const { return run / id.value(); }
 };
 
-/// As root /var/lib/vigil and /run/vigil; else the XDG state and runtime directories (without XDG_RUNTIME_DIR: /tmp/vigil-UID).
-Places default_places();
-
 /// Makes the directories (state 0700, run 0711: VMM processes pass through it) and checks that every socket path fits.
 Result<void> prepare_places(const Places& places);
 

@@ -20,7 +20,7 @@ class RunConsole {
     RunConsole(const std::filesystem::path& run_dir, const Clock& clock);
 
     std::vector<machine::EventBody> feed(std::uint64_t offset, std::string_view bytes, const machine::VmState& state);
-    std::vector<machine::EventBody> flush() { return reader_.flush(clock_.mono_us()); }
+    std::vector<machine::EventBody> flush() { return reader_.flush(); }
     std::vector<machine::EventBody> finish() { return reader_.finish(clock_.mono_us()); }
     bool open() const { return reader_.open(); }
     std::vector<std::string> tail() const { return reader_.tail(); }

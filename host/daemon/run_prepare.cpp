@@ -91,7 +91,7 @@ Result<void> VmRun::open_link(const images::Image* image) {
     if (image != nullptr) options.image_id = image->manifest.image_id;
     if (const auto& run = owner_.run_state().run; run && run->link && owner_.check_token(run->link->boot, "") == guest_link::TokenCheck::differs)
         options.bound_boot = run->link->boot;
-    link_ = std::make_unique<guest_link::GuestLink>(host_.io, options, *this, host_.clock);
+    link_ = std::make_unique<guest_link::GuestLink>(host_.io, options, static_cast<guest_link::LinkOwner&>(*this), host_.clock);
     TRY_VOID(link_->listen());
     TRY_VOID(give_to(path, user_));  // the vsock device dials it
     console_ = std::make_unique<RunConsole>(run_dir_, host_.clock);

@@ -50,15 +50,20 @@ Result<RunNumber> VmActor::start(const std::string& actor) {
 }
 
 Result<void> VmActor::request_stop(machine::StopRequested request) {
-    if (!state_.run) return {};
+    // Of an ended run only what would follow by itself can be stopped; its cause stays what it was.
+    const bool has_effect = is_running() || next_start_.any();
+    if (!has_effect) return {};
     next_start_.cancel_all();
     return pipeline_.record(*this, event(std::move(request)));
 }
 
-Result<void> VmActor::mark_removed(const std::string& actor) { return pipeline_.record(*this, event(machine::Removed{actor})); }
+Result<void> VmActor::mark_removed(const std::string& actor) {
+    next_start_.cancel_all();
+    return pipeline_.record(*this, event(machine::Removed{actor}));
+}
 
 void VmActor::open_run() {
-    run_ = std::make_unique<VmRun>(host_, *this, state_.spec, id_, run_number());
+    run_ = std::make_unique<VmRun>(host_, static_cast<RunOwner&>(*this), state_.spec, id_, run_number());
     run_->start();
 }
 
@@ -69,7 +74,7 @@ void VmActor::start_next(const std::string& actor) {
 void VmActor::resume() {
     if (state_.removed) return;
     if (is_running()) {
-        run_ = std::make_unique<VmRun>(host_, *this, state_.spec, id_, run_number());
+        run_ = std::make_unique<VmRun>(host_, static_cast<RunOwner&>(*this), state_.spec, id_, run_number());
         run_->adopt();
     }
     for (const auto& effect : machine::pending_effects(state_)) carry_out(effect);

@@ -117,7 +117,7 @@ void VmRegistry::remove(const InstanceId& id, api::Removal removal, const std::s
     auto& vm = **found;
     if (vm.is_running() && removal == api::Removal::only_when_stopped)
         return done(Error(Errc::conflict, "it runs; stop it first, or remove it with force"));
-    if (vm.known().run) {  // also takes back a start that would follow by itself
+    if (vm.is_running()) {
         const auto killed = vm.request_stop({machine::StopKind::kill, std::chrono::milliseconds(0), actor});
         if (!killed) return done(killed.error());
     }

@@ -19,7 +19,6 @@ constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t max_waiting_frames = 64;
 constexpr std::size_t max_error_text = 256;
 
-
 SessionEnd protocol_end(const std::string& error) {
     const std::string text = error.substr(0, max_error_text);
     return {"the guest broke the protocol: " + text, protocol::make_cause(CauseCode::link_protocol, {{"error", text}})};
@@ -155,7 +154,7 @@ void Session::take_pong(const protocol::Pong& pong) {
 }
 
 void Session::acknowledge(Epoch epoch, Seq seq) {
-    if (!welcome_ || (ack_ && *ack_ >= std::pair(epoch, seq))) return;
+    if (!welcome_ || seq == 0 || (ack_ && *ack_ >= std::pair(epoch, seq))) return;
     ack_ = {epoch, seq};
     to_write_.notify();
 }

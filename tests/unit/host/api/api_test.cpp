@@ -1,0 +1,181 @@
+// The routes against their published contract, and the answers against a real store; what the daemon would do is recorded by a stand-in for VmControl.
+#include "host/api/context.hpp"
+#include "host/api/error_to_http.hpp"
+#include "host/images/sha256.hpp"
+#include "tests/unit/host/unix_client.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <catch2/catch_test_macros.hpp>
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <sstream>
+
+using namespace vigil;
+using namespace vigil::api;
+using nlohmann::json;
+
+namespace {
+
+/// "GET /v1/images" for every operation of the document: paths stand at two blanks, methods at four.
+std::set<std::string> documented_operations() {
+    std::set<std::string> found;
+    std::istringstream lines{std::string(openapi_document())};
+    std::string line, path;
+    const std::map<std::string, std::string> methods = {{"    get:", "GET"}, {"    post:", "POST"}, {"    put:", "PUT"}, {"    delete:", "DELETE"}};
+    while (std::getline(lines, line) && line != "components:") {
+        if (line.starts_with("  /")) path = line.substr(2, line.size() - 3);
+        if (const auto method = methods.find(line); method != methods.end()) found.insert(method->second + " " + path);
+    }
+    return found;
+}
+
+class RecordingControl final : public VmControl {
+  public:
+    DaemonFacts facts() const override { return {"/state", "/run", 1, protocol::Accelerator::tcg, "no /dev/kvm", 5, ""}; }
+    Result<InstanceId> create(machine::InstanceSpec spec, const std::string& actor) override {
+        done.push_back("create " + spec.name.value() + " by " + actor);
+        return Error(Errc::not_found, "image nothing does not exist; images here: minimal");
+    }
+    Result<RunNumber> start(const InstanceId& id, const std::string&) override { return done.push_back("start " + id.value()), RunNumber(1); }
+    Result<void> stop(const InstanceId& id, machine::StopKind kind, std::optional<std::chrono::milliseconds> grace, const std::string&) override {
+        done.push_back("stop " + id.value() + " " + std::string(to_text(kind)) + " " + (grace ? std::to_string(grace->count()) : "default"));
+        return {};
+    }
+    void remove(const InstanceId& id, Removal removal, const std::string&, std::function<void(Result<void>)> answer) override {
+        done.push_back("remove " + id.value());
+        answer(removal == Removal::kill_first ? Result<void>() : Error(Errc::conflict, "it runs"));
+    }
+    std::vector<Look> existing() const override { return looks; }
+    Result<Look> look(std::string_view, std::optional<RunNumber>) const override {
+        if (looks.empty()) return Error(Errc::not_found, "there is no such instance");
+        return looks.front();
+    }
+    Result<std::string> console(const InstanceId&, RunNumber) const override { return std::string("\x1b[2Jboot"); }
+    void verify_image(images::Image, std::function<void(Result<void>)> answer) override { answer({}); }
+
+    std::vector<std::string> done;
+    std::vector<Look> looks;
+};
+
+struct Fixture {
+    test::TemporaryDirectory directory;
+    RecordingControl control;
+    images::ImageStore images{directory.path() / "images"};
+    std::unique_ptr<store::Store> store = std::move(*store::Store::open((directory.path() / "vigil.db").string()));
+    events::EventBus bus{events::replay_from(*store), 0};
+    http::Router router{make_routes({control, images, *store, bus})};
+    const InstanceId id{"vm-0123456789"};
+
+    void add_instance() {
+        machine::InstanceSpec spec;
+        spec.name = InstanceName("demo");
+        spec.image_name = "minimal";
+        machine::VmEvent event{0, id, RunNumber(0), 1'000'000, 1, machine::Created{spec}};
+        auto batch = store->begin();
+        REQUIRE(batch.add(event).kind == store::Admission::Kind::accepted);
+        REQUIRE(batch.commit().has_value());
+        Look look{*store->find_instance("demo"), {}, {}};
+        look.state.id = id;
+        look.state.spec = spec;
+        control.looks.push_back(look);
+    }
+    http::Response ask(http::Method method, const std::string& target, const std::string& body = "") {
+        std::optional<http::Answer> answer;
+        http::Request request;
+        request.method = method;
+        request.path = target;
+        request.body = body;
+        request.peer.uid = 1000;
+        {
+            const http::Reply reply([&](http::Answer given) { answer = std::move(given); });
+            router.dispatch(std::move(request), reply);
+        }
+        REQUIRE(answer);
+        REQUIRE(std::holds_alternative<http::Response>(*answer));
+        return std::get<http::Response>(std::move(*answer));
+    }
+};
+
+}  // namespace
+
+TEST_CASE("api: the routes and the document name the same operations", "[host][api]") {
+    Fixture fixture;
+    std::set<std::string> routed;
+    for (const auto& route : fixture.router.routes()) routed.insert(std::string(http::to_text(route.method)) + " " + route.pattern);
+    CHECK(routed == documented_operations());
+    CHECK(routed.size() > 15);
+}
+
+TEST_CASE("api: health, daemon, document", "[host][api]") {
+    Fixture fixture;
+    CHECK(json::parse(fixture.ask(http::Method::get, "/healthz").body)["ok"] == true);
+    const auto daemon = json::parse(fixture.ask(http::Method::get, "/v1/daemon").body);
+    CHECK(daemon["accelerator"]["name"] == "tcg");
+    CHECK(daemon["vsock_device"].is_null());
+    CHECK(fixture.ask(http::Method::get, "/openapi.yaml").body.starts_with("openapi: 3.1"));
+}
+
+TEST_CASE("api: a create body is checked before anything happens", "[host][api]") {
+    Fixture fixture;
+    for (const auto* body : {"", "[]", "{}", "{\"image\":7}", "{\"image\":\"minimal\",\"memroy_mib\":5}", "{\"image\":\"minimal\",\"vcpus\":-1}"}) {
+        CAPTURE(body);
+        const auto response = fixture.ask(http::Method::post, "/v1/instances", body);
+        CHECK(response.status == 400);
+        CHECK(response.content_type == "application/problem+json");
+    }
+    CHECK(json::parse(fixture.ask(http::Method::post, "/v1/instances", "{\"image\":\"minimal\",\"memroy_mib\":5}").body)["detail"].get<std::string>().find("memroy_mib") !=
+          std::string::npos);
+    CHECK(fixture.ask(http::Method::post, "/v1/instances?start=yes", "{\"image\":\"minimal\"}").status == 400);
+    CHECK(fixture.control.done.empty());
+    const auto unknown = fixture.ask(http::Method::post, "/v1/instances", "{\"image\":\"nothing\",\"name\":\"x\"}");
+    CHECK(unknown.status == 404);
+    CHECK(json::parse(unknown.body)["code"] == "not_found");
+    CHECK(json::parse(unknown.body)["detail"].get<std::string>().find("minimal") != std::string::npos);
+    CHECK(fixture.control.done == std::vector<std::string>{"create x by uid 1000"});
+}
+
+TEST_CASE("api: an instance as the contract says, and its removal", "[host][api]") {
+    Fixture fixture;
+    CHECK(fixture.ask(http::Method::get, "/v1/instances/demo").status == 404);
+    fixture.add_instance();
+    const auto instance = json::parse(fixture.ask(http::Method::get, "/v1/instances/demo").body);
+    CHECK(instance["id"] == fixture.id.value());
+    CHECK(instance["state"] == "stopped");
+    CHECK(instance["run"] == 0);
+    CHECK(instance["pid"].is_null());
+    CHECK(instance["services"] == json::array());
+    CHECK(json::parse(fixture.ask(http::Method::get, "/v1/instances").body).size() == 1);
+    for (const auto* part : {"timeline", "services", "crashes", "why", "console"}) CHECK(fixture.ask(http::Method::get, std::string("/v1/instances/demo/") + part).status == 200);
+    CHECK(fixture.ask(http::Method::get, "/v1/instances/demo/timeline?run=x").status == 400);
+    CHECK(fixture.ask(http::Method::get, "/v1/instances/demo/logs/web").status == 404);
+    CHECK(fixture.ask(http::Method::del, "/v1/instances/demo").status == 409);
+    CHECK(fixture.ask(http::Method::del, "/v1/instances/demo?force=1").status == 204);
+    CHECK(fixture.ask(http::Method::del, "/v1/instances/other").status == 404);
+}
+
+TEST_CASE("api: stop takes grace, kill or reboot, and nothing else", "[host][api]") {
+    Fixture fixture;
+    fixture.add_instance();
+    CHECK(fixture.ask(http::Method::post, "/v1/instances/demo/stop").status == 202);
+    CHECK(fixture.ask(http::Method::post, "/v1/instances/demo/stop", "{\"grace_s\":3}").status == 202);
+    CHECK(fixture.ask(http::Method::post, "/v1/instances/demo/stop", "{\"kill\":true}").status == 202);
+    CHECK(fixture.ask(http::Method::post, "/v1/instances/demo/stop", "{\"kill\":true,\"reboot\":true}").status == 400);
+    CHECK(fixture.ask(http::Method::post, "/v1/instances/demo/stop", "{\"grace\":3}").status == 400);
+    CHECK(fixture.ask(http::Method::post, "/v1/instances/demo/stop", "{\"grace_s\":-3}").status == 400);
+    const std::string id = fixture.id.value();
+    CHECK(fixture.control.done == std::vector<std::string>{"stop " + id + " stop default", "stop " + id + " stop 3000", "stop " + id + " kill default"});
+}
+
+TEST_CASE("api: errors become problems; internal text stays inside, a full disk has its own code", "[host][api]") {
+    CHECK(to_response(Error(Errc::conflict, "taken")).status == 409);
+    const auto internal = to_response(Error(Errc::internal, "pointer 0x1234"));
+    CHECK(internal.status == 500);
+    CHECK(internal.body.find("0x1234") == std::string::npos);
+    const auto full = to_response(Error(Errc::limit, "host.disk_full: /var/lib/vigil"));
+    CHECK(full.status == 507);
+    CHECK(json::parse(full.body)["code"] == "host.disk_full");
+}
