@@ -50,8 +50,8 @@ Kind Agent::run() {
   if (setup_.left.welcome) line_.outbox().set_epoch(setup_.left.welcome->epoch);
   line_.link().resume(take_connection());
   if (setup_.left.welcome) {
-    health_.report_now();
     start_services(setup_.left.welcome->config, Configured::by_host);
+    health_.report_now();
   } else {
     configuration_deadline_ = loop_.after(configuration_deadline * scale_, [this] { start_services({}, Configured::by_default); });
   }

@@ -34,6 +34,7 @@ std::vector<std::string> kernel_lines_about(const std::string& device) {
     const std::size_t start = log.rfind('\n') + 1;   // npos + 1 == 0: the first line
     std::string line = log.substr(start);
     log.resize(start);
+    if (line.starts_with('<')) line.erase(0, line.find('>') + 1);   // its level
     if (line.find(name) != std::string::npos) lines.push_back(line.substr(0, 500));
   }
   return lines;

@@ -63,7 +63,6 @@ bool move_mounts() {
 }  // namespace
 
 std::optional<Cause> install_agent() {
-  ::mkdir("/run/vigil", 0755);
   ::mkdir("/run/vigil/bin", 0755);
   if (!copy_self()) return init_missing("copy the agent");
   for (const char* name : {"/run/vigil/bin/poweroff", "/run/vigil/bin/reboot", "/run/vigil/bin/halt"})

@@ -31,7 +31,10 @@ void mount_essentials() {
   ::mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr);
   ::mount("sysfs", "/sys", "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr);
   ::mount("tmpfs", "/run", "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755");
+  ::mkdir("/run/vigil", 0755);
   open_standard_descriptors();
+  // By default the kernel drops what comes faster than ten lines in five seconds, in silence, and a boot says more than that.
+  process::write_control_file("/proc/sys/kernel/printk_devkmsg", "on");
 }
 
 void protect_from_oom() { process::write_control_file("/proc/self/oom_score_adj", "-1000"); }
