@@ -2,6 +2,7 @@
 
 #include "guest/evidence/output_patterns.hpp"
 #include "guest/process/listeners.hpp"
+#include "guest/process/process_group.hpp"
 
 #include <algorithm>
 #include <csignal>
@@ -42,7 +43,7 @@ std::optional<evidence::TakenPort> find_taken_port(const evidence::ExitFacts& fa
     if (port) return evidence::TakenPort{*port, holder_of(*port, scene, {})};
   }
   if (!complaint && facts.stage != evidence::LifeStage::before_ready) return std::nullopt;
-  const std::vector<pid_t> ours = complaint ? std::vector<pid_t>{} : scene.group.members();   // a worker may have the port while its master fails
+  const std::vector<pid_t> ours = complaint ? std::vector<pid_t>{} : scene.left;   // a worker may have the port while its master fails
   for (const std::uint16_t port : probed_ports(scene.spec))
     if (std::string holder = holder_of(port, scene, ours); !holder.empty()) return evidence::TakenPort{port, std::move(holder)};
   return std::nullopt;
@@ -70,8 +71,7 @@ evidence::ExitFacts collect_death_facts(const DeathScene& scene) {
   facts.oom = scene.oom.since_baseline(scene.oom_log, {scene.end.pid, scene.end.comm, {}});
   if (!facts.oom && was_killed(facts.status)) facts.guest_oom_victim = guest_oom_victim(scene);
   if (evidence::is_success(facts.status)) {
-    const std::vector<pid_t> left = scene.group.members();
-    if (!left.empty()) facts.left_behind = left.front();
+    if (!scene.left.empty()) facts.left_behind = scene.left.front();
   } else {
     facts.taken_port = find_taken_port(facts, scene);
   }

@@ -7,18 +7,18 @@
 #include "guest/evidence/oom_watch.hpp"
 #include "guest/process/output_capture.hpp"
 #include "guest/process/process_end.hpp"
-#include "guest/process/process_group.hpp"
 #include "shared/service_spec/service_spec.hpp"
 
 #include <functional>
 #include <string>
+#include <vector>
 
 namespace vigil::guest::supervisor {
 
 struct DeathScene {
   const service_spec::ServiceSpec& spec;
   const process::ProcessEnd& end;
-  const process::ProcessGroup& group;
+  const std::vector<pid_t>& left;      // living processes of the service
   const process::OutputCapture& out;
   const process::OutputCapture& err;
   evidence::LifeStage stage;

@@ -80,10 +80,11 @@ void ServiceRun::on_death(const process::ProcessEnd& end) {
   out_.drain();
   err_.drain();
   const evidence::LifeStage stage = probes_.all_passed() ? evidence::LifeStage::running : evidence::LifeStage::before_ready;
-  evidence::ExitFacts facts = collect_death_facts({spec_, end, group_, out_, err_, stage, oom_, context_.oom_log, context_.tools.name_process});
+  const std::vector<pid_t> left = group_.members();
+  evidence::ExitFacts facts = collect_death_facts({spec_, end, left, out_, err_, stage, oom_, context_.oom_log, context_.tools.name_process});
 
   RunEnd run_end;
-  run_end.left_others = facts.left_behind.has_value() || !group_.members().empty();
+  run_end.left_others = !left.empty();
   if (run_end.left_others) group_.kill_all();
   const bool done = evidence::is_success(end.status) && stage == evidence::LifeStage::running && !facts.left_behind;
   run_end.kind = done ? Death::Kind::finished : Death::Kind::failure;

@@ -23,6 +23,9 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds patience_after_kill{1000};   // SIGKILL needs no second; a process stuck in the kernel is not waited for
 
+// A launch takes the better part of a millisecond: reports and deaths have their turn between these.
+constexpr int launches_per_turn = 4;
+
 enum class Progress { running, stopping, stopped };
 
 /// The signals that say that a program is broken, not that somebody ended it.
@@ -53,6 +56,7 @@ struct Supervisor::Impl {
   void start(const service_spec::SpecSet& specs, SupervisorEvents stage_events);
   void evaluate_soon();
   void evaluate();
+  void start_next();
   void tell_failures();
   void tell_stages();
   void stop_next();
@@ -102,12 +106,21 @@ void Supervisor::Impl::evaluate_soon() {
 
 void Supervisor::Impl::evaluate() {
   evaluation.cancel();   // what changes from here on asks for another turn
-  if (progress == Progress::running)
-    for (const auto& service : services)
-      if (service->is_considered()) service->consider(judge_start(service->spec(), [this](const ServiceName& name) { return standing_of(name); }));
+  if (progress == Progress::running) start_next();
   tell_failures();
   tell_stages();
   if (progress == Progress::stopping) stop_next();
+}
+
+void Supervisor::Impl::start_next() {
+  int launched = 0;
+  for (const auto& service : services) {
+    if (!service->is_considered()) continue;
+    service->consider(judge_start(service->spec(), [this](const ServiceName& name) { return standing_of(name); }));
+    if (service->is_considered() || ++launched < launches_per_turn) continue;
+    evaluate_soon();
+    return;
+  }
 }
 
 void Supervisor::Impl::tell_failures() {
