@@ -5,7 +5,7 @@ source "$ROOT/packaging/dev/setup.sh"
 format_help() { echo "usage: ./dev format [FILE...]   formats the C++ sources (default: all of them) in place, by .clang-format"; }
 
 format_main() {
-    setup_main --lint
+    setup_main --format
     local files=("$@")
     if [[ $# -eq 0 ]]; then
         mapfile -t files < <(git ls-files --cached --others --exclude-standard -- '*.cpp' '*.hpp' | while IFS= read -r file; do

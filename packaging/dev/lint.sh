@@ -6,19 +6,23 @@ lint_help() {
     cat <<'TEXT'
 usage: ./dev lint [--changed] [--tidy]
 
-Layers, coroutine forms, sizes, banned names, a README per folder (tests/lint), clang-format, shellcheck.
---changed looks only at files that differ from HEAD; use it before each commit.
+Layers, coroutine forms, sizes, banned names, a README per folder (tests/lint), shellcheck.
+--changed also checks the format of the C++ files that differ from HEAD; use it before each commit.
 --tidy also runs clang-tidy 19 (minutes for the whole tree; with --changed it is a matter of seconds per file).
 TEXT
 }
 
-lint_names=(layers coroutine_forms sizes readmes banned format shell)
+lint_names=(layers coroutine_forms sizes readmes banned shell)
 
 lint_main() {
     local changed=no failed=0 name names=("${lint_names[@]}") options=(--lint)
     while [[ $# -gt 0 ]]; do
         case "$1" in
-            --changed) changed=yes ;;
+            --changed)
+                changed=yes
+                names+=(format)
+                options+=(--format)
+                ;;
             --tidy)
                 names+=(tidy)
                 options+=(--tidy)

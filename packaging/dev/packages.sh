@@ -9,7 +9,8 @@ packages_build=(g++ cmake ninja-build ccache pkg-config git
 packages_run=(qemu-system-x86 python3 jq curl)
 packages_image=(mmdebstrap uidmap e2fsprogs xz-utils zstd cpio kmod debian-archive-keyring)
 packages_test=(strace socat)
-packages_lint=(clang-format-19 shellcheck)
+packages_lint=(shellcheck)
+packages_format=(clang-format-19)
 packages_tidy=(clang-tidy-19)
 
 case "$debian_codename" in

@@ -4,11 +4,11 @@ source "$ROOT/packaging/dev/suite.sh"
 
 setup_help() {
     cat <<'TEXT'
-usage: ./dev setup [--lint] [--fuzz] [--tidy] [--print]
+usage: ./dev setup [--lint] [--fuzz] [--format] [--tidy] [--print]
 
 Installs the Debian packages that are missing, and only those; needs root (or sudo) only then. Packages of other
 suites are unpacked into build/tools, not installed: Catch2 v3 (Debian 12 has v2) and vhost-device-vsock (sid,
-pinned in packaging/dev/pins.txt). --lint, --fuzz, --tidy add what these need. --print only names what is missing.
+pinned in packaging/dev/pins.txt). --lint, --fuzz, --format, --tidy add what these need. --print only names what is missing.
 TEXT
 }
 
@@ -18,6 +18,7 @@ setup_main() {
         case "$1" in
             --lint) wanted+=("${packages_lint[@]}") ;;
             --fuzz) wanted+=("${packages_fuzz[@]}") ;;
+            --format) wanted+=("${packages_format[@]}") ;;
             --tidy) wanted+=("${packages_tidy[@]}") ;;
             --print) print=yes ;;
             *) die_usage "setup: unknown argument '$1'" ;;
