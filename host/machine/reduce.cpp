@@ -33,7 +33,7 @@ void heard_on_link(const Change& change) {
 
 void heard_on_console(const Change& change) {
   change.run.console_overdue = false;
-  if (change.state.deadlines.contains("console")) arm(change, "console", scaled(change.run, console_within));
+  if (change.run.link_overdue) arm(change, "console", scaled(change.run, console_within));
 }
 
 void push_bounded(Run& run, std::vector<TimedCause>& causes, TimedCause cause) {

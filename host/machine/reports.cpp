@@ -33,7 +33,11 @@ void apply(const Change& change, const Reported& reported, const StageReport& st
 }
 
 /// Reports of one service arrive by two channels: an older one must not undo a newer one.
-bool is_older(const ServiceRecord& known, const Report& report) { return known.boot == report.boot && known.seq > report.seq; }
+bool is_older(const ServiceRecord& known, const Report& report) {
+  constexpr std::size_t on_console = 8;          // digits of the boot id that a console record carries
+  const std::string_view known_boot = known.boot.value(), boot = report.boot.value();
+  return known_boot.substr(0, on_console) == boot.substr(0, on_console) && known.seq > report.seq;
+}
 
 void apply(const Change& change, const Reported& reported, const ServiceReport& service) {
   auto& services = change.run.services;

@@ -87,7 +87,7 @@ bool Statement::is_null(int column) const { return sqlite3_column_type(handle_.g
 
 Result<Database> Database::open(const std::string& path, OpenMode mode) {
   sqlite3* handle = nullptr;
-  const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW | (mode == OpenMode::create ? SQLITE_OPEN_CREATE : 0);
+  const int flags = SQLITE_OPEN_READWRITE | (mode == OpenMode::create ? SQLITE_OPEN_CREATE : 0);
   const int code = sqlite3_open_v2(path.c_str(), &handle, flags, nullptr);
   Database database;
   database.handle_.reset(handle);
