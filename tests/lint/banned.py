@@ -8,32 +8,36 @@ import sys
 import cpp_tokens
 import tree
 
-# (token, where it is allowed, what to do instead)
-TOKENS = (
-    ("sleep_for", (), "wait for the event, with a deadline"),
-    ("sleep_until", (), "wait for the event, with a deadline"),
-    ("usleep", (), "wait for the event, with a deadline"),
-    ("nanosleep", (), "wait for the event, with a deadline"),
-    ("detached", (), "give the coroutine an owner (a task group) that can stop it"),
-    ("AF_VSOCK", ("guest/link/",), "go through guest/link: outside a VM of ours a Unix socket stands for vsock"),
-    ("system", (), "start the program with an argv; no shell"),
-    ("NLOHMANN_JSON_SERIALIZE_ENUM", (), "shared/base/enum_names.hpp: an unknown text must stay unknown"),
-)
+# token: (where it is allowed, what to do instead)
+WAIT = "wait for the event, with a deadline"
+TOKENS = {
+    "sleep_for": ((), WAIT),
+    "sleep_until": ((), WAIT),
+    "usleep": ((), WAIT),
+    "nanosleep": ((), WAIT),
+    "detached": ((), "give the coroutine an owner (a task group) that can stop it"),
+    "AF_VSOCK": (("guest/link/",), "go through guest/link: outside a VM of ours a Unix socket stands for vsock"),
+    "system": ((), "start the program with an argv; no shell"),
+    "NLOHMANN_JSON_SERIALIZE_ENUM": ((), "shared/base/enum_names.hpp: an unknown text must stay unknown"),
+}
 CALLED = {"system", "usleep", "nanosleep"}       # banned as a call only, these are fine as other names
-TYPE_NAME = re.compile(r".*(Manager|Helper|Util|Utils)$")
+TYPE_NAME = re.compile(r"\w*(Manager|Helper|Utils?)")
+WORTH_A_LOOK = re.compile(r"\b(" + "|".join(TOKENS) + r")\b|(class|struct)\s+" + TYPE_NAME.pattern + r"\b")
 TEXT_FILES = (".hpp", ".cpp", ".inc", ".py", ".sh", ".md", ".json", ".txt", ".yml", ".yaml", ".cmake", "")
 
 
 def token_faults(path, source):
+    if not WORTH_A_LOOK.search(source):
+        return
     stream = cpp_tokens.tokens(source)
     for at, token in enumerate(stream):
-        after = stream[at + 1].text if at + 1 < len(stream) else ""
-        before = stream[at - 1].text if at else ""
-        for word, where, instead in TOKENS:
-            member = word in CALLED and (after != "(" or before in (".", "->"))
-            if token.text == word and not member and not any(str(path).startswith(prefix) for prefix in where):
-                yield token.line, f"{word}: {instead}"
-        if before in ("class", "struct") and TYPE_NAME.match(token.text):
+        if token.text in TOKENS:
+            where, instead = TOKENS[token.text]
+            before, after = stream[at - 1].text if at else "", stream[at + 1].text if at + 1 < len(stream) else ""
+            namesake = token.text in CALLED and (after != "(" or before in (".", "->"))
+            if not namesake and not any(str(path).startswith(prefix) for prefix in where):
+                yield token.line, f"{token.text}: {instead}"
+        elif at and stream[at - 1].text in ("class", "struct") and TYPE_NAME.fullmatch(token.text):
             yield token.line, f"{token.text}: a name that says nothing; name it by its role"
 
 

@@ -12,6 +12,8 @@ import tree
 
 def faults(source):
     """(line, what) of each co_await that shares its full expression with something that must be named first."""
+    if "co_await" not in source:
+        return
     for statement in cpp_tokens.parse(source)[0]:
         awaits = [t for t in statement.tokens if t.text == "co_await"]
         if not awaits:
