@@ -120,5 +120,5 @@ def process_gone(pid, deadline=10):
         os.close(fd)
 
 
-def monotonic():
+
     return time.monotonic()

@@ -41,7 +41,7 @@ TEST_CASE("qemu arguments: the golden command line of a minimal VM under TCG", "
       "-kernel", "/proc/self/fd/3", "-initrd", "/proc/self/fd/4", "-append", "console=ttyS0",
       "-add-fd", "fd=5,set=1", "-drive", "if=none,id=disk0,file=/dev/fdset/1,format=raw,readonly=on",
       "-device", "virtio-blk-device,drive=disk0,serial=vigil-root",
-      "-add-fd", "fd=6,set=2", "-drive", "if=none,id=disk1,file=/dev/fdset/2,format=raw,discard=unmap",
+      "-add-fd", "fd=6,set=2", "-drive", "if=none,id=disk1,file=/dev/fdset/2,format=raw,auto-read-only=off,discard=unmap",
       "-device", "virtio-blk-device,drive=disk1,serial=vigil-overlay",
       "-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console",
       "-chardev", "socket,id=control,fd=7,server=on,wait=off", "-mon", "chardev=control,mode=control",
@@ -73,7 +73,7 @@ TEST_CASE("qemu arguments: KVM takes the host's processor, an ephemeral disk no 
   CHECK(has(*plan, "host"));
   CHECK(has(*plan, "4"));
   CHECK(has(*plan, "memory-backend-memfd,id=mem0,size=2048M,share=on"));
-  CHECK(has(*plan, "if=none,id=disk1,file=/dev/fdset/2,format=raw,discard=unmap,cache=unsafe"));
+  CHECK(has(*plan, "if=none,id=disk1,file=/dev/fdset/2,format=raw,auto-read-only=off,discard=unmap,cache=unsafe"));
 }
 
 TEST_CASE("qemu arguments: what cannot be is refused with its reason", "[host][vmm]") {

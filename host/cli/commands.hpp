@@ -1,0 +1,54 @@
+// The verbs of `vigil`, one file each under commands/. A verb registers itself and, when it is chosen, sets the exit code.
+#pragma once
+
+#include "host/cli/client.hpp"
+#include "shared/base/error.hpp"
+
+#include <functional>
+#include <memory>
+#include <string>
+
+namespace CLI { class App; }
+
+namespace vigil::cli {
+
+/// What every verb shares.
+struct Cli {
+  std::string socket;
+  bool json = false;
+  int exit_code = 0;
+  std::string program;                           // path of this executable
+
+  Client client() const { return Client(socket); }
+};
+
+inline constexpr int exit_failed = 1, exit_usage = 2, exit_no_daemon = 3;
+
+/// Prints the error as "vigil: ..." with the mend when there is no daemon, and gives the exit code.
+int fail(const Error& error);
+
+/// Adds a verb with the common --json option. `run` gives the exit code.
+CLI::App* add_verb(CLI::App& app, Cli& cli, const std::string& name, const std::string& what, std::function<int()> run);
+
+std::string instance_path(const std::string& name);   // "/v1/instances/NAME"
+
+void add_up(CLI::App& app, Cli& cli);
+void add_start(CLI::App& app, Cli& cli);
+void add_stop(CLI::App& app, Cli& cli);
+void add_ps(CLI::App& app, Cli& cli);
+void add_services(CLI::App& app, Cli& cli);
+void add_timeline(CLI::App& app, Cli& cli);
+void add_events(CLI::App& app, Cli& cli);
+void add_why(CLI::App& app, Cli& cli);
+void add_crashes(CLI::App& app, Cli& cli);
+void add_console(CLI::App& app, Cli& cli);
+void add_logs(CLI::App& app, Cli& cli);
+void add_rm(CLI::App& app, Cli& cli);
+void add_image(CLI::App& app, Cli& cli);
+void add_doctor(CLI::App& app, Cli& cli);
+void add_version(CLI::App& app, Cli& cli);
+
+/// Follows one run until it is ready, degraded or over; prints its progress unless `quiet`. Gives the exit code. Shared by `up` and `start`.
+int watch_boot(Cli& cli, const std::string& id, std::uint32_t run);
+
+}  // namespace vigil::cli

@@ -1,0 +1,45 @@
+// vigil console: what the VM printed, from byte 0.
+#include "host/cli/commands.hpp"
+#include "host/cli/view.hpp"
+#include "shared/base/encoding.hpp"
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include <cstdio>
+#include <optional>
+
+namespace vigil::cli {
+
+namespace {
+
+struct Options {
+  std::string name;
+  std::optional<std::uint32_t> run;
+  bool raw = false;
+};
+
+int run_console(Cli& cli, const Options& options) {
+  const auto query = options.run ? "?run=" + std::to_string(*options.run) : "";
+  const auto console = cli.client().bytes(instance_path(options.name) + "/console" + query);
+  if (!console) return fail(console.error());
+  if (cli.json) {
+    print_json({{"console_b64", to_base64(*console)}});
+    return 0;
+  }
+  const auto shown = options.raw ? *console : escape_for_terminal(*console, Lines::keep);
+  std::fwrite(shown.data(), 1, shown.size(), stdout);
+  return 0;
+}
+
+}  // namespace
+
+void add_console(CLI::App& app, Cli& cli) {
+  auto options = std::make_shared<Options>();
+  auto* const verb = add_verb(app, cli, "console", "what the VM printed, from the first byte; also after rm", [&cli, options] { return run_console(cli, *options); });
+  verb->add_option("vm", options->name, "name, id or unique prefix of an id")->required();
+  verb->add_option("--run", options->run, "another run than the last");
+  verb->add_flag("--raw", options->raw, "the bytes as they are; they can contain escape sequences");
+}
+
+}  // namespace vigil::cli

@@ -1,0 +1,78 @@
+// vigil crashes: every death in a VM with its cause and last words.
+#include "host/cli/commands.hpp"
+#include "host/cli/view.hpp"
+#include "shared/base/encoding.hpp"
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include <optional>
+
+namespace vigil::cli {
+
+using nlohmann::json;
+
+namespace {
+
+struct Options {
+  std::string name;
+  std::optional<std::uint32_t> run;
+  std::size_t lines = 8;
+};
+
+std::string exit_text(const json& exit) {
+  if (const auto code = text(exit, "code"); !code.empty()) return "code " + code;
+  if (const auto signal = text(exit, "signal_name"); !signal.empty()) return signal;
+  if (const auto signal = text(exit, "signal"); !signal.empty()) return "signal " + signal;
+  return "unknown (" + text(exit, "unknown") + ")";
+}
+
+void print_tail(const json& crash, const char* key, const char* stream, std::size_t most) {
+  const auto member = crash.find(key);
+  if (member == crash.end() || !member->is_string()) return;
+  const auto bytes = from_base64(member->get_ref<const std::string&>());
+  if (!bytes) return;
+  std::vector<std::string_view> lines;
+  for (std::string_view rest = *bytes; !rest.empty();) {
+    const auto end = rest.find('\n');
+    if (const auto line = rest.substr(0, end); !line.empty()) lines.push_back(line);
+    rest.remove_prefix(end == rest.npos ? rest.size() : end + 1);
+  }
+  const auto from = lines.size() > most ? lines.size() - most : 0;
+  for (std::size_t index = from; index < lines.size(); ++index) std::printf("    %s  %s\n", stream, safe(lines[index]).c_str());
+}
+
+void print_crash(const json& crash, std::size_t lines) {
+  const auto service = text(crash, "service");
+  std::printf("%s  %s (pid %s): %s, run %s, %s%s\n", text(crash, "crash").c_str(), (service.empty() ? text(crash, "process") : service).c_str(),
+              text(crash, "pid").c_str(), exit_text(crash.value("exit", json::object())).c_str(), text(crash, "run").c_str(),
+              ago(number(crash, "at_unix_us")).c_str(), is_true(crash, "partial") ? ", known from the console alone" : "");
+  if (const auto cause = crash.find("cause"); cause != crash.end() && cause->is_object()) print_cause(*cause, "  ");
+  print_tail(crash, "stdout_tail_b64", "out", lines);
+  print_tail(crash, "stderr_tail_b64", "err", lines);
+}
+
+int run_crashes(Cli& cli, const Options& options) {
+  const auto query = options.run ? "?run=" + std::to_string(*options.run) : "";
+  const auto list = cli.client().get(instance_path(options.name) + "/crashes" + query);
+  if (!list) return fail(list.error());
+  if (cli.json) {
+    print_json(*list);
+    return 0;
+  }
+  for (const auto& crash : *list) print_crash(crash, options.lines);
+  if (list->empty()) std::printf("nothing crashed\n");
+  return 0;
+}
+
+}  // namespace
+
+void add_crashes(CLI::App& app, Cli& cli) {
+  auto options = std::make_shared<Options>();
+  auto* const verb = add_verb(app, cli, "crashes", "every death in a VM, with its cause and last output; also after rm", [&cli, options] { return run_crashes(cli, *options); });
+  verb->add_option("vm", options->name, "name, id or unique prefix of an id")->required();
+  verb->add_option("--run", options->run, "another run than the last");
+  verb->add_option("--lines", options->lines, "lines of output to show of each stream")->capture_default_str();
+}
+
+}  // namespace vigil::cli

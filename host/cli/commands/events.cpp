@@ -1,0 +1,81 @@
+// vigil events: the stored events, and with -f what happens from now on.
+#include "host/cli/commands.hpp"
+#include "host/cli/view.hpp"
+#include "shared/json/json.hpp"
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include <ctime>
+#include <optional>
+
+namespace vigil::cli {
+
+using nlohmann::json;
+
+namespace {
+
+struct Options {
+  std::string name;
+  std::optional<std::uint64_t> after;
+  bool follow = false;
+};
+
+std::string clock_time(std::int64_t unix_us) {
+  const std::time_t seconds = unix_us / 1'000'000;
+  std::tm local{};
+  localtime_r(&seconds, &local);
+  char buffer[32], with_ms[48];
+  std::strftime(buffer, sizeof buffer, "%H:%M:%S", &local);
+  std::snprintf(with_ms, sizeof with_ms, "%s.%03d", buffer, static_cast<int>(unix_us / 1000 % 1000));
+  return with_ms;
+}
+
+/// The few members that tell an event apart, in this order.
+std::string gist(const json& body) {
+  std::string gist;
+  for (const char* key : {"stage", "phase", "name", "service", "state", "power", "kind", "text", "reason", "actor", "detail"}) {
+    const auto value = text(body, key);
+    if (!value.empty()) gist += (gist.empty() ? "" : " ") + value.substr(0, 100);
+  }
+  if (const auto cause = body.find("cause"); cause != body.end() && cause->is_object()) gist += "  " + text(*cause, "code");
+  return gist;
+}
+
+void print_event(const json& event) {
+  std::printf("%-6s %s  %s/%s  %-16s %s\n", text(event, "seq").c_str(), clock_time(number(event, "at_unix_us")).c_str(), text(event, "instance").c_str(),
+              text(event, "run").c_str(), text(event, "type").c_str(), gist(event.at("body")).c_str());
+  std::fflush(stdout);
+}
+
+int run_events(Cli& cli, const Options& options) {
+  std::string query = "/v1/events?after=" + std::to_string(options.after.value_or(0));
+  if (!options.follow) query += "&follow=0";
+  if (!options.name.empty()) query += "&instance=" + segment(options.name);
+  json all = json::array();
+  const auto followed = cli.client().follow(query, [&](const StreamedEvent& streamed) {
+    auto event = parse_json(streamed.data);
+    if (!event || !event->contains("body")) return true;
+    if (!cli.json) print_event(*event);
+    else if (options.follow) std::printf("%s\n", dump_json(*event).c_str());
+    else all.push_back(std::move(*event));
+    return std::fflush(stdout) == 0;
+  });
+  const bool ended = !options.follow && !followed && followed.error().message().find("ended the event stream") != std::string::npos;
+  if (!followed && !ended) return fail(followed.error());
+  if (cli.json && !options.follow) print_json(all);
+  return 0;
+}
+
+}  // namespace
+
+void add_events(CLI::App& app, Cli& cli) {
+  auto options = std::make_shared<Options>();
+  auto* const verb = add_verb(app, cli, "events", "what happened; -f: and what happens from now on (with --json one object a line)",
+                              [&cli, options] { return run_events(cli, *options); });
+  verb->add_option("vm", options->name, "only of this VM");
+  verb->add_option("--after", options->after, "only events behind this number");
+  verb->add_flag("-f,--follow", options->follow, "go on until interrupted");
+}
+
+}  // namespace vigil::cli

@@ -1,0 +1,112 @@
+// vigil image: list, show, verify and build golden images.
+#include "host/cli/commands.hpp"
+#include "host/cli/view.hpp"
+#include "host/places/places.hpp"
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <ctime>
+#include <filesystem>
+#include <vector>
+
+namespace vigil::cli {
+
+using nlohmann::json;
+
+namespace {
+
+std::string day(std::int64_t unix_s) {
+  const std::time_t seconds = unix_s;
+  std::tm utc{};
+  gmtime_r(&seconds, &utc);
+  char buffer[32];
+  std::strftime(buffer, sizeof buffer, "%Y-%m-%d %H:%M", &utc);
+  return buffer;
+}
+
+int run_list(Cli& cli) {
+  const auto list = cli.client().get("/v1/images");
+  if (!list) return fail(list.error());
+  if (cli.json) {
+    print_json(*list);
+    return 0;
+  }
+  std::vector<std::vector<std::string>> rows = {{"NAME", "DIGEST", "CURRENT", "CREATED", "MIB", "KERNEL", "AGENT"}};
+  for (const auto& image : *list)
+    rows.push_back({text(image, "name"), text(image, "digest").substr(0, 12), is_true(image, "current") ? "*" : "", day(number(image, "created_unix")),
+                    std::to_string(number(image, "bytes") >> 20), text(image, "kernel"), text(image, "agent")});
+  print_table(rows);
+  return 0;
+}
+
+int run_show(Cli& cli, const std::string& reference) {
+  const auto manifest = cli.client().get("/v1/images/" + segment(reference));
+  if (!manifest) return fail(manifest.error());
+  print_json(*manifest);
+  return 0;
+}
+
+int run_verify(Cli& cli, const std::string& reference) {
+  const auto verified = cli.client().post("/v1/images/" + segment(reference) + "/verify", json::object());
+  if (!verified) return fail(verified.error());
+  if (cli.json) print_json(*verified);
+  else std::printf("%s: every file is what its manifest says\n", safe(reference).c_str());
+  return 0;
+}
+
+std::string builder(const Cli& cli) {
+  const char* const given = std::getenv("VIGIL_ROOTFS_BUILD");
+  if (given != nullptr && *given != '\0') return given;
+  const auto in_source_tree = std::filesystem::path(cli.program).parent_path() / "../../../rootfs-build/build";
+  std::error_code ignored;
+  if (std::filesystem::exists(in_source_tree, ignored)) return std::filesystem::weakly_canonical(in_source_tree, ignored).string();
+  return "/usr/share/vigil/rootfs-build/build";
+}
+
+/// Where the daemon's images are; without a daemon, where they will be.
+std::string images_dir(Cli& cli) {
+  const auto daemon = cli.client().get("/v1/daemon");
+  const auto state = daemon ? text(*daemon, "state_dir") : std::string();
+  return (state.empty() ? default_places().state : std::filesystem::path(state)) / "images";
+}
+
+int run_build(Cli& cli, const std::string& profile) {
+  const auto program = builder(cli);
+  const auto out = images_dir(cli);
+  std::vector<std::string> words = {program, profile, "--out", out};
+  const auto agent = std::filesystem::path(cli.program).parent_path() / "vigil-guest";
+  std::error_code ignored;
+  if (std::filesystem::exists(agent, ignored)) words.insert(words.end(), {"--agent", agent.string()});
+  if (cli.json) words.push_back("--json");
+  std::vector<char*> argv;
+  for (auto& word : words) argv.push_back(word.data());
+  argv.push_back(nullptr);
+  ::execv(program.c_str(), argv.data());
+  return fail(Error::from_errno("run the image builder " + program, errno));
+}
+
+void add_reference(CLI::App& image, Cli& cli, const char* name, const char* what, int (*run)(Cli&, const std::string&)) {
+  auto reference = std::make_shared<std::string>();
+  auto* const verb = add_verb(image, cli, name, what, [&cli, reference, run] { return run(cli, *reference); });
+  verb->add_option("image", *reference, "NAME, or NAME@DIGEST where that is meant")->required();
+}
+
+}  // namespace
+
+void add_image(CLI::App& app, Cli& cli) {
+  auto* const image = app.add_subcommand("image", "golden images: list, show, verify, build");
+  image->require_subcommand(1);
+  add_verb(*image, cli, "list", "the images that the daemon has", [&cli] { return run_list(cli); })->alias("ls");
+  add_reference(*image, cli, "show", "an image's manifest", run_show);
+  add_reference(*image, cli, "verify", "compute every hash of an image again", run_verify);
+  add_reference(*image, cli, "build", "build a profile and publish it (runs rootfs-build/build)", run_build);
+}
+
+}  // namespace vigil::cli

@@ -1,0 +1,42 @@
+// vigil logs: the output of a service, as far as the host has it.
+#include "host/cli/commands.hpp"
+#include "host/cli/view.hpp"
+#include "shared/base/encoding.hpp"
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include <cstdio>
+
+namespace vigil::cli {
+
+namespace {
+
+struct Options {
+  std::string name, service;
+  bool raw = false;
+};
+
+int run_logs(Cli& cli, const Options& options) {
+  const auto log = cli.client().bytes(instance_path(options.name) + "/logs/" + segment(options.service));
+  if (!log) return fail(log.error());
+  if (cli.json) {
+    print_json({{"log_b64", to_base64(*log)}});
+    return 0;
+  }
+  const auto shown = options.raw ? *log : escape_for_terminal(*log, Lines::keep);
+  std::fwrite(shown.data(), 1, shown.size(), stdout);
+  return 0;
+}
+
+}  // namespace
+
+void add_logs(CLI::App& app, Cli& cli) {
+  auto options = std::make_shared<Options>();
+  auto* const verb = add_verb(app, cli, "logs", "the last output of a service that died", [&cli, options] { return run_logs(cli, *options); });
+  verb->add_option("vm", options->name, "name, id or unique prefix of an id")->required();
+  verb->add_option("service", options->service, "name of the service")->required();
+  verb->add_flag("--raw", options->raw, "the bytes as they are; they can contain escape sequences");
+}
+
+}  // namespace vigil::cli

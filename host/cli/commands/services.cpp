@@ -1,0 +1,49 @@
+// vigil services: what every service inside a VM does.
+#include "host/cli/commands.hpp"
+#include "host/cli/view.hpp"
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+namespace vigil::cli {
+
+using nlohmann::json;
+
+namespace {
+
+std::string probes_cell(const json& service) {
+  std::string cell;
+  for (const auto& probe : service.value("probes", json::array()))
+    cell += (cell.empty() ? "" : " ") + text(probe, "probe") + (is_true(probe, "passed") ? "" : "(waiting)");
+  return cell;
+}
+
+std::string cause_cell(const json& service) {
+  const auto cause = service.find("cause");
+  return cause == service.end() || !cause->is_object() ? "" : cause_line(*cause);
+}
+
+int run_services(Cli& cli, const std::string& name) {
+  const auto list = cli.client().get(instance_path(name) + "/services");
+  if (!list) return fail(list.error());
+  if (cli.json) {
+    print_json(*list);
+    return 0;
+  }
+  std::vector<std::vector<std::string>> rows = {{"SERVICE", "STATE", "PID", "RESTARTS", "ESSENTIAL", "PROBES", "CAUSE"}};
+  for (const auto& service : *list)
+    rows.push_back({text(service, "name"), text(service, "state"), number(service, "pid") == 0 ? "" : text(service, "pid"), text(service, "restarts"),
+                    is_true(service, "essential") ? "yes" : "no", probes_cell(service), cause_cell(service)});
+  print_table(rows);
+  return 0;
+}
+
+}  // namespace
+
+void add_services(CLI::App& app, Cli& cli) {
+  auto name = std::make_shared<std::string>();
+  auto* const verb = add_verb(app, cli, "services", "what every service inside a VM does", [&cli, name] { return run_services(cli, *name); });
+  verb->add_option("vm", *name, "name, id or unique prefix of an id")->required();
+}
+
+}  // namespace vigil::cli

@@ -1,0 +1,56 @@
+// vigil stop: ask the guest to shut down, wait until the VM has ended.
+#include "host/cli/commands.hpp"
+#include "host/cli/view.hpp"
+#include "shared/json/json.hpp"
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include <optional>
+
+namespace vigil::cli {
+
+using nlohmann::json;
+
+namespace {
+
+struct Options {
+  std::string name;
+  std::optional<std::uint32_t> grace_s;
+  bool kill = false, no_wait = false;
+};
+
+int run_stop(Cli& cli, const Options& options) {
+  auto client = cli.client();
+  json body = {{"kill", options.kill}};
+  if (options.grace_s) body["grace_s"] = *options.grace_s;
+  const auto asked = client.post(instance_path(options.name) + "/stop", body);
+  if (!asked) return fail(asked.error());
+  const auto id = text(*asked, "id");
+  if (!options.no_wait && text(*asked, "power") != "stopped") {
+    const auto run = number(*asked, "run");
+    const auto followed = client.follow("/v1/events?instance=" + segment(id), [run](const StreamedEvent& streamed) {
+      const auto event = parse_json(streamed.data);
+      return !event || text(*event, "type") != "state" || number(*event, "run") != run || text(event->at("body"), "power") != "stopped";
+    });
+    if (!followed) return fail(followed.error());
+  }
+  const auto vm = client.get(instance_path(id));
+  if (!vm) return fail(vm.error());
+  if (cli.json) print_json(*vm);
+  else std::printf("%s is %s%s%s\n", text(*vm, "name").c_str(), text(*vm, "state").c_str(), text(*vm, "outcome").empty() ? "" : ", ", text(*vm, "outcome").c_str());
+  return 0;
+}
+
+}  // namespace
+
+void add_stop(CLI::App& app, Cli& cli) {
+  auto options = std::make_shared<Options>();
+  auto* const verb = add_verb(app, cli, "stop", "stop a VM: its services in order, then the guest", [&cli, options] { return run_stop(cli, *options); });
+  verb->add_option("vm", options->name, "name, id or unique prefix of an id")->required();
+  verb->add_option("--grace", options->grace_s, "seconds until it is killed");
+  verb->add_flag("--kill", options->kill, "at once, without asking the guest");
+  verb->add_flag("--no-wait", options->no_wait, "return as soon as it was asked for");
+}
+
+}  // namespace vigil::cli

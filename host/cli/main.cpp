@@ -1,0 +1,64 @@
+// vigil: the command line client of vigild.
+#include "host/cli/commands.hpp"
+#include "host/places/places.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <filesystem>
+
+namespace {
+
+constexpr const char* examples = R"(
+Examples:
+  vigil up minimal                  create a VM, start it, show its stages until it is ready
+  vigil ps                          all VMs: state, services, cause
+  vigil why web-1                   why a VM is as it is, with evidence and what to do; also after rm
+  vigil events -f                   everything that happens, as it happens
+  vigil up minimal --service web='{"env":{"DEBUG":"1"}}'
+
+Exit codes: 0 done, 1 failed with a cause, 2 wrong usage, 3 no daemon.)";
+
+std::string default_socket() {
+  const char* const given = std::getenv("VIGIL_SOCKET");
+  return given != nullptr && *given != '\0' ? given : vigil::default_places().socket;
+}
+
+void add_verbs(CLI::App& app, vigil::cli::Cli& cli) {
+  using namespace vigil::cli;
+  for (const auto add : {add_up, add_start, add_stop, add_ps, add_services, add_timeline, add_events, add_why, add_crashes, add_console, add_logs, add_rm,
+                         add_image, add_doctor, add_version})
+    add(app, cli);
+}
+
+int run(int argc, char** argv) {
+  vigil::cli::Cli cli;
+  cli.socket = default_socket();
+  std::error_code ignored;
+  cli.program = std::filesystem::read_symlink("/proc/self/exe", ignored).string();
+  CLI::App app("vigil boots microVMs and says what every service in them does, and why one does not come up.", "vigil");
+  app.add_option("--socket", cli.socket, "the daemon's Unix socket")->capture_default_str();
+  app.footer(examples);
+  app.require_subcommand(1);
+  app.fallthrough();
+  add_verbs(app, cli);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : vigil::cli::exit_usage;
+  }
+  return cli.exit_code;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "vigil: the daemon's answer is not understood: %s\n  -> vigil and vigild should be of one version (vigil version)\n", error.what());
+    return vigil::cli::exit_failed;
+  }
+}
