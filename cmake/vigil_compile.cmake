@@ -12,7 +12,7 @@ endif()
 if(VIGIL_SANITIZE)
   # GCC 12 reports false maybe-uninitialized warnings inside <regex> and std::function under ASan.
   target_compile_options(vigil_compile INTERFACE -fsanitize=address,undefined -fno-sanitize-recover=undefined
-    -fno-omit-frame-pointer -Wno-maybe-uninitialized)
+    -fno-omit-frame-pointer $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
   target_link_options(vigil_compile INTERFACE -fsanitize=address,undefined)
 endif()
 
