@@ -1,6 +1,7 @@
 #include "host/daemon/daemon.hpp"
 
 #include "host/api/context.hpp"
+#include "host/async/blocking.hpp"
 #include "host/daemon/readiness.hpp"
 #include "host/daemon/state_lock.hpp"
 #include "host/daemon/vm_registry.hpp"
@@ -17,6 +18,7 @@
 
 #include <cerrno>
 #include <csignal>
+#include <cstdio>
 
 namespace vigil::daemon {
 
@@ -39,6 +41,19 @@ Result<void> share_socket(const Options& options) {
     return {};
 }
 
+/// "7.2.22" of "QEMU emulator version 7.2.22 (Debian ...)"; empty when it does not say.
+std::string version_of(const std::string& program) {
+    using Pipe = std::unique_ptr<FILE, int (*)(FILE*)>;
+    const Pipe output(::popen(("'" + program + "' --version </dev/null 2>/dev/null").c_str(), "re"), &::pclose);
+    char line[256] = {};
+    if (!output || std::fgets(line, sizeof(line), output.get()) == nullptr) return "";
+    const std::string text(line);
+    constexpr std::string_view mark = "version ";
+    const auto begin = text.find(mark);
+    if (begin == text.npos) return "";
+    return text.substr(begin + mark.size(), text.find_first_of(" (\n", begin + mark.size()) - begin - mark.size());
+}
+
 class Daemon {
   public:
     Daemon(const Options& options, std::unique_ptr<store::Store> store)
@@ -50,7 +65,8 @@ class Daemon {
           pipeline_(io_, *store_, bus_),
           registry_(host_, pipeline_, *store_),
           server_(io_, http::Router(api::make_routes({registry_, host_.images, *store_, bus_})), {options.places.socket, options.socket_mode, {}}),
-          signals_(io_, SIGTERM, SIGINT) {}
+          signals_(io_, SIGTERM, SIGINT),
+          tasks_(io_.get_executor()) {}
 
     Result<void> run() {
         find_driver();
@@ -60,6 +76,7 @@ class Daemon {
         spdlog::info("daemon.ready pid={} socket={} state={} accelerator={} why=\"{}\"", ::getpid(), options_.places.socket, options_.places.state.string(),
                      to_text(host_.accelerator.accelerator), host_.accelerator.why);
         announce_ready(options_.ready_fd);
+        tasks_.spawn("daemon.vmm_version", [this] { return learn_vmm_version(); });
         signals_.async_wait([this](boost::system::error_code failure, int signal) {
             if (failure) return;
             spdlog::info("daemon.stopping signal={}", signal);
@@ -95,7 +112,17 @@ class Daemon {
         });
     }
 
+    /// In the background: it takes QEMU 50 ms to say it, and until a VM is started nobody asks.
+    asio::awaitable<void> learn_vmm_version() {
+        const auto programs = vmm::find_programs(host_.program_dir);
+        if (!programs) co_return;
+        const std::function<std::string()> ask = [program = programs->qemu] { return version_of(program); };
+        auto version = co_await async::run_blocking<std::string>(pool_, ask);
+        if (host_.vmm_version.empty()) host_.vmm_version = std::move(version);
+    }
+
     asio::awaitable<void> stop() {
+        co_await tasks_.stop();
         co_await server_.stop();
         co_await registry_.stop();
     }
@@ -111,6 +138,7 @@ class Daemon {
     VmRegistry registry_;
     http::Server server_;
     asio::signal_set signals_;
+    async::TaskGroup tasks_;
 };
 
 }  // namespace

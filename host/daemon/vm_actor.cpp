@@ -7,6 +7,8 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
+
 namespace vigil::daemon {
 
 namespace asio = boost::asio;
@@ -27,7 +29,16 @@ machine::VmEvent VmActor::event(machine::EventBody body) const {
     return {0, id_, run_number(), host_.clock.unix_us(), host_.clock.mono_us(), std::move(body)};
 }
 
-void VmActor::happened(machine::EventBody body) { pipeline_.submit(*this, event(std::move(body))); }
+void VmActor::happened(machine::EventBody body) {
+    auto recorded = event(std::move(body));
+    // A VMM that ended while no daemon ran ended when its shim says, not when we came to know of it.
+    if (const auto* exited = std::get_if<machine::VmmExited>(&recorded.body); exited != nullptr && exited->ended_unix_us != 0) {
+        const UnixUs late = recorded.at_unix_us > exited->ended_unix_us ? recorded.at_unix_us - exited->ended_unix_us : 0;
+        recorded.at_unix_us -= late;
+        recorded.mono_us -= std::min(recorded.mono_us, late);
+    }
+    pipeline_.submit(*this, std::move(recorded));
+}
 
 // ---- commands ----
 

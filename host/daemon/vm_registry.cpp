@@ -116,7 +116,7 @@ void VmRegistry::remove(const InstanceId& id, api::Removal removal, const std::s
     if (!found) return done(found.error());
     auto& vm = **found;
     if (vm.is_running() && removal == api::Removal::only_when_stopped)
-        return done(Error(Errc::conflict, "it runs; stop it first, or remove it with force"));
+        return done(Error(Errc::conflict, vm.known().spec.name.value() + " runs; stop it first, or remove it with force"));
     if (vm.is_running()) {
         const auto killed = vm.request_stop({machine::StopKind::kill, std::chrono::milliseconds(0), actor});
         if (!killed) return done(killed.error());
