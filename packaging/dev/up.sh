@@ -36,15 +36,23 @@ up_daemon() {
     daemon_start
 }
 
-# demo_power: stopped, running, ...; empty when there is no such VM.
-demo_power() { vigil ps --json | jq -r '.[] | select(.name == "demo" and (.removed | not)) | .power'; }
+# "power state image" of the VM demo; nothing when there is no such VM.
+demo_row() { vigil ps --json | jq -r '.[] | select(.name == "demo" and (.removed | not)) | "\(.power) \(.state) \(.image)"'; }
 
 up_demo() {
-    case "$(demo_power)" in
+    local power state image
+    read -r power state image < <(demo_row) || true
+    case "$power" in
         '') vigil up minimal --name demo || up_failed ;;
         stopped) vigil start demo || up_failed ;;
-        *) say "the VM demo is running already" ;;
+        *)
+            say "the VM demo is running already: $state"
+            [[ $state == ready || $state == degraded || $state == booting ]] || up_failed
+            ;;
     esac
+    if [[ -n $image && $image != *"$(readlink "$daemon_state_dir/images/minimal/current")" ]]; then
+        say "demo is a VM of an older image; for one of the newest: vigil rm --force demo && ./dev up"
+    fi
 }
 
 up_failed() {
