@@ -4,9 +4,11 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 namespace vigil::guest::process {
 namespace {
@@ -37,18 +39,40 @@ std::vector<ControlValue> control_values(const CgroupLimits& limits) {
 }
 
 Result<Cgroup> Cgroup::make(const std::string& root, const std::string& name, const CgroupLimits& limits) {
-  const std::string parent = root + "/vigil";
-  delegate_controllers(root);
-  TRY_VOID(make_directory(parent));
-  delegate_controllers(parent);
-
   Cgroup cgroup;
-  cgroup.path_ = parent + "/" + name;
-  TRY_VOID(make_directory(cgroup.path_));
-  for (const ControlValue& control : control_values(limits)) write_control_file(cgroup.path_ + "/" + control.file, control.value);
-  cgroup.directory_.reset(open(cgroup.path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!cgroup.directory_) return Error::from_errno("open " + cgroup.path_, errno);
+  cgroup.root_ = root;
+  cgroup.name_ = name;
+  cgroup.limits_ = limits;
+  delegate_controllers(root);
+  TRY_VOID(make_directory(root + "/vigil"));
+  delegate_controllers(root + "/vigil");
+  TRY_VOID(cgroup.replace(name));
   return cgroup;
+}
+
+void Cgroup::kill_all() {
+  if (path_.empty()) return;
+  write_control_file(path_ + "/cgroup.kill", "1");
+  spent_ = true;
+}
+
+Result<void> Cgroup::renew() {
+  if (rmdir(path_.c_str()) != 0 && errno != ENOENT) return Error::from_errno("rmdir " + path_, errno);
+  return replace(name_);
+}
+
+Result<void> Cgroup::renew_elsewhere() { return replace(name_ + "+" + std::to_string(++generation_)); }
+
+Result<void> Cgroup::replace(const std::string& directory_name) {
+  const std::string path = root_ + "/vigil/" + directory_name;
+  TRY_VOID(make_directory(path));
+  for (const ControlValue& control : control_values(limits_)) write_control_file(path + "/" + control.file, control.value);
+  UniqueFd directory(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!directory) return Error::from_errno("open " + path, errno);
+  path_ = path;
+  directory_ = std::move(directory);
+  spent_ = false;
+  return {};
 }
 
 }  // namespace vigil::guest::process

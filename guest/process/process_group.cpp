@@ -91,8 +91,7 @@ bool ProcessGroup::contains(pid_t pid) const {
 }
 
 void ProcessGroup::kill_all() const {
-  if (!cgroup_directory_.empty() && write_control_file(cgroup_directory_ + "/cgroup.kill", "1") == 0) return;
-  constexpr int rounds = 3;   // without cgroup.kill somebody may fork while we look
+  constexpr int rounds = 3;   // somebody may fork while we look
   for (int round = 0; round < rounds; ++round) {
     const std::vector<pid_t> pids = members();
     if (pids.empty()) return;

@@ -19,7 +19,7 @@ public:
   /// Living members; zombies are not counted.
   std::vector<pid_t> members() const;
   bool contains(pid_t pid) const;
-  /// SIGKILL to all of them, atomically with a cgroup. Without one also to those whose main process has gone but whose session it led.
+  /// SIGKILL to each of them, also when the main process has gone. With a cgroup Cgroup::kill_all() does it at once.
   void kill_all() const;
 
 private:

@@ -145,16 +145,25 @@ void Service::submit() {
   context_.changed();
 }
 
-// Processes that the last run left behind were killed, but may still hold its port for a moment.
 void Service::launch_when_alone() {
   if (state_ != ServiceState::starting) return;
-  if (leftovers_ && checks_for_leftovers_ < most_checks_for_leftovers && !leftovers_->members().empty()) {
+  if (checks_for_leftovers_ < most_checks_for_leftovers && !is_alone()) {
+    if (checks_for_leftovers_ == 0) submit();
     timer_ = loop_.after(milliseconds(1 << checks_for_leftovers_), [this] { launch_when_alone(); });
     ++checks_for_leftovers_;
     return;
   }
+  if (cgroup_.is_spent()) {
+    if (const auto moved = cgroup_.renew_elsewhere(); !moved) log::warning("cgroup.not_renewed", {{"svc", spec_.name.value()}, {"err", moved.error().message()}});
+  }
   leftovers_.reset();
   launch();
+}
+
+// Processes that the last run left behind were killed, but may still hold its port, and its cgroup, for a moment.
+bool Service::is_alone() {
+  if (leftovers_ && !leftovers_->members().empty()) return false;
+  return !cgroup_.is_spent() || cgroup_.renew();
 }
 
 void Service::launch() {

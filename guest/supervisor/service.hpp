@@ -44,6 +44,7 @@ private:
   bool apply(ServiceEvent event);
   void submit();
   void launch_when_alone();
+  bool is_alone();
   void launch();
   void launch_failed(LaunchProblem problem);
   void on_probes_changed();

@@ -18,7 +18,7 @@ LaunchProblem out_of_descriptors(const std::string& message) {
 
 }  // namespace
 
-ServiceRun::ServiceRun(const service_spec::ServiceSpec& spec, const process::Cgroup& cgroup, ServiceContext& context, RunEvents events)
+ServiceRun::ServiceRun(const service_spec::ServiceSpec& spec, process::Cgroup& cgroup, ServiceContext& context, RunEvents events)
     : spec_(spec), cgroup_(cgroup), context_(context), events_(std::move(events)), out_(context.tools.loop), err_(context.tools.loop),
       probes_(spec.ready, spec.name, context.tools, events_.probes_changed), oom_(cgroup.path()) {}
 
@@ -73,6 +73,13 @@ void ServiceRun::signal(int number) {
   if (pid_ > 0) syscall(SYS_pidfd_send_signal, pidfd_.get(), number, nullptr, 0);
 }
 
+void ServiceRun::kill_all() {
+  if (cgroup_)
+    cgroup_.kill_all();
+  else
+    group_.kill_all();
+}
+
 void ServiceRun::on_death(const process::ProcessEnd& end) {
   pid_ = 0;
   deadline_.cancel();
@@ -85,7 +92,7 @@ void ServiceRun::on_death(const process::ProcessEnd& end) {
 
   RunEnd run_end;
   run_end.left_others = !left.empty();
-  if (run_end.left_others) group_.kill_all();
+  if (run_end.left_others) kill_all();
   const bool done = evidence::is_success(end.status) && stage == evidence::LifeStage::running && !facts.left_behind;
   run_end.kind = done ? Death::Kind::finished : Death::Kind::failure;
 

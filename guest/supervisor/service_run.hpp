@@ -43,7 +43,7 @@ struct RunEvents {
 
 class ServiceRun {
 public:
-  ServiceRun(const service_spec::ServiceSpec& spec, const process::Cgroup& cgroup, ServiceContext& context, RunEvents events);
+  ServiceRun(const service_spec::ServiceSpec& spec, process::Cgroup& cgroup, ServiceContext& context, RunEvents events);
   ServiceRun(const ServiceRun&) = delete;
   ServiceRun& operator=(const ServiceRun&) = delete;
   ~ServiceRun();
@@ -53,7 +53,7 @@ public:
   /// From now on its health is watched, if its file says so.
   void became_ready();
   void signal(int number);
-  void kill_all() { group_.kill_all(); }
+  void kill_all();
 
   pid_t pid() const { return pid_; }
   const process::ProcessGroup& group() const { return group_; }
@@ -68,7 +68,7 @@ private:
   void on_death(const process::ProcessEnd& end);
 
   const service_spec::ServiceSpec& spec_;
-  const process::Cgroup& cgroup_;
+  process::Cgroup& cgroup_;
   ServiceContext& context_;
   RunEvents events_;
   process::OutputCapture out_, err_;

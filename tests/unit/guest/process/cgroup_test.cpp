@@ -50,13 +50,41 @@ TEST_CASE("cgroup: a process is born in it, its children stay in it, and all are
           return std::string(std::istreambuf_iterator<char>(file), {});
         }()) == "/vigil/" + name);
   REQUIRE(run_until(scene.loop, [&] { return group.members().size() == 4; }));
-  group.kill_all();
+  cgroup->kill_all();
   const ProcessEnd end = scene.wait(launched.pid);
   CHECK(std::get<protocol::ExitSignal>(end.status).signal == SIGKILL);
   CHECK(end.cgroup == "/vigil/" + name);
   CHECK(run_until(scene.loop, [&] { return group.members().empty() && scene.reaper.orphans() == 3; }));
   REQUIRE(run_until(scene.loop, [&] { return rmdir(cgroup->path().c_str()) == 0; }));
   rmdir((root + "/vigil").c_str());
+}
+
+TEST_CASE("cgroup: after a kill new processes live, because the directory is renewed", "[guest][process]") {
+  const std::string root = cgroup_root();
+  if (root.empty()) SKIP("no writable cgroup v2 hierarchy");
+  ProcessScene scene;
+  auto cgroup = Cgroup::make(root, "renew-" + std::to_string(getpid()), {});
+  REQUIRE(cgroup.has_value());
+  CHECK_FALSE(cgroup->is_spent());
+  LaunchPlan plan = ProcessScene::shell("exec sleep 1000");
+  plan.cgroup_fd = cgroup->fd();
+  const Launched first = scene.launch(plan);
+  CHECK_FALSE(cgroup->renew().has_value());   // somebody is in it
+  cgroup->kill_all();
+  CHECK(cgroup->is_spent());
+  scene.wait(first.pid);
+  REQUIRE(run_until(scene.loop, [&] { return cgroup->renew().has_value(); }));
+  CHECK_FALSE(cgroup->is_spent());
+  plan = ProcessScene::shell("exit 5");
+  plan.cgroup_fd = cgroup->fd();
+  CHECK(std::get<protocol::ExitCode>(scene.wait(scene.launch(plan).pid).status).code == 5);
+
+  const std::string old = cgroup->path();
+  REQUIRE(cgroup->renew_elsewhere().has_value());
+  CHECK(cgroup->path() == old + "+2");
+  plan.cgroup_fd = cgroup->fd();
+  CHECK(std::get<protocol::ExitCode>(scene.wait(scene.launch(plan).pid).status).code == 5);
+  for (const std::string& path : {old, cgroup->path(), root + "/vigil"}) rmdir(path.c_str());
 }
 
 TEST_CASE("cgroup: a root that is none is an error with its path", "[guest][process]") {
