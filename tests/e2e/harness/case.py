@@ -33,7 +33,7 @@ class VmCase(unittest.TestCase):
         services = self.daemon.api.get(f"/v1/instances/{vm['id']}/services")
         return next(s for s in services if s["name"] == name)
 
-    def assert_cause(self, cause, code, **fields):
+    def assert_cause(self, cause, code, /, **fields):
         self.assertIsNotNone(cause, f"no cause at all, wanted {code}")
         self.assertEqual(cause["code"], code, cause)
         for name, wanted in fields.items():
