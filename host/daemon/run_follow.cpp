@@ -81,6 +81,7 @@ asio::awaitable<void> VmRun::follow(std::uint64_t console_offset) {
     for (;;) {
         auto event = co_await shim_->next();
         if (!event) {
+            if (stopping_) co_return;  // it is we who hung up
             spdlog::warn("run.shim_lost vm={} err=\"{}\"", id_.value(), event.error().message());
             co_return co_await conclude_without_shim();
         }
@@ -103,26 +104,28 @@ asio::awaitable<void> VmRun::follow(std::uint64_t console_offset) {
 void VmRun::on_status(const shim::Status& status) {
     const auto& run = owner_.run_state().run;
     const bool is_adopted = run && run->vmm.has_value();
-    if (is_adopted) {
-        vmm_told_ = true;
-        owner_.happened(machine::Adopted{status.shim.pid});
-    }
+    if (is_adopted) owner_.happened(machine::Adopted{status.shim.pid});
     if (status.phase == shim::Phase::running) on_vmm_running(status.vmm, status.device);
 }
 
+void VmRun::tell_started(const shim::ProcessIdentity& vmm, const shim::ProcessIdentity& device) {
+    const auto& run = owner_.run_state().run;
+    const bool is_known = run && run->vmm;  // a former daemon told it
+    if (std::exchange(vmm_told_, true) || is_known) return;
+    machine::VmmStarted started;
+    started.accelerator = host_.accelerator.accelerator;
+    started.why = host_.accelerator.why;
+    started.vmm = host_.driver ? host_.driver->name() : "";
+    started.vmm_version = host_.vmm_version;
+    started.vmm_pid = vmm.pid;
+    started.device_pid = device.pid;
+    if (const auto note = read_shim_note(run_dir_)) started.shim_pid = note->shim.pid;
+    started.cid = vmm::VmSpec{}.cid;
+    owner_.happened(std::move(started));
+}
+
 void VmRun::on_vmm_running(const shim::ProcessIdentity& vmm, const shim::ProcessIdentity& device) {
-    if (!std::exchange(vmm_told_, true)) {
-        machine::VmmStarted started;
-        started.accelerator = host_.accelerator.accelerator;
-        started.why = host_.accelerator.why;
-        started.vmm = host_.driver ? host_.driver->name() : "";
-        started.vmm_version = host_.vmm_version;
-        started.vmm_pid = vmm.pid;
-        started.device_pid = device.pid;
-        if (const auto note = read_shim_note(run_dir_)) started.shim_pid = note->shim.pid;
-        started.cid = vmm::VmSpec{}.cid;
-        owner_.happened(std::move(started));
-    }
+    tell_started(vmm, device);
     if (!std::exchange(control_open_, true)) tasks_.spawn("run.control", [this] { return control(); });
 }
 
@@ -167,7 +170,7 @@ asio::awaitable<void> VmRun::conclude(shim::ExitRecord record) {
         fail_start(start_failed(reason, last_lines(record.log_tail, 8)));
         co_return;
     }
-    if (!vmm_told_) on_vmm_running(record.vmm, record.device);
+    tell_started(record.vmm, record.device);
     if (link_) co_await link_->drained(link_drain);
     tell(console_->finish());
     if (control_open_) co_await control_ended_.wait_for(control_drain);

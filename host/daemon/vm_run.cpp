@@ -39,6 +39,7 @@ void VmRun::adopt() {
 
 asio::awaitable<void> VmRun::stop() {
     co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+    stopping_ = true;
     if (link_) co_await link_->stop();
     if (shim_) shim_->close();
     co_await tasks_.stop();

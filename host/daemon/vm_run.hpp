@@ -72,6 +72,7 @@ class VmRun final : private guest_link::LinkOwner {
     std::string end_reason() const;
 
     void on_status(const shim::Status& status);
+    void tell_started(const shim::ProcessIdentity& vmm, const shim::ProcessIdentity& device);
     void on_vmm_running(const shim::ProcessIdentity& vmm, const shim::ProcessIdentity& device);
     void on_console(std::uint64_t offset, std::string_view bytes);
     void tell(std::vector<machine::EventBody> bodies);
@@ -99,7 +100,7 @@ class VmRun final : private guest_link::LinkOwner {
     std::unique_ptr<shim::ShimConnection> shim_;
     std::string control_socket_;
     std::unique_ptr<vmm::RunningVm> vm_;
-    bool vmm_told_ = false, control_open_ = false;
+    bool vmm_told_ = false, control_open_ = false, stopping_ = false;
     std::string shutdown_reason_;              // as QMP said it
     async::Notification control_ended_, console_open_;
     async::TaskGroup tasks_;

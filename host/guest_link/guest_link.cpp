@@ -176,6 +176,7 @@ void GuestLink::on_reply(Session& session, protocol::Reply reply) {
 }
 
 void GuestLink::on_end(Session& session, SessionEnd end) {
+    if (stopping_) return;  // it is we who hung up; the guest will find the next daemon
     const bool was_current = &session == current_;
     if (was_current) {
         current_ = nullptr;
@@ -241,6 +242,7 @@ asio::awaitable<void> GuestLink::drained(std::chrono::milliseconds limit) {
 }
 
 asio::awaitable<void> GuestLink::stop() {
+    stopping_ = true;
     boost::system::error_code ignored;
     acceptor_.close(ignored);
     ::unlink(options_.socket_path.c_str());

@@ -101,6 +101,7 @@ class GuestLink final : private SessionListener {
     std::optional<std::uint64_t> best_rtt_us_;
     std::map<std::uint64_t, PendingRequest> requests_;
     std::uint64_t next_request_ = 1;
+    bool stopping_ = false;
     async::Notification session_ended_;
     std::shared_ptr<int> alive_ = std::make_shared<int>(0);   // an expired timer's callback may still be queued when we go
     async::TaskGroup tasks_;

@@ -58,7 +58,7 @@ class Boot(VmCase):
         self.assertEqual((vm["run"], vm["state"]), (2, "ready"))
 
     def test_a_guest_that_powers_itself_off_is_told_from_one_that_was_stopped(self):
-        vm = self.up("leaver", services={"ticker": {"exec": ["/run/vigil/bin/vigil-guest", "poweroff"], "essential": False,
+        vm = self.up("leaver", services={"ticker": {"exec": ["/run/vigil/bin/vigil-guest", "poweroff"], "user": "root", "essential": False,
                                                     "after": ["web"], "ready": []}})
         self.daemon.wait_state(vm, "stopped")
         why = self.daemon.why(vm)
