@@ -41,7 +41,7 @@ class ServiceFaults(VmCase):
 
     def test_a_kernel_panic_is_named_while_ready_and_the_vm_has_crashed(self):
         vm = self.up("panic", services={"ticker": {"exec": busybox_sh("read x < /run/never 2>/dev/null; echo c > /proc/sysrq-trigger"),
-                                                   "after": ["web", "echo"], "essential": False, "ready": []}})
+                                                   "user": "root", "after": ["web", "echo"], "essential": False, "ready": []}})
         self.daemon.wait_state(vm, "crashed")
         why = self.daemon.why(vm)
         self.assertEqual(why["outcome"], "crashed")
