@@ -1,6 +1,7 @@
 """The step `base`: a Debian root of the profile's packages by mmdebstrap, as a tar with its owners; no profile files yet."""
 import json
 import os
+import shlex
 import tarfile
 
 from .errors import BuildError
@@ -27,9 +28,10 @@ def command(profile, sources, out, debs, options):
     argv += [f"--dpkgopt=path-exclude={p}" for p in (*EXCLUDED, *profile.exclude)]
     argv += [f"--dpkgopt=path-include={p}" for p in (*KEPT, *profile.keep)]
     argv += [f"--aptopt={option}" for option in options]
+    kept = shlex.quote(str(debs))
     # Downloaded packages are kept between builds; apt checks each against the signed lists before it is used.
     argv += ["--skip=download/empty,essential/unlink", '--setup-hook=mkdir -p "$1/var/cache/apt/archives"',
-             f"--setup-hook=sync-in {debs} /var/cache/apt/archives", f"--customize-hook=sync-out /var/cache/apt/archives {debs}"]
+             f"--setup-hook=sync-in {kept} /var/cache/apt/archives", f"--customize-hook=sync-out /var/cache/apt/archives {kept}"]
     return argv + [profile.suite, str(out), str(sources)]
 
 

@@ -1,6 +1,7 @@
 """Runs the programs that a build needs; their output goes to the log, their failure becomes a BuildError."""
 import os
 import shutil
+import signal
 import subprocess
 
 from .errors import BuildError
@@ -10,6 +11,8 @@ NEEDED = {"apt-get": "apt", "dpkg-deb": "dpkg", "mmdebstrap": "mmdebstrap", "mke
 # How programs begin the lines that say why; and lines that only say that a program called by another failed.
 TROUBLE = ("E:", "W: Failed to fetch", "error:", "dpkg: error", "mke2fs: ", "tar: ", "zstd: ")
 ECHOES = ("failed to run", "E: setup failed", "E: apt-get ", "E: run_", "index files failed to download", "E: system failed", "command failed")
+KEPT_STDOUT = 65_536
+GRACE_S = 60
 SBIN = "/usr/local/sbin:/usr/sbin:/sbin"
 
 
@@ -41,12 +44,12 @@ class Tools:
             log.write(("\n$ " + " ".join(argv) + "\n").encode())
             log.flush()
             at = log.tell()
-            done = subprocess.run(argv, stdout=subprocess.PIPE, stderr=log, env=env, check=False, **options)
+            code, out = run_to_its_end(argv, stdout=subprocess.PIPE, stderr=log, env=env, **options)
             log.seek(0, os.SEEK_END)
-            log.write(done.stdout[-65536:] if len(done.stdout) < 1 << 20 else b"")
-        if done.returncode != 0:
-            raise BuildError(item, f"{argv[0]} {how_it_ended(done.returncode)}: {self.complaint(at)}", mend)
-        return done.stdout
+            log.write(out[-KEPT_STDOUT:])
+        if code != 0:
+            raise BuildError(item, f"{argv[0]} {how_it_ended(code)}: {self.complaint(at)}", mend)
+        return out
 
     def complaint(self, at):
         """The lines with which a program says why it failed: its errors, else its last line."""
@@ -55,6 +58,29 @@ class Tools:
             lines = [line.strip() for line in log.read().decode(errors="replace").splitlines() if line.strip()]
         errors = [line for line in lines if line.startswith(TROUBLE) and not any(echo in line for echo in ECHOES)]
         return " / ".join(list(dict.fromkeys(errors))[:3] or (lines or ["it said nothing"])[-1:])
+
+
+def run_to_its_end(argv, **options):
+    """In a session of its own, so that an interrupted build can end the program with all its children and let it clean up first."""
+    with subprocess.Popen(argv, stdin=subprocess.DEVNULL, start_new_session=True, **options) as process:
+        try:
+            out, _ = process.communicate()
+        except BaseException:
+            end_session(process)
+            raise
+        return process.returncode, out
+
+
+def end_session(process):
+    for number, grace_s in ((signal.SIGTERM, GRACE_S), (signal.SIGKILL, None)):
+        try:
+            os.killpg(process.pid, number)
+            process.wait(grace_s)
+            return
+        except subprocess.TimeoutExpired:
+            continue
+        except ProcessLookupError:
+            return
 
 
 def how_it_ended(returncode):

@@ -179,6 +179,21 @@ class ToolsFail(InAFolder):
             runner.run(["sh", "-c", "kill -9 $$"], "packages")
         self.assertIn("noise", (self.directory / "log").read_text())
 
+    def test_an_interrupted_build_ends_the_program_and_its_children_and_lets_them_clean_up(self):
+        script = self.directory / "script"
+        script.write_text("trap 'rm mark; exit 1' TERM\nread x <never &\ntouch mark\necho up >up\nwait\n")
+        os.mkfifo(self.directory / "up")
+        os.mkfifo(self.directory / "never")
+        build = subprocess.Popen([sys.executable, "-c", "import signal, sys; sys.path.insert(0, sys.argv[1])\nfrom image_build import tools\n"
+                                  "def stop(*_): raise KeyboardInterrupt\nsignal.signal(signal.SIGTERM, stop)\n"
+                                  "tools.Tools('log', 0).run(['sh', 'script'], 'x')", str(places.REPOSITORY / "rootfs-build")],
+                                 cwd=self.directory, stderr=subprocess.DEVNULL)
+        self.assertEqual((self.directory / "up").read_text(), "up\n")
+        self.assertTrue((self.directory / "mark").exists())
+        build.terminate()
+        self.assertNotEqual(build.wait(30), 0)
+        self.assertFalse((self.directory / "mark").exists())
+
     def test_see_a_clean_environment(self):
         os.environ["VIGIL_TEST_SECRET"] = "x"
         self.addCleanup(os.environ.pop, "VIGIL_TEST_SECRET")
