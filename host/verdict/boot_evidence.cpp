@@ -9,9 +9,17 @@ std::optional<Finding> failed_start(const Run& run) {
   return Finding{run.start_failed->cause, std::nullopt, run.start_failed->at_unix_us};
 }
 
+/// A stage fails with the cause of what it waited for: the service that gave that cause is its subject.
+static std::optional<ServiceName> service_of(const Run& run, const Cause& cause) {
+  for (const auto& [name, record] : run.services)
+    if (record.report.cause && record.report.cause->text == cause.text && record.report.cause->fields == cause.fields) return name;
+  return std::nullopt;
+}
+
 std::optional<Finding> failed_stage(const Run& run) {
   for (const auto& stage : run.stages)
-    if (stage.progress == machine::StageProgress::failed && stage.cause) return Finding{*stage.cause, std::nullopt, stage.host_unix_us.value_or(0)};
+    if (stage.progress == machine::StageProgress::failed && stage.cause)
+      return Finding{*stage.cause, service_of(run, *stage.cause), stage.host_unix_us.value_or(0)};
   return std::nullopt;
 }
 

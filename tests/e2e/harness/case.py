@@ -45,5 +45,5 @@ class VmCase(unittest.TestCase):
 
     def crash_of(self, vm, service, deadline=150):
         event = self.daemon.wait_for(vm, lambda e: e["type"] == "crash" and e["body"].get("service") == service
-                                     and not e.get("partial"), deadline)
+                                     and not e["body"]["report"].get("partial"), deadline)
         return event["body"]
