@@ -2,6 +2,7 @@
 #pragma once
 
 #include "host/cli/client.hpp"
+#include "host/cli/verb.hpp"
 #include "shared/base/error.hpp"
 
 #include <functional>
@@ -26,9 +27,6 @@ inline constexpr int exit_failed = 1, exit_usage = 2, exit_no_daemon = 3;
 
 /// Prints the error as "vigil: ..." with the mend when there is no daemon, and gives the exit code.
 int fail(const Error& error);
-
-/// Adds a verb with the common --json option. `run` gives the exit code.
-CLI::App* add_verb(CLI::App& app, Cli& cli, const std::string& name, const std::string& what, std::function<int()> run);
 
 std::string instance_path(const std::string& name);   // "/v1/instances/NAME"
 

@@ -1,8 +1,6 @@
 #include "host/cli/commands.hpp"
 #include "host/cli/view.hpp"
 
-#include <CLI/CLI.hpp>
-
 #include <cstdio>
 
 namespace vigil::cli {
@@ -15,13 +13,6 @@ int fail(const Error& error) {
   }
   std::fprintf(stderr, "vigil: %s\n", safe(error.message()).c_str());
   return exit_failed;
-}
-
-CLI::App* add_verb(CLI::App& app, Cli& cli, const std::string& name, const std::string& what, std::function<int()> run) {
-  auto* const verb = app.add_subcommand(name, what);
-  verb->add_flag("--json", cli.json, "print one JSON value");
-  verb->callback([&cli, run = std::move(run)] { cli.exit_code = run(); });
-  return verb;
 }
 
 std::string instance_path(const std::string& name) { return "/v1/instances/" + segment(name); }

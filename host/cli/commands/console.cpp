@@ -3,7 +3,6 @@
 #include "host/cli/view.hpp"
 #include "shared/base/encoding.hpp"
 
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include <cstdio>
@@ -36,10 +35,10 @@ int run_console(Cli& cli, const Options& options) {
 
 void add_console(CLI::App& app, Cli& cli) {
   auto options = std::make_shared<Options>();
-  auto* const verb = add_verb(app, cli, "console", "what the VM printed, from the first byte; also after rm", [&cli, options] { return run_console(cli, *options); });
-  verb->add_option("vm", options->name, "name, id or unique prefix of an id")->required();
-  verb->add_option("--run", options->run, "another run than the last");
-  verb->add_flag("--raw", options->raw, "the bytes as they are; they can contain escape sequences");
+  add_verb(app, cli, "console", "what the VM printed, from the first byte; also after rm", [&cli, options] { return run_console(cli, *options); })
+      .text("vm", options->name, "name, id or unique prefix of an id", Need::required)
+      .number("--run", options->run, "another run than the last")
+      .flag("--raw", options->raw, "the bytes as they are; they can contain escape sequences");
 }
 
 }  // namespace vigil::cli

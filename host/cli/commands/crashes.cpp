@@ -3,7 +3,6 @@
 #include "host/cli/view.hpp"
 #include "shared/base/encoding.hpp"
 
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include <optional>
@@ -17,7 +16,7 @@ namespace {
 struct Options {
   std::string name;
   std::optional<std::uint32_t> run;
-  std::size_t lines = 8;
+  std::uint32_t lines = 8;
 };
 
 std::string exit_text(const json& exit) {
@@ -69,10 +68,10 @@ int run_crashes(Cli& cli, const Options& options) {
 
 void add_crashes(CLI::App& app, Cli& cli) {
   auto options = std::make_shared<Options>();
-  auto* const verb = add_verb(app, cli, "crashes", "every death in a VM, with its cause and last output; also after rm", [&cli, options] { return run_crashes(cli, *options); });
-  verb->add_option("vm", options->name, "name, id or unique prefix of an id")->required();
-  verb->add_option("--run", options->run, "another run than the last");
-  verb->add_option("--lines", options->lines, "lines of output to show of each stream")->capture_default_str();
+  add_verb(app, cli, "crashes", "every death in a VM, with its cause and last output; also after rm", [&cli, options] { return run_crashes(cli, *options); })
+      .text("vm", options->name, "name, id or unique prefix of an id", Need::required)
+      .number("--run", options->run, "another run than the last")
+      .number("--lines", options->lines, "lines of output to show of each stream");
 }
 
 }  // namespace vigil::cli

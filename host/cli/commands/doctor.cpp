@@ -4,7 +4,6 @@
 #include "host/doctor/doctor.hpp"
 #include "host/places/places.hpp"
 
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include <filesystem>

@@ -3,7 +3,6 @@
 #include "host/cli/view.hpp"
 #include "shared/json/json.hpp"
 
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include <ctime>
@@ -71,11 +70,11 @@ int run_events(Cli& cli, const Options& options) {
 
 void add_events(CLI::App& app, Cli& cli) {
   auto options = std::make_shared<Options>();
-  auto* const verb = add_verb(app, cli, "events", "what happened; -f: and what happens from now on (with --json one object a line)",
-                              [&cli, options] { return run_events(cli, *options); });
-  verb->add_option("vm", options->name, "only of this VM");
-  verb->add_option("--after", options->after, "only events behind this number");
-  verb->add_flag("-f,--follow", options->follow, "go on until interrupted");
+  add_verb(app, cli, "events", "what happened; -f: and what happens from now on (with --json one object a line)",
+                              [&cli, options] { return run_events(cli, *options); })
+      .text("vm", options->name, "only of this VM")
+      .number("--after", options->after, "only events behind this number")
+      .flag("-f,--follow", options->follow, "go on until interrupted");
 }
 
 }  // namespace vigil::cli

@@ -3,7 +3,6 @@
 #include "host/cli/view.hpp"
 #include "host/places/places.hpp"
 
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include <sys/wait.h>
@@ -92,21 +91,20 @@ int run_build(Cli& cli, const std::string& profile) {
   return fail(Error::from_errno("run the image builder " + program, errno));
 }
 
-void add_reference(CLI::App& image, Cli& cli, const char* name, const char* what, int (*run)(Cli&, const std::string&)) {
+void add_reference(Verb& image, Cli& cli, const char* name, const char* what, int (*run)(Cli&, const std::string&)) {
   auto reference = std::make_shared<std::string>();
-  auto* const verb = add_verb(image, cli, name, what, [&cli, reference, run] { return run(cli, *reference); });
-  verb->add_option("image", *reference, "NAME, or NAME@DIGEST where that is meant")->required();
+  image.below(cli, name, what, [&cli, reference, run] { return run(cli, *reference); })
+      .text("image", *reference, "NAME, or NAME@DIGEST where that is meant", Need::required);
 }
 
 }  // namespace
 
 void add_image(CLI::App& app, Cli& cli) {
-  auto* const image = app.add_subcommand("image", "golden images: list, show, verify, build");
-  image->require_subcommand(1);
-  add_verb(*image, cli, "list", "the images that the daemon has", [&cli] { return run_list(cli); })->alias("ls");
-  add_reference(*image, cli, "show", "an image's manifest", run_show);
-  add_reference(*image, cli, "verify", "compute every hash of an image again", run_verify);
-  add_reference(*image, cli, "build", "build a profile and publish it (runs rootfs-build/build)", run_build);
+  auto image = add_group(app, "image", "golden images: list, show, verify, build");
+  image.below(cli, "list", "the images that the daemon has", [&cli] { return run_list(cli); }).alias("ls");
+  add_reference(image, cli, "show", "an image's manifest", run_show);
+  add_reference(image, cli, "verify", "compute every hash of an image again", run_verify);
+  add_reference(image, cli, "build", "build a profile and publish it (runs rootfs-build/build)", run_build);
 }
 
 }  // namespace vigil::cli

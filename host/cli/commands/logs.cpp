@@ -3,7 +3,6 @@
 #include "host/cli/view.hpp"
 #include "shared/base/encoding.hpp"
 
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include <cstdio>
@@ -33,10 +32,10 @@ int run_logs(Cli& cli, const Options& options) {
 
 void add_logs(CLI::App& app, Cli& cli) {
   auto options = std::make_shared<Options>();
-  auto* const verb = add_verb(app, cli, "logs", "the last output of a service that died", [&cli, options] { return run_logs(cli, *options); });
-  verb->add_option("vm", options->name, "name, id or unique prefix of an id")->required();
-  verb->add_option("service", options->service, "name of the service")->required();
-  verb->add_flag("--raw", options->raw, "the bytes as they are; they can contain escape sequences");
+  add_verb(app, cli, "logs", "the last output of a service that died", [&cli, options] { return run_logs(cli, *options); })
+      .text("vm", options->name, "name, id or unique prefix of an id", Need::required)
+      .text("service", options->service, "name of the service", Need::required)
+      .flag("--raw", options->raw, "the bytes as they are; they can contain escape sequences");
 }
 
 }  // namespace vigil::cli

@@ -2,7 +2,6 @@
 #include "host/cli/commands.hpp"
 #include "host/cli/view.hpp"
 
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 namespace vigil::cli {
@@ -44,7 +43,7 @@ int run_ps(Cli& cli) {
 }  // namespace
 
 void add_ps(CLI::App& app, Cli& cli) {
-  add_verb(app, cli, "ps", "list the VMs", [&cli] { return run_ps(cli); })->alias("ls");
+  add_verb(app, cli, "ps", "list the VMs", [&cli] { return run_ps(cli); }).alias("ls");
 }
 
 }  // namespace vigil::cli

@@ -2,7 +2,6 @@
 #include "host/cli/commands.hpp"
 #include "host/cli/view.hpp"
 
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include <cstdio>
@@ -40,9 +39,9 @@ int run_rm(Cli& cli, const Options& options) {
 
 void add_rm(CLI::App& app, Cli& cli) {
   auto options = std::make_shared<Options>();
-  auto* const verb = add_verb(app, cli, "rm", "remove VMs with their disks; console, events and crashes are kept", [&cli, options] { return run_rm(cli, *options); });
-  verb->add_option("vm", options->names, "names, ids or unique prefixes of ids")->required();
-  verb->add_flag("-f,--force", options->force, "also when it runs: it is killed first");
+  add_verb(app, cli, "rm", "remove VMs with their disks; console, events and crashes are kept", [&cli, options] { return run_rm(cli, *options); })
+      .texts("vm", options->names, "names, ids or unique prefixes of ids", Need::required)
+      .flag("-f,--force", options->force, "also when it runs: it is killed first");
 }
 
 }  // namespace vigil::cli

@@ -2,7 +2,6 @@
 #include "host/cli/commands.hpp"
 #include "host/cli/view.hpp"
 
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 namespace vigil::cli {
@@ -42,8 +41,8 @@ int run_services(Cli& cli, const std::string& name) {
 
 void add_services(CLI::App& app, Cli& cli) {
   auto name = std::make_shared<std::string>();
-  auto* const verb = add_verb(app, cli, "services", "what every service inside a VM does", [&cli, name] { return run_services(cli, *name); });
-  verb->add_option("vm", *name, "name, id or unique prefix of an id")->required();
+  add_verb(app, cli, "services", "what every service inside a VM does", [&cli, name] { return run_services(cli, *name); })
+      .text("vm", *name, "name, id or unique prefix of an id", Need::required);
 }
 
 }  // namespace vigil::cli

@@ -2,7 +2,6 @@
 #include "host/cli/commands.hpp"
 #include "host/cli/view.hpp"
 
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 namespace vigil::cli {
@@ -20,8 +19,8 @@ int run_start(Cli& cli, const std::string& name) {
 
 void add_start(CLI::App& app, Cli& cli) {
   auto name = std::make_shared<std::string>();
-  auto* const verb = add_verb(app, cli, "start", "start a stopped VM, and show its stages until it is ready", [&cli, name] { return run_start(cli, *name); });
-  verb->add_option("vm", *name, "name, id or unique prefix of an id")->required();
+  add_verb(app, cli, "start", "start a stopped VM, and show its stages until it is ready", [&cli, name] { return run_start(cli, *name); })
+      .text("vm", *name, "name, id or unique prefix of an id", Need::required);
 }
 
 }  // namespace vigil::cli

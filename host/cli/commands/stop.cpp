@@ -3,7 +3,6 @@
 #include "host/cli/view.hpp"
 #include "shared/json/json.hpp"
 
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include <optional>
@@ -46,11 +45,11 @@ int run_stop(Cli& cli, const Options& options) {
 
 void add_stop(CLI::App& app, Cli& cli) {
   auto options = std::make_shared<Options>();
-  auto* const verb = add_verb(app, cli, "stop", "stop a VM: its services in order, then the guest", [&cli, options] { return run_stop(cli, *options); });
-  verb->add_option("vm", options->name, "name, id or unique prefix of an id")->required();
-  verb->add_option("--grace", options->grace_s, "seconds until it is killed");
-  verb->add_flag("--kill", options->kill, "at once, without asking the guest");
-  verb->add_flag("--no-wait", options->no_wait, "return as soon as it was asked for");
+  add_verb(app, cli, "stop", "stop a VM: its services in order, then the guest", [&cli, options] { return run_stop(cli, *options); })
+      .text("vm", options->name, "name, id or unique prefix of an id", Need::required)
+      .number("--grace", options->grace_s, "seconds until it is killed")
+      .flag("--kill", options->kill, "at once, without asking the guest")
+      .flag("--no-wait", options->no_wait, "return as soon as it was asked for");
 }
 
 }  // namespace vigil::cli

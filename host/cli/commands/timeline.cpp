@@ -2,7 +2,6 @@
 #include "host/cli/commands.hpp"
 #include "host/cli/view.hpp"
 
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include <optional>
@@ -47,9 +46,9 @@ int run_timeline(Cli& cli, const Options& options) {
 
 void add_timeline(CLI::App& app, Cli& cli) {
   auto options = std::make_shared<Options>();
-  auto* const verb = add_verb(app, cli, "timeline", "the stages of a boot and what each took; also after rm", [&cli, options] { return run_timeline(cli, *options); });
-  verb->add_option("vm", options->name, "name, id or unique prefix of an id")->required();
-  verb->add_option("--run", options->run, "another run than the last");
+  add_verb(app, cli, "timeline", "the stages of a boot and what each took; also after rm", [&cli, options] { return run_timeline(cli, *options); })
+      .text("vm", options->name, "name, id or unique prefix of an id", Need::required)
+      .number("--run", options->run, "another run than the last");
 }
 
 }  // namespace vigil::cli

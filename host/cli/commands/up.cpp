@@ -3,7 +3,6 @@
 #include "host/cli/view.hpp"
 #include "shared/json/json.hpp"
 
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include <cstdint>
@@ -77,18 +76,18 @@ int run_up(Cli& cli, const Options& options) {
 
 void add_up(CLI::App& app, Cli& cli) {
   auto options = std::make_shared<Options>();
-  auto* const verb = add_verb(app, cli, "up", "create a VM, start it, and show its stages until it is ready", [&cli, options] { return run_up(cli, *options); });
-  verb->add_option("image", options->image, "image, as NAME or NAME@DIGEST")->required();
-  verb->add_option("--name", options->name, "name of the VM (default: invented)");
-  verb->add_option("--memory", options->memory_mib, "memory in MiB");
-  verb->add_option("--disk", options->disk_mib, "writable disk in MiB");
-  verb->add_option("--vcpus", options->vcpus, "virtual processors");
-  verb->add_option("--vmm", options->vmm, "auto, qemu or firecracker");
-  verb->add_option("--env", options->env, "NAME=VALUE for every service (repeatable)");
-  verb->add_option("--service", options->services, "NAME=JSON laid over a service's file, as a merge patch (repeatable)");
-  verb->add_option("--label", options->labels, "NAME=VALUE (repeatable)");
-  verb->add_option("--kernel-args", options->kernel_args, "appended to the kernel command line");
-  verb->add_flag("--no-wait", options->no_wait, "return as soon as the start was asked for");
+  add_verb(app, cli, "up", "create a VM, start it, and show its stages until it is ready", [&cli, options] { return run_up(cli, *options); })
+      .text("image", options->image, "image, as NAME or NAME@DIGEST", Need::required)
+      .text("--name", options->name, "name of the VM (default: invented)")
+      .number("--memory", options->memory_mib, "memory in MiB")
+      .number("--disk", options->disk_mib, "writable disk in MiB")
+      .number("--vcpus", options->vcpus, "virtual processors")
+      .text("--vmm", options->vmm, "auto, qemu or firecracker")
+      .texts("--env", options->env, "NAME=VALUE for every service (repeatable)")
+      .texts("--service", options->services, "NAME=JSON laid over a service's file, as a merge patch (repeatable)")
+      .texts("--label", options->labels, "NAME=VALUE (repeatable)")
+      .text("--kernel-args", options->kernel_args, "appended to the kernel command line")
+      .flag("--no-wait", options->no_wait, "return as soon as the start was asked for");
 }
 
 }  // namespace vigil::cli

@@ -2,7 +2,6 @@
 #include "host/cli/commands.hpp"
 #include "host/cli/view.hpp"
 
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include <optional>
@@ -45,9 +44,9 @@ int run_why(Cli& cli, const Options& options) {
 
 void add_why(CLI::App& app, Cli& cli) {
   auto options = std::make_shared<Options>();
-  auto* const verb = add_verb(app, cli, "why", "why a VM is as it is, with evidence and what to do; also after rm", [&cli, options] { return run_why(cli, *options); });
-  verb->add_option("vm", options->name, "name, id or unique prefix of an id")->required();
-  verb->add_option("--run", options->run, "another run than the last");
+  add_verb(app, cli, "why", "why a VM is as it is, with evidence and what to do; also after rm", [&cli, options] { return run_why(cli, *options); })
+      .text("vm", options->name, "name, id or unique prefix of an id", Need::required)
+      .number("--run", options->run, "another run than the last");
 }
 
 }  // namespace vigil::cli
