@@ -71,7 +71,7 @@ class Daemon:
                     self.api.delete(f"/v1/instances/{vm['id']}?force=1")
                 except Problem:
                     pass
-            self.process.terminate()
+            os.kill(self.api.get("/v1/daemon")["pid"], signal.SIGTERM)   # under strace our child is strace, which passes no signal on
             self.process.wait(30)
 
     def close(self):
