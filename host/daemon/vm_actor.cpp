@@ -107,7 +107,17 @@ asio::awaitable<void> VmActor::stop() {
 
 // ---- what comes back from the pipeline ----
 
+void VmActor::log_state() {
+    const auto& announced = state_.announced;
+    if (!announced || announced->state == logged_) return;
+    logged_ = announced->state;
+    const auto level = announced->cause ? spdlog::level::warn : spdlog::level::info;
+    spdlog::log(level, "vm.state vm={} name={} run={} state={} cause={}", id_.value(), state_.spec.name.value(), run_number().value(),
+                to_text(announced->state), announced->cause ? announced->cause->text : "none");
+}
+
 void VmActor::committed(const std::vector<machine::Effect>& effects, const std::set<Stream>& reported) {
+    log_state();
     if (run_) {
         for (const auto& [epoch, boot] : reported) run_->acknowledge(boot, epoch, acknowledged(boot, epoch));
         run_->events_committed();

@@ -53,6 +53,7 @@ class VmActor final : public EventSubject, private RunOwner {
 
     machine::VmEvent event(machine::EventBody body) const;
     RunNumber run_number() const { return state_.run ? state_.run->number : RunNumber(0); }
+    void log_state();
     void carry_out(const machine::Effect& effect);
     void open_run();
     void start_next(const std::string& actor);
@@ -65,6 +66,7 @@ class VmActor final : public EventSubject, private RunOwner {
     machine::VmState state_;
     std::map<std::string, std::string> secrets_;   // their values are nowhere on the disk: after a restart of the daemon they have to be given again
     std::unique_ptr<VmRun> run_;
+    std::optional<protocol::RunState> logged_;
     bool open_when_retired_ = false, retiring_ = false;
     std::vector<std::function<void()>> idle_waiters_;
     Deadlines deadlines_, next_start_;
