@@ -42,7 +42,8 @@ class ServiceFaults(VmCase):
     def test_a_kernel_panic_is_named_while_ready_and_the_vm_has_crashed(self):
         vm = self.up("panic", services={"ticker": {"exec": busybox_sh("read x < /run/never 2>/dev/null; echo c > /proc/sysrq-trigger"),
                                                    "user": "root", "after": ["web", "echo"], "essential": False, "ready": []}})
-        self.daemon.wait_state(vm, "crashed")
+        self.daemon.wait_state(vm, "crashed")   # told at the panic, before the VMM has ended
+        self.daemon.wait_for(vm, lambda e: e["type"] == "state" and e["body"]["outcome"] == "crashed", 60)
         why = self.daemon.why(vm)
         self.assertEqual(why["outcome"], "crashed")
         self.assert_cause(why["verdict"]["cause"], lambda_code(why), text=lambda t: "sysrq triggered crash" in t)
