@@ -134,7 +134,7 @@ TEST_CASE("agent: the host's overlay changes a service before it starts", "[gues
   scene.service("sleeper", sleeper);
   scene.start();
   scene.host.receive_a<protocol::Hello>();
-  protocol::Welcome welcome{.token = "t"};
+  protocol::Welcome welcome = make_welcome("t");
   welcome.config.services["sleeper"] = R"({"exec":["/usr/bin/does-not-exist"],"restart":"never"})";
   scene.host.send(welcome);
   const auto failed = scene.report([](const protocol::Report& report) {

@@ -24,6 +24,12 @@ namespace vigil::guest::link {
 
 inline const BootId test_boot("01234567-89ab-cdef-0123-456789abcdef");
 
+inline protocol::Welcome make_welcome(const std::string& token) {
+  protocol::Welcome welcome;
+  welcome.token = token;
+  return welcome;
+}
+
 class HostEnd {
 public:
   explicit HostEnd(EventLoop& loop) : loop_(loop) {
@@ -72,7 +78,7 @@ public:
   template <class Content>
   void send(Content content) { send_bytes(framing::make_frame(protocol::encode(protocol::Message{test_boot, 0, std::move(content)}))); }
 
-  void welcome(const std::string& token) { send(protocol::Welcome{.token = token}); }
+  void welcome(const std::string& token) { send(make_welcome(token)); }
 
   void hang_up() {
     read_watch_.cancel();

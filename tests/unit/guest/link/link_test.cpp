@@ -35,7 +35,9 @@ struct GuestEnd {
   }
 
   void stage(const std::string& detail = "") {
-    outbox.append(protocol::StageReport{.detail = detail});
+    protocol::StageReport report;
+    report.detail = detail;
+    outbox.append(std::move(report));
     link.flush();
   }
 
@@ -113,7 +115,7 @@ TEST_CASE("link: takes messages that arrive one byte at a time", "[guest][link]"
   Scene scene;
   scene.guest.link.start();
   scene.host.receive_a<protocol::Hello>();
-  const auto frames = framing::make_frame(protocol::encode(protocol::Message{test_boot, 0, protocol::Welcome{.token = "t"}})) +
+  const auto frames = framing::make_frame(protocol::encode(protocol::Message{test_boot, 0, make_welcome("t")})) +
                       framing::make_frame(protocol::encode(protocol::Message{test_boot, 0, protocol::Request{7, "diagnose", "{}"}}));
   for (const char byte : frames) {
     scene.host.send_bytes(std::string_view(&byte, 1));
@@ -124,7 +126,7 @@ TEST_CASE("link: takes messages that arrive one byte at a time", "[guest][link]"
 }
 
 TEST_CASE("link: survives the exec between two lives, whatever part of a frame is on its way", "[guest][link]") {
-  const auto welcome = framing::make_frame(protocol::encode(protocol::Message{test_boot, 0, protocol::Welcome{.token = "t"}}));
+  const auto welcome = framing::make_frame(protocol::encode(protocol::Message{test_boot, 0, make_welcome("t")}));
   for (std::size_t cut = 0; cut <= welcome.size(); cut += 7) {
     INFO("cut after " << cut << " bytes");
     EventLoop loop;

@@ -34,6 +34,12 @@ protocol::CrashReport crash(protocol::CauseCode code, const std::string& id) {
   return report;
 }
 
+protocol::HealthReport health(std::uint64_t available_kib) {
+  protocol::HealthReport report;
+  report.memory_available_kib = available_kib;
+  return report;
+}
+
 /// What a link would carry now, oldest first.
 std::vector<protocol::Report> send_all(Outbox& outbox) {
   std::vector<protocol::Report> sent;
@@ -183,7 +189,7 @@ TEST_CASE("outbox: keeps the first 32 crash reports and counts the rest by cause
 TEST_CASE("outbox: only the newest health report waits", "[guest][report]") {
   FakeClock clock;
   Outbox outbox(boot, clock);
-  for (std::uint64_t i = 0; i < 100; ++i) outbox.append(protocol::HealthReport{.memory_available_kib = i});
+  for (std::uint64_t i = 0; i < 100; ++i) outbox.append(health(i));
   const auto sent = send_all(outbox);
   REQUIRE(sent.size() == 2);   // and one report that explains the gap
   const auto* health = std::get_if<protocol::HealthReport>(&sent.back().body);
@@ -207,7 +213,7 @@ TEST_CASE("outbox: stays bounded when the host takes reports but never acknowled
 TEST_CASE("outbox: traces and unknown reports go before health, stages never", "[guest][report]") {
   FakeClock clock;
   Outbox outbox(boot, clock, {.reports = 3});
-  outbox.append(protocol::CrashTrace{.crash = "web-1"});
+  outbox.append(protocol::CrashTrace{});
   outbox.append(protocol::HealthReport{});
   outbox.append(protocol::StageReport{});
   outbox.append(protocol::StageReport{});
