@@ -1,6 +1,7 @@
 // v1, v2 and hybrid hosts are told apart, and a real group counts what runs in it where this machine lets us make one.
 #include "host/cgroup/cgroup.hpp"
 #include "host/cgroup/membership.hpp"
+#include "tests/unit/host/result_text.hpp"
 #include "tests/unit/host/unix_client.hpp"
 
 #include <catch2/catch_test_macros.hpp>
@@ -84,4 +85,16 @@ TEST_CASE("cgroup: a real group counts a real process", "[host][cgroup]") {
   CHECK((*group)->cpu_us().value_or(1) > 0);
   CHECK((*group)->oom_kills().value_or(0) == 0);
   CHECK((*group)->remove());
+}
+
+TEST_CASE("cgroup: groups that a killed shim left are swept, those in use and those of others are not", "[host][cgroup]") {
+  const test::TemporaryDirectory root;
+  write(root.path() / "mounts", "cgroup2 " + (root.path() / "cg").string() + " cgroup2 rw 0 0\n");
+  write(root.path() / "self", "0::/\n");
+  for (const std::string name : {"vigil-vm-a-1", "vigil-vm-a-2", "vigil-vm-b-1"}) std::filesystem::create_directories(root.path() / "cg" / name);
+  write(root.path() / "cg/vigil-vm-a-2/in-use", "");   // rmdir refuses it, as the kernel refuses a group with processes
+  sweep_groups("vigil-vm-a-", (root.path() / "mounts").string(), (root.path() / "self").string());
+  CHECK_FALSE(std::filesystem::exists(root.path() / "cg/vigil-vm-a-1"));
+  CHECK(std::filesystem::exists(root.path() / "cg/vigil-vm-a-2"));
+  CHECK(std::filesystem::exists(root.path() / "cg/vigil-vm-b-1"));
 }

@@ -1,5 +1,6 @@
 // Every check says what it found, and how to mend it when that is not enough.
 #include "host/doctor/checks.hpp"
+#include "tests/unit/host/result_text.hpp"
 #include "tests/unit/host/unix_client.hpp"
 
 #include <catch2/catch_test_macros.hpp>

@@ -99,14 +99,16 @@ bool has_evidence_of_ready(const Run& run) {
   return true;
 }
 
-void check_rules(const VmState& state) {
-  if (!state.run) return;
+/// The rule that this state breaks, or nothing. One assertion a schedule: there are thousands of states.
+std::string broken_rule(const VmState& state) {
+  if (!state.run) return "";
   const auto derived = derive(state);
-  if (derived == RunState::ready || derived == RunState::degraded) REQUIRE(has_evidence_of_ready(*state.run));
-  REQUIRE(outcome(state).has_value() == state.run->end.has_value());
-  if (state.run->end) REQUIRE(state.deadlines.empty());
-  if (state.run->end) REQUIRE(power(state) == Power::stopped);
-  REQUIRE(state.run->findings.size() <= 64);
+  const bool says_ready = derived == RunState::ready || derived == RunState::degraded;
+  if (says_ready && !has_evidence_of_ready(*state.run)) return "ready without evidence";
+  if (outcome(state).has_value() != state.run->end.has_value()) return "an outcome without an end, or an end without one";
+  if (state.run->end && !state.deadlines.empty()) return "a deadline armed after the end";
+  if (state.run->end && power(state) != Power::stopped) return "not stopped after the end";
+  return state.run->findings.size() <= 64 ? "" : "unbounded";
 }
 
 StateChanged announcement_of(const VmState& state) {
@@ -117,13 +119,15 @@ StateChanged announcement_of(const VmState& state) {
 }  // namespace
 
 TEST_CASE("any schedule: ready has its evidence, ends disarm everything, and replaying gives the same state", "[host][machine][property]") {
-  const auto seed = GENERATE(range(1U, 201U));
+  const auto seed = GENERATE(range(1U, 61U));
   const auto events = Schedule(seed).make(150);
   VmState state;
-  for (const auto& event : events) {
-    reduce(state, event);
-    check_rules(state);
+  std::string broken;
+  for (std::size_t i = 0; i < events.size() && broken.empty(); ++i) {
+    reduce(state, events[i]);
+    broken = broken_rule(state);
   }
+  CHECK(broken == "");
   CHECK(replay(events) == state);
 }
 
@@ -133,15 +137,15 @@ TEST_CASE("any schedule: cut anywhere and folded on from the stored text, it giv
   std::vector<VmEvent> stored;
   for (const auto& event : events) {
     auto decoded = decode_event(encode_event(event));
-    REQUIRE(decoded.has_value());
-    REQUIRE(*decoded == event);
+    if (!decoded) FAIL(decoded.error().message());
+    if (*decoded != event) FAIL("event " << event.seq << " came back different");
     stored.push_back(std::move(*decoded));
   }
   CHECK(replay(stored) == replay(events));
 }
 
 TEST_CASE("any schedule: an announced outcome never changes again", "[host][machine][property]") {
-  const auto seed = GENERATE(range(1U, 101U));
+  const auto seed = GENERATE(range(1U, 41U));
   auto events = Schedule(seed).make(150);
   VmState state;
   std::map<RunNumber, std::pair<RunState, Outcome>> said;
@@ -155,18 +159,19 @@ TEST_CASE("any schedule: an announced outcome never changes again", "[host][mach
       reduce(state, announced);
       said[number] = {derive(state), *outcome(state)};
     }
-    REQUIRE(said.at(number) == std::pair(derive(state), *outcome(state)));
+    const bool is_same = said.at(number) == std::pair(derive(state), *outcome(state));
+    if (!is_same) FAIL("run " << number.value() << " changed its outcome at event " << event.seq);
   }
 }
 
 TEST_CASE("any schedule: telling every event twice changes neither state nor power", "[host][machine][property]") {
-  const auto seed = GENERATE(range(1U, 101U));
+  const auto seed = GENERATE(range(1U, 41U));
   VmState once, twice;
   for (const auto& event : Schedule(seed).make(100)) {
     reduce(once, event);
     reduce(twice, event);
     reduce(twice, event);
-    REQUIRE(derive(once) == derive(twice));
-    REQUIRE(power(once) == power(twice));
+    const bool is_same = derive(once) == derive(twice) && power(once) == power(twice);
+    if (!is_same) FAIL("different at event " << event.seq);
   }
 }

@@ -1,5 +1,6 @@
 // The head and the tail are kept, the middle goes back to the disk, and what is lost is counted.
 #include "host/shim/bounded_writer.hpp"
+#include "tests/unit/host/result_text.hpp"
 #include "tests/unit/host/unix_client.hpp"
 
 #include <catch2/catch_test_macros.hpp>

@@ -3,6 +3,7 @@
 #include "host/shim/shim_spec.hpp"
 #include "host/shim/shim_wire.hpp"
 #include "shared/framing/frame.hpp"
+#include "tests/unit/host/result_text.hpp"
 #include "tests/unit/host/unix_client.hpp"
 
 #include <catch2/catch_test_macros.hpp>

@@ -1,5 +1,6 @@
 // A pid and its start time name one process and never its successor.
 #include "host/shim/process_identity.hpp"
+#include "tests/unit/host/result_text.hpp"
 
 #include <catch2/catch_test_macros.hpp>
 

@@ -1,4 +1,5 @@
 // Clients come, go, do not read, come too late, and command; the VMM and the console never wait for them.
+#include "tests/unit/host/result_text.hpp"
 #include "tests/unit/host/shim/shim_fixture.hpp"
 
 #include <csignal>

@@ -1,4 +1,5 @@
 // The device comes first, must serve its socket in time, and its end is told apart from the VMM's.
+#include "tests/unit/host/result_text.hpp"
 #include "tests/unit/host/shim/shim_fixture.hpp"
 
 #include <csignal>

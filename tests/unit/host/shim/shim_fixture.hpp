@@ -3,6 +3,7 @@
 
 #include "host/async/deadline.hpp"
 #include "host/shim/shim_client.hpp"
+#include "tests/unit/host/result_text.hpp"
 #include "tests/unit/host/unix_client.hpp"
 
 #include <boost/asio/co_spawn.hpp>

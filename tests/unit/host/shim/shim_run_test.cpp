@@ -1,4 +1,5 @@
 // How a VMM's end is told: by code, by signal, by what stood in the way of its start. The VMM is a real process (/bin/sh).
+#include "tests/unit/host/result_text.hpp"
 #include "tests/unit/host/shim/shim_fixture.hpp"
 
 #include <catch2/generators/catch_generators.hpp>

@@ -1,4 +1,5 @@
 #include "host/vmm/accelerator.hpp"
+#include "tests/unit/host/result_text.hpp"
 
 #include <catch2/catch_test_macros.hpp>
 

@@ -2,6 +2,7 @@
 #include "host/vmm/kernel_command_line.hpp"
 #include "host/vmm/qemu/arguments.hpp"
 #include "host/vmm/vsock_device.hpp"
+#include "tests/unit/host/result_text.hpp"
 
 #include <catch2/catch_test_macros.hpp>
 

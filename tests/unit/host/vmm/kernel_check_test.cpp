@@ -1,5 +1,6 @@
 // Garbage is refused before the start, with the reason; what boots passes.
 #include "host/vmm/kernel_check.hpp"
+#include "tests/unit/host/result_text.hpp"
 #include "tests/unit/host/unix_client.hpp"
 
 #include <catch2/catch_test_macros.hpp>
@@ -139,7 +140,7 @@ TEST_CASE("initrd check: archives that Linux unpacks are accepted", "[host][vmm]
   const std::string archive = cpio_member("init", "#!/bin/sh\n") + cpio_member("TRAILER!!!", "");
   CHECK(reason_of(check_initrd(files.write(archive))) == "accepted");
   CHECK(reason_of(check_initrd(files.write(archive + "\x1f\x8b and a compressed one behind it"))) == "accepted");
-  for (const std::string start : {std::string("\x1f\x8b\x08"), std::string("\x28\xb5\x2f\xfd"), std::string("\xfd" "7zXZ\0", 6)})
+  for (const std::string& start : {std::string("\x1f\x8b\x08"), std::string("\x28\xb5\x2f\xfd"), std::string("\xfd" "7zXZ\0", 6)})
     CHECK(reason_of(check_initrd(files.write(start + "rest"))) == "accepted");
 }
 

@@ -4,6 +4,7 @@
 #include "host/vmm/programs.hpp"
 #include "host/vmm/tsc_rate.hpp"
 #include "host/vmm/vsock_device.hpp"
+#include "tests/unit/host/result_text.hpp"
 #include "tests/unit/host/unix_client.hpp"
 
 #include <catch2/catch_test_macros.hpp>

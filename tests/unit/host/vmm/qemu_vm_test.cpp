@@ -2,6 +2,7 @@
 #include "host/vmm/driver_factory.hpp"
 #include "host/vmm/kernel_command_line.hpp"
 #include "host/vmm/vsock_device.hpp"
+#include "tests/unit/host/result_text.hpp"
 #include "tests/unit/host/shim/shim_fixture.hpp"
 #include "tests/unit/host/vmm/tiny_kernel.hpp"
 

@@ -1,6 +1,7 @@
 // The client against a real socket whose other end speaks QMP as QEMU does, or breaks it.
 #include "host/async/unix_listener.hpp"
 #include "host/vmm/qemu/qmp_client.hpp"
+#include "tests/unit/host/result_text.hpp"
 #include "tests/unit/host/unix_client.hpp"
 
 #include <boost/asio/co_spawn.hpp>

@@ -1,5 +1,6 @@
 // QMP's lines as QEMU writes them.
 #include "host/vmm/qemu/qmp_message.hpp"
+#include "tests/unit/host/result_text.hpp"
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>

@@ -1,0 +1,286 @@
+#include "host/store/store.hpp"
+
+#include "host/machine/reduce.hpp"
+#include "tests/unit/host/machine/story.hpp"
+#include "tests/unit/host/store/scratch.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+
+#include <sys/stat.h>
+
+using namespace vigil;
+using namespace vigil::machine;
+using namespace vigil::machine::test;
+using store::Admission;
+using store::Store;
+
+namespace {
+
+std::unique_ptr<Store> open(const vigil::test::Scratch& scratch) {
+  auto opened = Store::open(scratch / "vigil.db");
+  if (!opened) FAIL(opened.error().message());
+  return std::move(*opened);
+}
+
+VmEvent of(const InstanceId& id, EventBody body, std::uint64_t at_ms = 1) {
+  auto event = make_event(0, at_ms, std::move(body));
+  event.instance = id;
+  return event;
+}
+
+Admission::Kind put(Store& store, VmEvent event) {
+  auto batch = store.begin();
+  const auto admission = batch.add(event);
+  const auto done = batch.commit();
+  if (!done) FAIL(done.error().message());
+  return admission.kind;
+}
+
+void create(Store& store, const InstanceId& id, const std::string& name) {
+  REQUIRE(put(store, of(id, Created{make_spec(name)})) == Admission::Kind::accepted);
+}
+
+const InstanceId second_id("vm-zzzzzzzzzz");
+const BootId later_boot("ffffffff-0000-4000-8000-000000000002");
+
+Reported service_report(Seq seq, Channel channel = Channel::link) {
+  return make_report(seq, make_service("web", ServiceState::ready), channel);
+}
+
+CrashReport crash_of(const std::string& id) {
+  CrashReport crash;
+  crash.crash = id;
+  crash.cause = make_cause(CauseCode::service_exited, {{"code", std::int64_t{1}}});
+  return crash;
+}
+
+}  // namespace
+
+TEST_CASE("store: events come back as they were, numbered over all instances", "[host][store]") {
+  const vigil::test::Scratch scratch;
+  const auto store = open(scratch);
+  create(*store, vm_id, "one");
+  create(*store, second_id, "two");
+  auto batch = store->begin();
+  auto first = of(vm_id, StartRequested{"alice", {}});
+  auto other = of(second_id, StartRequested{"alice", {}});
+  auto last = of(vm_id, VmmStarted{});
+  batch.add(first);
+  batch.add(other);
+  batch.add(last);
+  CHECK(first.seq == 3);
+  CHECK(last.seq == 5);
+  REQUIRE(batch.commit().has_value());
+  CHECK(batch.encoded().size() == 3);
+  const auto history = store->history(vm_id);
+  REQUIRE(history.has_value());
+  REQUIRE(history->events.size() == 3);
+  CHECK(history->events[1] == first);
+  CHECK(history->events[2] == last);
+  CHECK(store->oldest_seq() == 1);
+  CHECK(store->newest_seq() == 5);
+  CHECK(store->events({.after = 2, .instance = {}, .run = {}, .limit = 2})->size() == 2);
+  CHECK(store->events({.after = 3, .instance = vm_id, .run = {}, .limit = 10})->front().seq == 5);
+}
+
+TEST_CASE("store: a batch that is not committed leaves nothing", "[host][store]") {
+  const vigil::test::Scratch scratch;
+  const auto store = open(scratch);
+  create(*store, vm_id, "one");
+  {
+    auto batch = store->begin();
+    auto event = of(vm_id, service_report(1));
+    CHECK(batch.add(event).kind == Admission::Kind::accepted);
+    auto created = of(second_id, Created{make_spec("two")});
+    CHECK(batch.add(created).kind == Admission::Kind::accepted);
+  }
+  CHECK(store->newest_seq() == 1);
+  CHECK(store->acknowledged(vm_id, RunNumber(1), 0, boot_id) == 0);
+  CHECK(put(*store, of(vm_id, service_report(1))) == Admission::Kind::accepted);
+  CHECK_FALSE(store->find_instance("two").has_value());
+}
+
+TEST_CASE("store: instances are found by id, name and prefix, names are free again after removal", "[host][store]") {
+  const vigil::test::Scratch scratch;
+  const auto store = open(scratch);
+  create(*store, vm_id, "one");
+  CHECK(put(*store, of(second_id, Created{make_spec("one")})) == Admission::Kind::conflict);
+  CHECK(put(*store, of(vm_id, Created{make_spec("two")})) == Admission::Kind::conflict);
+  create(*store, second_id, "two");
+  CHECK(store->find_instance("one")->id == vm_id);
+  CHECK(store->find_instance(vm_id.value())->name == InstanceName("one"));
+  CHECK(store->find_instance("vm-zz")->id == second_id);
+  CHECK(store->find_instance("vm-").error().code() == Errc::not_found);
+  CHECK(store->find_instance("").error().code() == Errc::not_found);
+  CHECK(store->find_instance("%").error().code() == Errc::not_found);
+
+  CHECK(put(*store, of(vm_id, Removed{"alice"})) == Admission::Kind::accepted);
+  CHECK(store->instances()->size() == 1);
+  REQUIRE(store->find_instance("one").has_value());
+  CHECK(store->find_instance("one")->removed_unix_us.has_value());
+  const InstanceId third("vm-0123456xyz");
+  create(*store, third, "one");
+  CHECK(store->find_instance("one")->id == third);
+  CHECK(store->find_instance(vm_id.value())->removed_unix_us.has_value());
+  CHECK(store->removed_instances()->size() == 1);
+  CHECK(store->history(vm_id)->events.size() == 2);
+}
+
+TEST_CASE("store: a prefix that fits two instances is refused with both", "[host][store]") {
+  const vigil::test::Scratch scratch;
+  const auto store = open(scratch);
+  create(*store, vm_id, "one");
+  create(*store, InstanceId("vm-0123999999"), "two");
+  const auto found = store->find_instance("vm-0123");
+  REQUIRE_FALSE(found.has_value());
+  CHECK(found.error().code() == Errc::conflict);
+  CHECK(found.error().message().find("vm-0123999999") != std::string::npos);
+}
+
+TEST_CASE("store: reports of an unknown instance are refused", "[host][store]") {
+  const vigil::test::Scratch scratch;
+  const auto store = open(scratch);
+  CHECK(put(*store, of(vm_id, service_report(1))) == Admission::Kind::conflict);
+  CHECK(store->newest_seq() == 0);
+}
+
+TEST_CASE("store: a report is stored once, whatever comes twice, across a restart too", "[host][store]") {
+  const vigil::test::Scratch scratch;
+  {
+    const auto store = open(scratch);
+    create(*store, vm_id, "one");
+    CHECK(put(*store, of(vm_id, service_report(1))) == Admission::Kind::accepted);
+    CHECK(put(*store, of(vm_id, service_report(1))) == Admission::Kind::duplicate);
+    CHECK(put(*store, of(vm_id, service_report(2))) == Admission::Kind::accepted);
+  }
+  const auto store = open(scratch);
+  CHECK(store->acknowledged(vm_id, RunNumber(1), 0, boot_id) == 2);
+  CHECK(put(*store, of(vm_id, service_report(2))) == Admission::Kind::duplicate);
+  CHECK(put(*store, of(vm_id, service_report(3))) == Admission::Kind::accepted);
+  CHECK(store->history(vm_id)->events.size() == 4);
+}
+
+TEST_CASE("store: the same number is another report in another boot, epoch or run", "[host][store]") {
+  const vigil::test::Scratch scratch;
+  const auto store = open(scratch);
+  create(*store, vm_id, "one");
+  put(*store, of(vm_id, service_report(1)));
+  auto other_boot = service_report(1);
+  other_boot.report.boot = later_boot;
+  CHECK(put(*store, of(vm_id, other_boot)) == Admission::Kind::accepted);
+  auto other_epoch = service_report(1);
+  other_epoch.report.epoch = 1;
+  CHECK(put(*store, of(vm_id, other_epoch)) == Admission::Kind::accepted);
+  auto other_run = of(vm_id, service_report(1));
+  other_run.run = RunNumber(2);
+  CHECK(put(*store, other_run) == Admission::Kind::accepted);
+}
+
+TEST_CASE("store: a console digest is kept as partial and replaced once by the full report", "[host][store]") {
+  const vigil::test::Scratch scratch;
+  auto store = open(scratch);
+  create(*store, vm_id, "one");
+  auto digest = service_report(1, Channel::console);
+  digest.report.boot = BootId("0a1b2c3d");       // all that the console says
+  CHECK(put(*store, of(vm_id, digest)) == Admission::Kind::accepted);
+  CHECK(put(*store, of(vm_id, digest)) == Admission::Kind::duplicate);
+  CHECK(store->acknowledged(vm_id, RunNumber(1), 0, boot_id) == 0);
+  store.reset();
+  store = open(scratch);
+  auto batch = store->begin();
+  auto full = of(vm_id, service_report(1));
+  CHECK(batch.add(full).kind == Admission::Kind::accepted);
+  REQUIRE(batch.commit().has_value());
+  CHECK(std::get<Reported>(full.body).replaces == 2);
+  CHECK(put(*store, of(vm_id, service_report(1))) == Admission::Kind::duplicate);
+  CHECK(put(*store, of(vm_id, digest)) == Admission::Kind::duplicate);
+  CHECK(std::get<Reported>(store->history(vm_id)->events.back().body).replaces == 2);
+}
+
+TEST_CASE("store: gaps are counted until a dropped report explains them", "[host][store]") {
+  const vigil::test::Scratch scratch;
+  const auto store = open(scratch);
+  create(*store, vm_id, "one");
+  put(*store, of(vm_id, service_report(1)));
+  auto batch = store->begin();
+  auto late = of(vm_id, service_report(5));
+  CHECK(batch.add(late).missing == 3);
+  auto dropped = of(vm_id, make_report(6, DroppedReport{"service", 2, 4, 3}));
+  CHECK(batch.add(dropped).missing == 0);
+  REQUIRE(batch.commit().has_value());
+  CHECK(store->acknowledged(vm_id, RunNumber(1), 0, boot_id) == 6);
+}
+
+TEST_CASE("store: a crash kept on the guest's disk and sent again by a later boot is stored once", "[host][store]") {
+  const vigil::test::Scratch scratch;
+  const auto store = open(scratch);
+  create(*store, vm_id, "one");
+  put(*store, of(vm_id, make_report(1, crash_of("a-1"))));
+  auto again = make_report(1, crash_of("a-1"));
+  again.report.boot = later_boot;
+  std::get<CrashReport>(again.report.body).origin = std::pair(boot_id, Seq{1});
+  CHECK(put(*store, of(vm_id, again)) == Admission::Kind::duplicate);
+  CHECK(store->acknowledged(vm_id, RunNumber(1), 0, later_boot) == 1);   // it may be forgotten by the guest all the same
+
+  auto unsent = again;
+  unsent.report.seq = 2;
+  std::get<CrashReport>(unsent.report.body).origin = std::pair(boot_id, Seq{2});
+  CHECK(put(*store, of(vm_id, unsent)) == Admission::Kind::accepted);
+  unsent.report.seq = 3;
+  CHECK(put(*store, of(vm_id, unsent)) == Admission::Kind::duplicate);
+}
+
+TEST_CASE("store: a crash known from the earlier boot's console is replaced by its later full report", "[host][store]") {
+  const vigil::test::Scratch scratch;
+  const auto store = open(scratch);
+  create(*store, vm_id, "one");
+  auto digest = make_report(4, crash_of("a-1"), Channel::console);
+  put(*store, of(vm_id, digest));
+  auto full = make_report(1, crash_of("a-1"));
+  full.report.boot = later_boot;
+  std::get<CrashReport>(full.report.body).origin = std::pair(boot_id, Seq{4});
+  auto batch = store->begin();
+  auto event = of(vm_id, full);
+  CHECK(batch.add(event).kind == Admission::Kind::accepted);
+  REQUIRE(batch.commit().has_value());
+  CHECK(std::get<Reported>(event.body).replaces == 2);
+}
+
+TEST_CASE("store: a boot's token is known by its hash after a restart", "[host][store]") {
+  const vigil::test::Scratch scratch;
+  {
+    const auto store = open(scratch);
+    create(*store, vm_id, "one");
+    REQUIRE(store->remember_token(vm_id, RunNumber(1), boot_id, "c0ffee").has_value());
+    CHECK_FALSE(store->remember_token(second_id, RunNumber(1), boot_id, "c0ffee").has_value());
+  }
+  const auto store = open(scratch);
+  CHECK(*store->token_sha256(vm_id, RunNumber(1), boot_id) == "c0ffee");
+  CHECK_FALSE(store->token_sha256(vm_id, RunNumber(2), boot_id)->has_value());
+  CHECK_FALSE(store->token_sha256(vm_id, RunNumber(1), later_boot)->has_value());
+}
+
+TEST_CASE("store: the stored history replays to the state that was reduced", "[host][store]") {
+  const vigil::test::Scratch scratch;
+  const auto store = open(scratch);
+  Story story;
+  story.become_ready();
+  story.exit(3000, ExitSignal{9, false});
+  VmState live;
+  auto batch = store->begin();
+  for (auto event : story.events) {
+    REQUIRE(batch.add(event).kind == Admission::Kind::accepted);
+    reduce(live, event);
+  }
+  REQUIRE(batch.commit().has_value());
+  CHECK(replay(store->history(vm_id)->events) == live);
+  CHECK(store->find_instance("one")->last_run == RunNumber(1));
+}
+
+TEST_CASE("store: the file is for its owner only", "[host][store]") {
+  const vigil::test::Scratch scratch;
+  const auto store = open(scratch);
+  struct stat status{};
+  REQUIRE(::stat((scratch / "vigil.db").c_str(), &status) == 0);
+  CHECK((status.st_mode & 0777) == 0600);
+}

@@ -1,0 +1,161 @@
+#include "shared/protocol/codec.hpp"
+
+#include "tests/unit/shared/protocol/samples.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
+#include <nlohmann/json.hpp>
+
+using namespace vigil;
+using namespace vigil::protocol;
+using nlohmann::json;
+
+namespace {
+
+/// A service report's frame with one member of its body replaced.
+std::string service_frame_with(const char* key, json value) {
+  auto frame = json::parse(encode(samples::message(samples::service())));
+  frame["body"][key] = std::move(value);
+  return frame.dump();
+}
+
+std::string frame_without(const char* key) {
+  auto frame = json::parse(encode(samples::message(samples::service())));
+  frame.erase(key);
+  return frame.dump();
+}
+
+const ReportBody& body_of(const Message& message) { return std::get<Report>(message.content).body; }
+
+}  // namespace
+
+TEST_CASE("codec: every report comes back as it was", "[shared][protocol]") {
+  const auto body = GENERATE(ReportBody(StageReport{Stage::rootfs, StageReport::Phase::failed, "mount", samples::port_taken()}),
+                             ReportBody(samples::service()), ReportBody(samples::crash()),
+                             ReportBody(CrashTrace{"web-1", 0xffffffff81000000U, {{"/usr/bin/web", "ab12", "parse_header", 0x1234}}, true}),
+                             ReportBody(HealthReport{1000, 900, 800, 700, 120, 33, {samples::port_taken()}}),
+                             ReportBody(DroppedReport{"service", 4, 9, 5}), ReportBody(ByeReport{ByeReport::Kind::reboot, "host", true}),
+                             ReportBody(OtherReport{"net", R"({"bytes":7})"}));
+  const auto message = samples::message(body);
+  CAPTURE(encode(message));
+  CHECK(decode(encode(message)).value() == message);
+  CHECK(decode_body(report_type(body), encode_body(body)).value() == body);
+}
+
+TEST_CASE("codec: every message of the link comes back as it was", "[shared][protocol]") {
+  const GuestConfig config{{{"web", R"({"env":{"A":"1"}})"}}, {{"LANG", "C"}}, {{"key", "value"}}, "vigil"};
+  const Message message{samples::boot, 2,
+                        GENERATE_COPY(decltype(Message::content)(Hello{{1, 2}, "0.1", "b1", "d1", "6.12", {"core"}, "init", 5, "t"}),
+                                      decltype(Message::content)(Welcome{1, 2, "t", 99, config}), decltype(Message::content)(Ack{7}),
+                                      decltype(Message::content)(Ping{1, 2}), decltype(Message::content)(Pong{1, 2, 3}),
+                                      decltype(Message::content)(Request{4, "shutdown", R"({"kind":"poweroff"})"}),
+                                      decltype(Message::content)(Reply{4, false, "no such service", ""}))};
+  CAPTURE(encode(message));
+  CHECK(decode(encode(message)).value() == message);
+}
+
+TEST_CASE("codec: a negative port, a fraction and a too large number are errors that name the field", "[shared][protocol]") {
+  CHECK(decode(service_frame_with("restarts", -1)).error().message() == "service: restarts: not in 0 to 4294967295");
+  CHECK(decode(service_frame_with("restarts", 3.9)).error().message() == "service: restarts: not a whole number");
+  CHECK(decode(service_frame_with("restarts", 4294967296)).has_error());
+  CHECK(decode(service_frame_with("since_us", 1e300)).has_error());
+  CHECK(decode(service_frame_with("probes", json::array({{{"probe", "tcp:1"}}}))).error().message() ==
+        "service: probes[0]: passed: missing");
+}
+
+TEST_CASE("codec: a word that an enum does not have is kept with the whole report, never mapped to a neighbour", "[shared][protocol]") {
+  const auto message = decode(service_frame_with("state", "levitating")).value();
+  const auto& other = std::get<OtherReport>(body_of(message));
+  CHECK(other.type == "service");
+  CHECK(json::parse(other.json)["state"] == "levitating");
+  CHECK(json::parse(encode(message)) == json::parse(service_frame_with("state", "levitating")));
+}
+
+TEST_CASE("codec: an unknown cause code is kept as text", "[shared][protocol]") {
+  const auto cause = decode_cause(R"({"code":"service.future","fields":{"x":1},"evidence":["e"]})").value();
+  CHECK(cause.code == CauseCode::unlisted);
+  CHECK(cause.text == "service.future");
+  CHECK(decode_cause(encode_cause(cause)).value() == cause);
+}
+
+TEST_CASE("codec: unknown fields are ignored and optional ones may be missing", "[shared][protocol]") {
+  CHECK(decode(service_frame_with("colour", "blue")).value() == samples::message(samples::service()));
+  const auto short_report = decode_body("service", R"({"name":"web","state":"ready"})").value();
+  CHECK(std::get<ServiceReport>(short_report).essential);
+}
+
+TEST_CASE("codec: an unknown type is kept, numbered or not", "[shared][protocol]") {
+  const auto text = R"({"v":1,"t":"telepathy","boot":"01234567-89ab-cdef-0123-456789abcdef","epoch":0,"body":{"a":[1]}})";
+  const auto report = std::get<Report>(decode(text).value().content);
+  CHECK(report.seq == 0);
+  CHECK(report.body == ReportBody(OtherReport{"telepathy", R"({"a":[1]})"}));
+}
+
+TEST_CASE("codec: a report without number, boot or type, or of another version, is an error", "[shared][protocol]") {
+  CHECK(decode(frame_without("seq")).error().message() == "service: seq: missing");
+  CHECK(decode(frame_without("boot")).error().message() == "service: boot: missing");
+  CHECK(decode(frame_without("body")).error().message() == "service: body: not an object");
+  CHECK(decode(frame_without("t")).has_error());
+  CHECK(decode(R"({"v":2,"t":"ack"})").error().code() == Errc::unsupported);
+  CHECK(decode("[]").error().code() == Errc::invalid);
+  CHECK(decode("{").error().code() == Errc::invalid);
+}
+
+TEST_CASE("codec: the host may speak before it knows the boot; the guest may not", "[shared][protocol]") {
+  const Message ack{BootId(), 0, Ack{3}};
+  CHECK(decode(encode(ack)).value() == ack);
+  CHECK(decode(encode(Message{BootId(), 0, Hello{{1}, "", "", "", "", {}, "", 1, ""}})).error().message() == "hello: boot: missing");
+}
+
+TEST_CASE("codec: what is over a limit is cut by the sender, so that it decodes", "[shared][protocol]") {
+  auto report = samples::crash();
+  report.stdout_tail.assign(100'000, 'a');
+  report.stdout_tail += "end";
+  report.cause.evidence.assign(40, std::string(2000, '\xff'));
+  report.cause.fields["note"] = std::string(5000, 'x');
+  const auto message = decode(encode(samples::message(report))).value();
+  const auto& cut = std::get<CrashReport>(body_of(message));
+  CHECK(cut.stdout_tail.size() == 65'536);
+  CHECK(cut.stdout_tail.ends_with("aend"));
+  CHECK(cut.cause.evidence.size() == 16);
+  CHECK(cut.cause.evidence[0].size() <= 512);
+  CHECK(std::get<std::string>(cut.cause.fields.at("note")).size() == 1024);
+}
+
+TEST_CASE("codec: the receiver refuses what is over a limit", "[shared][protocol]") {
+  json cause = {{"code", "unknown"}, {"evidence", std::vector<std::string>(17, "line")}};
+  CHECK(decode_cause(cause.dump()).error().code() == Errc::limit);
+  cause["evidence"] = {std::string(513, 'x')};
+  CHECK(decode_cause(cause.dump()).error().code() == Errc::limit);
+  cause = {{"code", "unknown"}, {"fields", {{"a", 1.5}}}};
+  CHECK(decode_cause(cause.dump()).error().code() == Errc::invalid);
+}
+
+TEST_CASE("codec: a report that escaping would make too long for a frame is cut to its digest", "[shared][protocol]") {
+  HealthReport report;
+  Cause cause = samples::port_taken();
+  cause.evidence.assign(16, std::string(512, '\x01'));
+  report.causes.assign(32, cause);
+  const auto text = encode(samples::message(report));
+  CHECK(text.size() <= max_message_bytes);
+  const auto message = decode(text).value();
+  CHECK(std::get<HealthReport>(body_of(message)).causes.at(0).text == "service.port_taken");
+}
+
+TEST_CASE("codec: an exit is one of code, signal, unknown, and nothing else", "[shared][protocol]") {
+  auto crash = json::parse(encode_body(samples::crash()));
+  const auto exit = GENERATE(json::object(), json{{"signal", 0}}, json{{"signal", 200}}, json{{"code", "1"}}, json("SIGSEGV"));
+  crash["exit"] = exit;
+  CAPTURE(exit.dump());
+  CHECK(decode_body("crash", crash.dump()).has_error());
+}
+
+TEST_CASE("codec: a number of 64 bits is capped, an address is not", "[shared][protocol]") {
+  auto report = samples::crash();
+  report.oom->limit_bytes = ~std::uint64_t{0};
+  const auto crash = std::get<CrashReport>(decode_body("crash", encode_body(report)).value());
+  CHECK(crash.oom->limit_bytes == (std::uint64_t{1} << 53) - 1);
+  const CrashTrace trace{"web-1", ~std::uint64_t{0}, {}, false};
+  CHECK(decode_body("crash_trace", encode_body(trace)).value() == ReportBody(trace));
+  CHECK(decode_body("crash_trace", R"({"crash":"a","fault_address":"12"})").has_error());
+}
