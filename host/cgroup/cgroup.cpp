@@ -8,6 +8,7 @@
 
 #include <cerrno>
 #include <charconv>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 
@@ -122,6 +123,16 @@ Result<std::unique_ptr<Group>> make_group(const std::string& name, const std::st
   }
   if (membership.version == Version::v2) return std::unique_ptr<Group>(std::make_unique<UnifiedGroup>(std::move(places)));
   return std::unique_ptr<Group>(std::make_unique<ControllerGroups>(std::move(places)));
+}
+
+void sweep_groups(const std::string& prefix, const std::string& mounts, const std::string& self) {
+  const auto membership = parse_membership(read_small(mounts), read_small(self));
+  if (!membership || prefix.empty()) return;
+  for (const auto& [controller, home] : membership->directories) {
+    std::error_code ignored;
+    for (const auto& entry : std::filesystem::directory_iterator(home, ignored))
+      if (entry.path().filename().string().starts_with(prefix)) ::rmdir(entry.path().c_str());   // refused while a process is in it
+  }
 }
 
 }  // namespace vigil::cgroup

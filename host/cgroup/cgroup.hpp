@@ -36,4 +36,7 @@ public:
 Result<std::unique_ptr<Group>> make_group(const std::string& name, const std::string& mounts = "/proc/mounts",
                                           const std::string& self = "/proc/self/cgroup");
 
+/// Takes away groups below the caller's own whose name starts with `prefix` and that no process is in: what a killed shim left.
+void sweep_groups(const std::string& prefix, const std::string& mounts = "/proc/mounts", const std::string& self = "/proc/self/cgroup");
+
 }  // namespace vigil::cgroup

@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -38,6 +39,11 @@ protocol::ExitStatus exit_of(int status) {
 
 std::uint64_t in_us(const timeval& time) { return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000 + static_cast<std::uint64_t>(time.tv_usec); }
 
+ino_t inode_of(const std::string& path) {
+  struct stat status {};
+  return ::lstat(path.c_str(), &status) == 0 ? status.st_ino : 0;
+}
+
 Usage usage_of(const rusage& used) {
   return {in_us(used.ru_utime), in_us(used.ru_stime), static_cast<std::uint64_t>(used.ru_maxrss)};
 }
@@ -57,6 +63,7 @@ Shim::Shim(ShimSpec spec, UniqueFd listener, UniqueFd signals, StreamPipe consol
   record_.run = spec_.run;
   record_.host_boot_id = host_boot_id();
   if (const auto self = identify(::getpid())) record_.shim = *self;
+  socket_inode_ = inode_of(shim_socket_path(spec_.run_dir));
 }
 
 void Shim::run() {
@@ -69,7 +76,9 @@ void Shim::run() {
 
 void Shim::begin() {
   record_.started_unix_us = clock_.unix_us();
-  auto group = cgroup::make_group("vigil-" + spec_.instance.value() + "-" + std::to_string(spec_.run.value()));
+  const std::string groups = "vigil-" + spec_.instance.value() + "-";
+  cgroup::sweep_groups(groups);
+  auto group = cgroup::make_group(groups + std::to_string(spec_.run.value()));
   if (group) group_ = std::move(*group);
   const auto joined = group ? group_->add(0) : Result<void>(group.error());
   if (!joined) note("no control group of its own: " + joined.error().message());
@@ -149,7 +158,9 @@ bool Shim::is_over(TimePoint now) const {
 }
 
 void Shim::finish() {
-  ::unlink(shim_socket_path(spec_.run_dir).c_str());
+  // The next run of this VM may have taken the directory over by now.
+  const std::string socket = shim_socket_path(spec_.run_dir);
+  if (inode_of(socket) == socket_inode_) ::unlink(socket.c_str());
   kill_all_children();
   if (group_) {
     if (const auto removed = group_->remove(); !removed) note(removed.error().message());

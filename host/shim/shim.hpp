@@ -14,6 +14,7 @@
 
 #include <poll.h>
 #include <sys/resource.h>
+#include <sys/types.h>
 
 #include <list>
 #include <memory>
@@ -63,6 +64,7 @@ private:
   std::unique_ptr<cgroup::Group> group_;
   std::optional<SocketWatch> device_socket_;        // while the VMM waits for it
   std::list<Client> clients_;
+  ino_t socket_inode_ = 0;                          // of shim.sock
 
   Phase phase_ = Phase::starting;
   ExitRecord record_;                               // grows into exit.json

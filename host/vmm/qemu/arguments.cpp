@@ -63,7 +63,8 @@ void add_disks(Builder& argv, const VmSpec& spec) {
     const std::string set = std::to_string(number);
     argv.add("-add-fd", "fd=" + std::to_string(argv.open(disk.path, disk.access)) + ",set=" + set);
     std::string drive = "if=none,id=" + id + ",file=/dev/fdset/" + set + ",format=raw";
-    drive += read_only ? ",readonly=on" : ",discard=unmap";
+    // Without auto-read-only QEMU opens the disk for writing at once; else it asks the set for a read-only descriptor first, and there is none.
+    drive += read_only ? ",readonly=on" : ",auto-read-only=off,discard=unmap";
     if (disk.flushes == Flushes::ignored) drive += ",cache=unsafe";
     argv.add("-drive", drive, "-device", "virtio-blk-device,drive=" + id + ",serial=" + disk.serial);
   }

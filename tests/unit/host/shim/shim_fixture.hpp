@@ -122,15 +122,6 @@ public:
   asio::io_context io{1};
 };
 
-template <>
-inline void run<void>(asio::io_context& io, std::function<asio::awaitable<void>()> story) {
-  auto outcome = asio::co_spawn(io, std::move(story), asio::use_future);
-  io.restart();
-  io.run_for(std::chrono::seconds(60));
-  REQUIRE(outcome.wait_for(std::chrono::seconds(0)) == std::future_status::ready);
-  outcome.get();
-}
-
 /// Waits for the end of a process that is not our child.
 inline bool ends(std::int64_t pid) {
   const UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
