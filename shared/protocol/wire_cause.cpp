@@ -9,13 +9,15 @@ json field_to_json(const CauseField& field) {
   return text(std::get<std::string>(field), max_field_bytes);
 }
 
-Result<CauseField> parse_field(const json& fields, const std::string& name) {
-  if (fields[name].is_string()) {
-    TRY(value, read_string(fields, name.c_str(), max_field_bytes));
-    return CauseField(std::move(value));
+/// Of the value, not by its name: a name may hold any byte, a NUL too.
+Result<CauseField> parse_field(const json& value) {
+  const json holder = {{"value", value}};
+  if (value.is_string()) {
+    TRY(text, read_string(holder, "value", max_field_bytes));
+    return CauseField(std::move(text));
   }
-  TRY(value, read_integer(fields, name.c_str(), -max_json_integer, max_json_integer));
-  return CauseField(value);
+  TRY(number, read_integer(holder, "value", -max_json_integer, max_json_integer));
+  return CauseField(number);
 }
 
 Result<std::map<std::string, CauseField>> parse_fields(const json& object) {
@@ -25,8 +27,9 @@ Result<std::map<std::string, CauseField>> parse_fields(const json& object) {
   if (!member->is_object()) return Error(Errc::invalid, "fields: not an object");
   if (member->size() > max_cause_fields) return Error(Errc::limit, "fields: more than " + std::to_string(max_cause_fields));
   for (const auto& [name, value] : member->items()) {
-    TRY(field, parse_field(*member, name));
-    fields.emplace(name, std::move(field));
+    Result<CauseField> field = parse_field(value);
+    if (!field) return field.error().with_context("fields." + to_valid_utf8(name, 64));
+    fields.emplace(name, std::move(*field));
   }
   return fields;
 }

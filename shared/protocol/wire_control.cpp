@@ -13,7 +13,7 @@ json to_json(const TextMap& map) {
   return object;
 }
 
-/// `read` gives each value; a missing map is an empty one.
+/// `read` gives each value; a missing map is an empty one. A name may hold any byte, a NUL too: never look it up by its c_str().
 template <class Read>
 Result<TextMap> read_map(const json& object, const char* key, Read read) {
   TextMap map;
@@ -22,19 +22,22 @@ Result<TextMap> read_map(const json& object, const char* key, Read read) {
   if (!member->is_object()) return Error(Errc::invalid, std::string(key) + ": not an object");
   if (member->size() > max_config_entries) return Error(Errc::limit, std::string(key) + ": too many entries");
   for (const auto& [name, value] : member->items()) {
-    Result<std::string> entry = read(*member, name.c_str());
-    if (!entry) return entry.error().with_context(key);
+    Result<std::string> entry = read(value);
+    if (!entry) return entry.error().with_context(std::string(key) + "." + to_valid_utf8(name, 64));
     map.emplace(name, std::move(*entry));
   }
   return map;
 }
 
 Result<TextMap> read_texts_by_name(const json& object, const char* key) {
-  return read_map(object, key, [](const json& map, const char* name) { return read_string(map, name, max_config_bytes); });
+  return read_map(object, key, [](const json& value) {
+    const json holder = {{"value", value}};
+    return read_string(holder, "value", max_config_bytes);
+  });
 }
 
 Result<TextMap> read_objects_by_name(const json& object, const char* key) {
-  return read_map(object, key, [](const json& map, const char* name) { return Result<std::string>(dump_json(map[name])); });
+  return read_map(object, key, [](const json& value) { return Result<std::string>(dump_json(value)); });
 }
 
 json to_json(const GuestConfig& config) {
