@@ -42,8 +42,8 @@ struct EventLoop::Impl {
 
   void end(LoopToken::Registration& registration);
   void arm();
-  void run_posted();
-  void run_due_timers();
+  bool run_posted();       // true: there was something to run
+  bool run_due_timers();
   void dispatch(std::uint64_t id, std::uint32_t events);
 };
 
@@ -142,11 +142,12 @@ void EventLoop::run() {
 }
 
 void EventLoop::run_once(std::chrono::milliseconds limit) {
+  const bool had_posted = !impl_->posted.empty();   // a turn that ran something has nothing to wait for
   impl_->run_posted();
   impl_->run_due_timers();
   if (impl_->stopping) return;
   impl_->arm();
-  const int wait_ms = impl_->posted.empty() ? static_cast<int>(limit.count()) : 0;
+  const int wait_ms = had_posted || !impl_->posted.empty() ? 0 : static_cast<int>(limit.count());
   epoll_event events[64];
   const int count = epoll_wait(impl_->epoll.get(), events, 64, wait_ms);
   for (int i = 0; i < count; ++i) impl_->dispatch(events[i].data.u64, events[i].events);
@@ -176,19 +177,24 @@ void EventLoop::Impl::arm() {
   timerfd_settime(timer.get(), TFD_TIMER_ABSTIME, &spec, nullptr);
 }
 
-void EventLoop::Impl::run_posted() {
+bool EventLoop::Impl::run_posted() {
   // What a handler posts runs in the next turn, so that a chain of posts cannot starve the descriptors.
-  for (auto& handler : std::exchange(posted, {})) guarded(handler);
+  auto handlers = std::exchange(posted, {});
+  for (auto& handler : handlers) guarded(handler);
+  return !handlers.empty();
 }
 
-void EventLoop::Impl::run_due_timers() {
+bool EventLoop::Impl::run_due_timers() {
   const MonoUs now = clock.mono_us();
+  bool ran = false;
   while (!timers.empty() && timers.begin()->first.first <= now) {
     const Entry entry = timers.begin()->second;
     timers.erase(timers.begin());
     entry->loop = nullptr;
     guarded(entry->on_timer);
+    ran = true;
   }
+  return ran;
 }
 
 void EventLoop::Impl::dispatch(std::uint64_t id, std::uint32_t events) {

@@ -118,6 +118,7 @@ private:
       REQUIRE(frame.has_value());
       if (!*frame) return;
       auto message = protocol::decode(**frame);
+      INFO(**frame << "\n" << (message ? "" : message.error().message()));
       REQUIRE(message.has_value());
       received.push_back(std::move(*message));
     }
