@@ -77,7 +77,11 @@ void Link::reply(const protocol::Reply& reply) {
   flush();
 }
 
-std::string Link::describe() const { return welcomed_ ? "up" : "down: " + why_down_; }
+std::string Link::describe() const {
+  if (welcomed_) return "up";
+  if (fd_ && !connecting_) return "down: the host has not answered hello";
+  return "down: " + why_down_;
+}
 
 void Link::dial() {
   auto dialled = dialler_.dial();
