@@ -32,12 +32,12 @@ class ServiceFaults(VmCase):
         self.assertIn(b"the last line", base64.b64decode(crash["stderr_tail_b64"]))
 
     def test_an_oom_kill_names_limit_peak_and_victim(self):
-        vm = self.up("oom", services={"ticker": {"exec": ["/usr/bin/tail", "/dev/zero"], "essential": False, "restart": "never",
+        vm = self.up("oom", services={"ticker": {"exec": ["/bin/dd", "if=/dev/zero", "of=/dev/null", "bs=64M"], "essential": False, "restart": "never",
                                                  "limits": {"memory": "24M"}}})
         crash = self.crash_of(vm, "ticker")
         limit = 24 << 20
         self.assert_cause(crash["cause"], "service.oom_killed", limit=limit, peak=lambda p: 0.9 * limit <= p <= limit * 1.1,
-                          victim=lambda v: v.startswith("tail"))
+                          victim=lambda v: v.startswith("dd"))
 
     def test_a_kernel_panic_is_named_while_ready_and_the_vm_has_crashed(self):
         vm = self.up("panic", services={"ticker": {"exec": busybox_sh("read x < /run/never 2>/dev/null; echo c > /proc/sysrq-trigger"),

@@ -21,7 +21,7 @@ UniqueFd open_new(const std::string& path) { return UniqueFd(::open(path.c_str()
 /// 8 bytes a step, each naming its own offset.
 std::string counted(std::uint64_t begin, std::uint64_t end) {
   std::string text;
-  char step[9];
+  char step[32];
   for (std::uint64_t at = begin; at < end; at += 8) {
     std::snprintf(step, sizeof(step), "%07llx\n", static_cast<unsigned long long>(at));
     text += step;

@@ -67,7 +67,7 @@ std::string make_bz_image(std::size_t system_bytes) {
 }
 
 std::string cpio_member(const std::string& name, const std::string& content) {
-  char header[111];
+  char header[160];
   std::snprintf(header, sizeof(header), "070701%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x", 1u, 0100644u, 0u, 0u, 1u, 0u,
                 static_cast<unsigned>(content.size()), 0u, 0u, 0u, 0u, static_cast<unsigned>(name.size() + 1), 0u);
   std::string member = header + name + '\0';
