@@ -43,6 +43,8 @@ void ConsolePort::write_piece(std::string_view piece) {
   std::string bytes;
   if (route_ == Route::kernel_log) bytes = kernel_level;
   bytes += piece;
+  // The kernel keeps a record that does not end its line to itself until the next one comes: it may be continued.
+  if (route_ == Route::kernel_log && !bytes.ends_with('\n')) bytes += '\n';
   if (::write(fd_.get(), bytes.data(), bytes.size()) != static_cast<ssize_t>(bytes.size())) ++lost_;
 }
 

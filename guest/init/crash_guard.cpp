@@ -39,6 +39,7 @@ void prepare_record(PreparedRecord& prepared, const BootId& boot, int signal, st
     text.erase(0, text.find_first_not_of('\n'));
     while (text.ends_with('\n')) text.pop_back();
     text.insert(0, "<2>");
+    text += '\n';   // without it the kernel holds the record back
     prepared.pieces[i].size = std::min(text.size(), sizeof prepared.pieces[i].bytes);
     std::memcpy(prepared.pieces[i].bytes, text.data(), prepared.pieces[i].size);
   }
@@ -50,7 +51,7 @@ void write_hex(char* out, unsigned long long value) {
 }
 
 void say_where(int signal, const siginfo_t* info, const void* context) {
-  char text[] = "<2>vigil-guest: fatal signal 00 at ip 0000000000000000 address 0000000000000000; rebooting";
+  char text[] = "<2>vigil-guest: fatal signal 00 at ip 0000000000000000 address 0000000000000000; rebooting\n";
   char* const number = std::strstr(text, "00 at");
   number[0] = static_cast<char>('0' + signal / 10);
   number[1] = static_cast<char>('0' + signal % 10);
