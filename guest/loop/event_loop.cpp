@@ -142,12 +142,12 @@ void EventLoop::run() {
 }
 
 void EventLoop::run_once(std::chrono::milliseconds limit) {
-  const bool had_posted = !impl_->posted.empty();   // a turn that ran something has nothing to wait for
-  impl_->run_posted();
-  impl_->run_due_timers();
+  bool ran = impl_->run_posted();
+  if (impl_->run_due_timers()) ran = true;
   if (impl_->stopping) return;
   impl_->arm();
-  const int wait_ms = had_posted || !impl_->posted.empty() ? 0 : static_cast<int>(limit.count());
+  // A turn that has done something does not wait: who asked for one turn wants to look at what it did.
+  const int wait_ms = ran || !impl_->posted.empty() ? 0 : static_cast<int>(limit.count());
   epoll_event events[64];
   const int count = epoll_wait(impl_->epoll.get(), events, 64, wait_ms);
   for (int i = 0; i < count; ++i) impl_->dispatch(events[i].data.u64, events[i].events);
