@@ -91,7 +91,7 @@ std::optional<std::uint16_t> leading_port(std::string_view text) {
   std::uint32_t number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (error != std::errc{} || number == 0 || number > 65535) return std::nullopt;
-  if (end != text.data() + text.size() && (std::isalnum(static_cast<unsigned char>(*end)) != 0 || *end == ':')) return std::nullopt;
+  if (end != text.data() + text.size() && std::isalnum(static_cast<unsigned char>(*end)) != 0) return std::nullopt;
   return static_cast<std::uint16_t>(number);
 }
 

@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <charconv>
 #include <csignal>
+#include <functional>
+#include <optional>
 #include <unordered_map>
 
 namespace vigil::guest::process {
@@ -17,14 +19,17 @@ constexpr std::size_t max_procs_bytes = 1024 * 1024;
 
 bool is_alive(const ProcessStat& stat) { return stat.state != 'Z' && stat.state != 'X'; }
 
+using StatOf = std::function<std::optional<ProcessStat>(pid_t)>;
+
 /// Descends from `main`, or is of the session that it led: a double fork escapes the first, setsid the second, both together only a cgroup holds.
-bool is_of_tree(const std::unordered_map<pid_t, ProcessStat>& processes, pid_t pid, pid_t main) {
-  for (int depth = 0; depth < 64; ++depth) {
+bool is_of_tree(const StatOf& stat_of, pid_t pid, pid_t main) {
+  constexpr int deepest = 64;
+  for (int depth = 0; depth < deepest && pid > 0; ++depth) {
     if (pid == main) return true;
-    const auto found = processes.find(pid);
-    if (found == processes.end()) return false;
-    if (found->second.session == main) return true;
-    pid = found->second.parent;
+    const std::optional<ProcessStat> stat = stat_of(pid);
+    if (!stat) return false;
+    if (stat->session == main) return true;
+    pid = stat->parent;
   }
   return false;
 }
@@ -33,9 +38,13 @@ std::vector<pid_t> tree_of(pid_t main) {
   std::unordered_map<pid_t, ProcessStat> processes;
   for (const pid_t pid : all_pids())
     if (std::optional<ProcessStat> stat = read_stat(pid)) processes.emplace(pid, std::move(*stat));
+  const auto stat_of = [&](pid_t pid) -> std::optional<ProcessStat> {
+    const auto found = processes.find(pid);
+    return found == processes.end() ? std::nullopt : std::optional(found->second);
+  };
   std::vector<pid_t> members;
   for (const auto& [pid, stat] : processes)
-    if (is_alive(stat) && is_of_tree(processes, pid, main)) members.push_back(pid);
+    if (is_alive(stat) && is_of_tree(stat_of, pid, main)) members.push_back(pid);
   std::sort(members.begin(), members.end());
   return members;
 }
@@ -86,8 +95,7 @@ bool ProcessGroup::contains(pid_t pid) const {
     const std::vector<pid_t> pids = parse_pids(read_small_file(cgroup_directory_ + "/cgroup.procs", max_procs_bytes).value_or(""));
     return std::find(pids.begin(), pids.end(), pid) != pids.end();
   }
-  const std::vector<pid_t> tree = members();
-  return std::find(tree.begin(), tree.end(), pid) != tree.end();
+  return main_ > 0 && is_of_tree(read_stat, pid, main_);   // only up from `pid`: many ask, and /proc is long
 }
 
 void ProcessGroup::kill_all() const {

@@ -6,6 +6,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -31,8 +32,8 @@ public:
   void start_listening() const { REQUIRE(listen(fd_.get(), 8) == 0); }
   UniqueFd accept_one() const { return UniqueFd(accept4(fd_.get(), nullptr, nullptr, SOCK_CLOEXEC)); }
   bool has_connection() const {
-    const UniqueFd connection(accept4(fd_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
-    return static_cast<bool>(connection);
+    pollfd waiting{fd_.get(), POLLIN, 0};
+    return poll(&waiting, 1, 0) == 1;
   }
   int fd() const { return fd_.get(); }
   std::uint16_t port() const { return port_; }

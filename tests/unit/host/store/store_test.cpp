@@ -187,10 +187,12 @@ TEST_CASE("store: a console digest is kept as partial and replaced once by the f
   CHECK(store->acknowledged(vm_id, RunNumber(1), 0, boot_id) == 0);
   store.reset();
   store = open(scratch);
-  auto batch = store->begin();
   auto full = of(vm_id, service_report(1));
-  CHECK(batch.add(full).kind == Admission::Kind::accepted);
-  REQUIRE(batch.commit().has_value());
+  {
+    auto batch = store->begin();
+    CHECK(batch.add(full).kind == Admission::Kind::accepted);
+    REQUIRE(batch.commit().has_value());
+  }
   CHECK(std::get<Reported>(full.body).replaces == 2);
   CHECK(put(*store, of(vm_id, service_report(1))) == Admission::Kind::duplicate);
   CHECK(put(*store, of(vm_id, digest)) == Admission::Kind::duplicate);
