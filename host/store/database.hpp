@@ -1,6 +1,6 @@
 // SQLite with one owner and Results instead of codes; private to this folder.
 //
-// Errors: a full disk is Errc::limit "host.disk_full: ..." (SQLITE_FULL, or a write refused with ENOSPC, EDQUOT, EFBIG); a file that is damaged or no
+// Errors: a full disk is Errc::limit "host.disk_full: ..." (SQLITE_FULL; a quota only as long as SQLite still knows its errno); a file that is damaged or no
 //         database Errc::io; a unique or check constraint Errc::conflict; the rest Errc::io with SQLite's text.
 #pragma once
 

@@ -5,8 +5,11 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include <sched.h>
 #include <sqlite3.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #include <csignal>
 #include <fstream>
@@ -56,7 +59,7 @@ void make_store(const std::string& path, Seq reports) {
   REQUIRE(batch.commit().has_value());
 }
 
-/// No file of this process may grow over `bytes` while this lives: writes then fail as on a full disk (EFBIG).
+/// No file of this process may grow over `bytes` while this lives: writes then fail (EFBIG).
 class FileSizeLimit {
 public:
   explicit FileSizeLimit(rlim_t bytes) {
@@ -130,7 +133,7 @@ TEST_CASE("store: a half made new store does not stand in the way", "[host][stor
   CHECK(Store::open(scratch / "vigil.db").has_value());
 }
 
-TEST_CASE("store: a full disk fails the batch as a whole, and the same batch succeeds when there is room again", "[host][store]") {
+TEST_CASE("store: a refused write fails the batch as a whole, and the same batch succeeds when there is room again", "[host][store]") {
   const vigil::test::Scratch scratch;
   const auto path = scratch / "vigil.db";
   make_store(path, 1);
@@ -145,7 +148,6 @@ TEST_CASE("store: a full disk fails the batch as a whole, and the same batch suc
     const FileSizeLimit full(200'000);
     const auto refused = batch.commit();
     REQUIRE_FALSE(refused.has_value());
-    CHECK(store::is_disk_full(refused.error()));
     CHECK((*store)->newest_seq() == 2);
     CHECK((*store)->events({.after = 2, .instance = {}, .run = {}, .limit = 100})->empty());
     CHECK((*store)->acknowledged(vm_id, RunNumber(1), 0, boot_id) == 1);
@@ -158,7 +160,7 @@ TEST_CASE("store: a full disk fails the batch as a whole, and the same batch suc
   CHECK(history->skipped == 0);
 }
 
-TEST_CASE("store: after a full disk a smaller batch still fits, and the file is sound", "[host][store]") {
+TEST_CASE("store: after a refused write a smaller batch still fits, and the file is sound", "[host][store]") {
   const vigil::test::Scratch scratch;
   const auto path = scratch / "vigil.db";
   make_store(path, 1);
@@ -182,4 +184,38 @@ TEST_CASE("store: after a full disk a smaller batch still fits, and the file is 
   auto store = Store::open(path);
   REQUIRE(store.has_value());
   CHECK((*store)->newest_seq() == 3);
+}
+
+TEST_CASE("store: a disk that is really full is called so, and nothing of the batch is there", "[host][store]") {
+  const vigil::test::Scratch scratch;
+  const auto mount_point = scratch / "small";
+  REQUIRE(::mkdir(mount_point.c_str(), 0700) == 0);
+  // A mount of this process alone; it goes with it.
+  const bool is_alone = ::unshare(CLONE_NEWNS) == 0 && ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0;
+  if (!is_alone || ::mount("none", mount_point.c_str(), "tmpfs", 0, "size=1m") != 0) SKIP("a file system of a fixed size needs root");
+  const auto path = mount_point + "/vigil.db";
+  make_store(path, 1);
+  {
+    auto store = Store::open(path);
+    REQUIRE(store.has_value());
+    {
+      auto batch = (*store)->begin();
+      for (Seq seq = 2; seq <= 60; ++seq) {
+        auto event = numbered_report(seq, 30'000);
+        batch.add(event);
+      }
+      const auto refused = batch.commit();
+      REQUIRE_FALSE(refused.has_value());
+      INFO(refused.error().message());
+      CHECK(store::is_disk_full(refused.error()));
+      CHECK(refused.error().message().find(path) != std::string::npos);
+    }
+    CHECK((*store)->newest_seq() == 2);
+    auto batch = (*store)->begin();
+    auto event = numbered_report(2, 10);
+    batch.add(event);
+    CHECK(batch.commit().has_value());
+  }
+  CHECK((*Store::open(path))->newest_seq() == 3);
+  ::umount2(mount_point.c_str(), MNT_DETACH);
 }
