@@ -2,6 +2,9 @@
 #include "tests/unit/host/result_text.hpp"
 #include "tests/unit/host/shim/shim_fixture.hpp"
 
+#include <sys/inotify.h>
+#include <sys/stat.h>
+
 #include <csignal>
 #include <fstream>
 
@@ -12,7 +15,22 @@ using vigil::test::ShimFixture;
 
 namespace {
 
-/// Prints, then waits until the file `go` is in the log directory... told by a FIFO, so without polling.
+/// Tells when exit.json is there, by inotify.
+class RecordWatch {
+public:
+  explicit RecordWatch(const ShimFixture& fixture) : inotify_(::inotify_init1(IN_CLOEXEC)) {
+    REQUIRE(::inotify_add_watch(inotify_.get(), fixture.log_dir().c_str(), IN_MOVED_TO) >= 0);
+  }
+  bool wait() const {
+    pollfd waited{inotify_.get(), POLLIN, 0};
+    return ::poll(&waited, 1, 20'000) == 1;
+  }
+
+private:
+  UniqueFd inotify_;
+};
+
+/// Holds a script until it is opened: a FIFO that the script reads a line from.
 struct Gate {
   explicit Gate(const ShimFixture& fixture) : path((fixture.directory.path() / "gate").string()) { REQUIRE(::mkfifo(path.c_str(), 0600) == 0); }
   std::string wait() const { return "read line < " + path + "; "; }
@@ -74,8 +92,9 @@ TEST_CASE("shim client: one that does not read misses bytes, is told how many, a
 
 TEST_CASE("shim client: one that comes after the VMM's end is still told", "[host][shim]") {
   ShimFixture fixture;
+  const RecordWatch watch(fixture);
   REQUIRE(fixture.spawn(fixture.spec("echo short life; exit 1")));
-  while (!fixture.record()) REQUIRE(fixture.record().error().code() == Errc::not_found);   // the end is on disk before anybody is told
+  REQUIRE(watch.wait());   // the end is on disk before anybody is told
   const auto connection = fixture.attach();
   REQUIRE(connection);
   Seen seen;

@@ -41,10 +41,10 @@ TEST_CASE("shim device: one that dies while the VMM runs is told at once, and to
   fixture.read(**connection, seen, [&seen] { return seen.console == "up\n"; });
   const auto* started = seen.find<VmmStarted>();
   const ProcessIdentity device = started ? started->device : seen.find<Status>()->device;
-  REQUIRE(signal_process(device, SIGSEGV));
+  REQUIRE(signal_process(device, SIGUSR2));
   fixture.read(**connection, seen, [&seen] { return seen.find<DeviceExited>() != nullptr; });
   REQUIRE(seen.find<DeviceExited>());
-  CHECK(seen.find<DeviceExited>()->exit == protocol::ExitStatus(protocol::ExitSignal{SIGSEGV, false}));
+  CHECK(seen.find<DeviceExited>()->exit == protocol::ExitStatus(protocol::ExitSignal{SIGUSR2, false}));
 
   const auto second = fixture.attach();
   REQUIRE(second);
@@ -54,7 +54,7 @@ TEST_CASE("shim device: one that dies while the VMM runs is told at once, and to
   REQUIRE((*second)->kill_vmm(SIGKILL));
   fixture.read(**second, later);
   REQUIRE(later.find<Ended>());
-  CHECK(later.find<Ended>()->record.device_exit == protocol::ExitStatus(protocol::ExitSignal{SIGSEGV, false}));
+  CHECK(later.find<Ended>()->record.device_exit == protocol::ExitStatus(protocol::ExitSignal{SIGUSR2, false}));
 }
 
 TEST_CASE("shim device: one that ends before it serves is the reason why the VMM never ran", "[host][shim]") {
