@@ -56,7 +56,6 @@ namespace {
 LinkFacts test_facts() {
   LinkFacts facts;
   facts.boot = test_boot;
-  facts.hello.protocols = {protocol::protocol_version};
   facts.hello.protocols = {1};
   facts.hello.phase = "init";
   return facts;
