@@ -34,7 +34,7 @@ void mount_essentials() {
   ::mkdir("/run/vigil", 0755);
   open_standard_descriptors();
   // By default the kernel drops what comes faster than ten lines in five seconds, in silence, and a boot says more than that.
-  process::write_control_file("/proc/sys/kernel/printk_devkmsg", "on");
+  process::write_control_file("/proc/sys/kernel/printk_devkmsg", "on\n");   // refused without the newline
 }
 
 void protect_from_oom() { process::write_control_file("/proc/self/oom_score_adj", "-1000"); }
