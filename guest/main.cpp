@@ -21,6 +21,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 
 namespace vigil::guest {
 namespace {
@@ -88,13 +89,19 @@ int run_outside(const config::RunOptions& options) {
   setup.services = options.services;
   setup.supervisor.cgroup_root = options.cgroup;
   setup.supervisor.tracefs = "";      // the machine's trace events are not ours
-  std::string made_dir = "/tmp/vigil-guest-XXXXXX";
-  setup.supervisor.runtime_dir = !options.runtime_dir.empty() ? options.runtime_dir : ::mkdtemp(made_dir.data()) ? made_dir : "/tmp";
+  std::string made_dir = options.runtime_dir.empty() ? "/tmp/vigil-guest-XXXXXX" : "";
+  if (!made_dir.empty() && !::mkdtemp(made_dir.data())) {
+    std::perror("vigil-guest: /tmp");
+    return EXIT_FAILURE;
+  }
+  setup.supervisor.runtime_dir = made_dir.empty() ? options.runtime_dir : made_dir;
 
   link::UnixDialler dialler(options.link);
   auto console = options.console.empty() ? console::ConsolePort() : console::ConsolePort::open_plain(options.console);
   agent::Agent agent(std::move(setup), dialler, std::move(console));
   agent.run();
+  std::error_code ignored;
+  if (!made_dir.empty()) std::filesystem::remove_all(made_dir, ignored);
   return EXIT_SUCCESS;
 }
 

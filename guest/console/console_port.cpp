@@ -21,11 +21,11 @@ std::string_view without_newlines(std::string_view text) {
 
 ConsolePort ConsolePort::open_in_vm() {
   if (UniqueFd kmsg(::open("/dev/kmsg", O_WRONLY | O_CLOEXEC | O_NOCTTY)); kmsg) return ConsolePort(std::move(kmsg), Route::kernel_log);
-  return open_plain("/dev/console");
+  return ConsolePort(UniqueFd(::open("/dev/console", O_WRONLY | O_CLOEXEC | O_NOCTTY)), Route::plain);
 }
 
 ConsolePort ConsolePort::open_plain(const std::string& path) {
-  return ConsolePort(UniqueFd(::open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY | O_APPEND)), Route::plain);
+  return ConsolePort(UniqueFd(::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY | O_APPEND, 0644)), Route::plain);
 }
 
 void ConsolePort::print_digest(const BootId& boot, Seq seq, std::string_view digest) {

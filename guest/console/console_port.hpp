@@ -26,7 +26,7 @@ public:
 
   /// /dev/kmsg, else /dev/console, else nothing.
   static ConsolePort open_in_vm();
-  /// A file or terminal outside a VM.
+  /// A file (made when missing) or terminal outside a VM.
   static ConsolePort open_plain(const std::string& path);
 
   /// The digest of report `seq` as console records.

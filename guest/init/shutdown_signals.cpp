@@ -6,23 +6,31 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 namespace vigil::guest::init {
 namespace {
 
 using Kind = protocol::ByeReport::Kind;
 
-// argv without its directories: "busybox reboot", "reboot"; a zombie has only its comm.
+std::string base_name(const std::string& path) { return path.substr(path.rfind('/') + 1); }
+
+// Pure: /proc/PID/cmdline as "reboot", or "busybox reboot" for programs that are many. No other argument: it may hold what is nobody's business.
+std::string command_name(const std::string& cmdline) {
+  const std::size_t end = std::min(cmdline.find('\0'), cmdline.size());
+  const std::string name = base_name(cmdline.substr(0, end));
+  if ((name != "busybox" && name != "vigil-guest") || end + 1 >= cmdline.size()) return name;
+  const std::string rest = cmdline.substr(end + 1);
+  return name + ' ' + rest.substr(0, rest.find('\0'));
+}
+
 std::string command_of(std::int64_t pid) {
   if (pid <= 0) return {};
   const std::string folder = "/proc/" + std::to_string(pid);
-  std::string words = process::read_small_file(folder + "/cmdline", 256).value_or("");
-  if (words.empty()) words = process::read_small_file(folder + "/comm", 64).value_or("");
-  while (!words.empty() && (words.back() == '\0' || words.back() == '\n')) words.pop_back();
-  for (char& c : words)
-    if (c == '\0') c = ' ';
-  const std::size_t first_word = std::min(words.find(' '), words.size());
-  const std::size_t slash = words.rfind('/', first_word);
-  return slash == std::string::npos ? words : words.substr(slash + 1);
+  if (const auto cmdline = process::read_small_file(folder + "/cmdline", 256); cmdline && !cmdline->empty()) return command_name(*cmdline);
+  std::string comm = process::read_small_file(folder + "/comm", 64).value_or("");   // all that a zombie has
+  while (comm.ends_with('\n')) comm.pop_back();
+  return comm;
 }
 
 bool is_called_reboot(std::string_view command) {
