@@ -185,6 +185,22 @@ TEST_CASE("a failed stage is a failure with the guest's own cause", "[host][mach
   CHECK(story.current().stages[static_cast<std::size_t>(Stage::rootfs)].cause == cause);
 }
 
+TEST_CASE("a service that failed the boot and is started again by hand makes the VM ready after all", "[host][machine]") {
+  Story story;
+  story.boot();
+  const auto cause = make_cause(CauseCode::service_port_taken, {{"port", std::int64_t{80}}, {"holder", "nginx"}});
+  story.report(2000, make_service("web", ServiceState::failed, cause));
+  story.report(2001, make_stage(Stage::services, StageReport::Phase::failed, "web", cause));
+  REQUIRE(story.derived() == RunState::failed);
+  story.report(9000, make_service("web", ServiceState::ready));
+  story.report(9001, make_stage(Stage::services, StageReport::Phase::done));
+  story.report(9002, make_stage(Stage::ready, StageReport::Phase::done));
+  CHECK(story.derived() == RunState::ready);
+  // Told again later, the stage is over: the service's own state is what counts.
+  story.report(20'000, make_stage(Stage::services, StageReport::Phase::failed, "web", cause));
+  CHECK(story.derived() == RunState::ready);
+}
+
 TEST_CASE("stop: asked of the guest first, killed after the grace, destroyed in the end", "[host][machine]") {
   Story story;
   story.become_ready();
