@@ -176,7 +176,7 @@ asio::awaitable<void> VmRun::conclude(shim::ExitRecord record) {
     if (control_open_) co_await control_ended_.wait_for(control_drain);
     machine::VmmExited exited;
     exited.exit = record.exit;
-    exited.reason = record.host_oom ? "host-oom" : end_reason();
+    exited.reason = record.host_oom ? "host-oom" : end_reason(record.exit);
     exited.ended_unix_us = record.ended_unix_us;
     exited.user_us = record.usage.user_us;
     exited.system_us = record.usage.system_us;
@@ -185,11 +185,11 @@ asio::awaitable<void> VmRun::conclude(shim::ExitRecord record) {
     owner_.happened(std::move(exited));
 }
 
-std::string VmRun::end_reason() const {
+std::string VmRun::end_reason(const protocol::ExitStatus& exit) const {
     if (!shutdown_reason_.empty() || !host_.driver) return shutdown_reason_;
     const auto log = shim::read_kept(shim::vmm_log_path(log_dir_.string()), shim::vmm_log_caps);
     if (!log) return "";
-    return host_.driver->shutdown_reason(log->tail.empty() ? log->head : log->tail);
+    return host_.driver->shutdown_reason(log->tail.empty() ? log->head : log->tail, exit);
 }
 
 /// No shim answers: it has written exit.json, is about to, or was killed and nobody knows how the VMM ended.

@@ -69,7 +69,7 @@ class VmRun final : private guest_link::LinkOwner {
     boost::asio::awaitable<void> conclude(shim::ExitRecord record);
     boost::asio::awaitable<void> conclude_without_shim();
     boost::asio::awaitable<void> read_rest_of_console();
-    std::string end_reason() const;
+    std::string end_reason(const protocol::ExitStatus& exit) const;
 
     void on_status(const shim::Status& status);
     void tell_started(const shim::ProcessIdentity& vmm, const shim::ProcessIdentity& device);

@@ -85,6 +85,7 @@ int run() {
   [[maybe_unused]] const auto written = ::write(report_fd, line.data(), line.size());
   ::close(report_fd);
   if (!shim) return 1;
+  ::dup2(STDOUT_FILENO, STDERR_FILENO);   // /dev/null: the daemon's stderr may be a pipe whose reader waits for its end
   (*shim)->run();
   return 0;
 }

@@ -26,6 +26,7 @@ using std::chrono::seconds;
 constexpr seconds linger{10};              // for clients that are slow, or about to come, after the end
 constexpr seconds kill_after_term{5};
 constexpr seconds record_retry{1};
+constexpr std::chrono::minutes record_patience{10};   // a full disk may get room again
 constexpr std::size_t max_clients = 8;
 constexpr std::size_t log_tail_bytes = 1024;
 
@@ -152,7 +153,8 @@ void Shim::end_run() {
 }
 
 bool Shim::is_over(TimePoint now) const {
-  if (phase_ != Phase::ended || !(recorded_ || told_)) return false;
+  const bool keeps_trying = phase_ == Phase::ended && !recorded_ && !told_ && !hopeless_;
+  if (phase_ != Phase::ended || keeps_trying) return false;
   const bool busy = std::any_of(clients_.begin(), clients_.end(), [](const Client& client) { return client.is_attached(); });
   return (told_ && !busy) || now >= *linger_until_;
 }
@@ -170,8 +172,9 @@ void Shim::finish() {
 // ---- the loop
 
 void Shim::wait_and_serve() {
-  auto polled = watched(now_steady());
-  const int ready = ::poll(polled.data(), polled.size(), timeout_ms(now_steady()));
+  const auto before = now_steady();   // one clock reading for both: a pipe that is not watched yet must be in the timeout
+  auto polled = watched(before);
+  const int ready = ::poll(polled.data(), polled.size(), timeout_ms(before));
   if (ready < 0) return;
   const auto now = now_steady();
   const auto is_ready = [&](int fd) {
@@ -309,8 +312,12 @@ Status Shim::status() const {
 
 void Shim::write_record(TimePoint now) {
   record_retry_.reset();
-  recorded_ = write_exit_record(exit_record_path(spec_.log_dir), record_).has_value();
-  if (!recorded_) record_retry_ = now + record_retry;   // a full disk may get room again; a client that was told releases us
+  const auto written = write_exit_record(exit_record_path(spec_.log_dir), record_);
+  recorded_ = written.has_value();
+  if (recorded_) return;
+  // Without its directory nobody will look for it. Else try again, until a client was told.
+  hopeless_ = written.error().code() == Errc::not_found || now >= *linger_until_ + record_patience;
+  record_retry_ = now + record_retry;
 }
 
 void Shim::note(const std::string& line) { log_.kept().append("vigil-shim: " + line + "\n"); }

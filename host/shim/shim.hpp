@@ -72,6 +72,7 @@ private:
   bool vmm_ended_ = false;
   bool told_ = false;                               // a client has had everything
   bool recorded_ = false;                           // exit.json is on disk
+  bool hopeless_ = false;                           // and never will be
   std::optional<TimePoint> start_deadline_, kill_deadline_, record_retry_, linger_until_;
 };
 

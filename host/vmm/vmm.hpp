@@ -10,6 +10,7 @@
 #include "shared/base/ids.hpp"
 #include "shared/base/result.hpp"
 #include "shared/protocol/cause.hpp"
+#include "shared/protocol/report.hpp"
 #include "shared/protocol/state.hpp"
 
 #include <boost/asio/awaitable.hpp>
@@ -84,8 +85,8 @@ public:
   virtual PlanOutcome plan(const VmSpec& spec) const = 0;
   /// Events are given to `on_event` on the caller's executor, from then on until ControlLost.
   virtual boost::asio::awaitable<Result<std::unique_ptr<RunningVm>>> connect(std::string control_socket, OnVmmEvent on_event) const = 0;
-  /// Why the VMM ended as it says in its log; empty when it says nothing. For runs whose ShutdownSeen nobody was there to see.
-  virtual std::string shutdown_reason(std::string_view vmm_log) const = 0;
+  /// Why the VMM ended, from its log and exit status; empty when they do not tell. For runs whose ShutdownSeen nobody was there to see.
+  virtual std::string shutdown_reason(std::string_view vmm_log, const protocol::ExitStatus& exit) const = 0;
 };
 
 }  // namespace vigil::vmm

@@ -62,6 +62,11 @@ asio::awaitable<Result<std::unique_ptr<RunningVm>>> QemuDriver::connect(std::str
   co_return running;
 }
 
-std::string QemuDriver::shutdown_reason(std::string_view vmm_log) const { return reason_in_log(vmm_log); }
+std::string QemuDriver::shutdown_reason(std::string_view vmm_log, const protocol::ExitStatus& exit) const {
+  const std::string logged = reason_in_log(vmm_log);
+  // Every orderly end is traced but one: a reset that -action turns into an end takes another way through QEMU.
+  const bool orderly = exit == protocol::ExitStatus(protocol::ExitCode{0});
+  return logged.empty() && orderly ? "guest-reset" : logged;
+}
 
 }  // namespace vigil::vmm::qemu

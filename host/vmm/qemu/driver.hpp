@@ -15,7 +15,7 @@ public:
   std::string name() const override { return "qemu"; }
   PlanOutcome plan(const VmSpec& spec) const override;
   boost::asio::awaitable<Result<std::unique_ptr<RunningVm>>> connect(std::string control_socket, OnVmmEvent on_event) const override;
-  std::string shutdown_reason(std::string_view vmm_log) const override;
+  std::string shutdown_reason(std::string_view vmm_log, const protocol::ExitStatus& exit) const override;
 
 private:
   std::string qemu_, vsock_device_;

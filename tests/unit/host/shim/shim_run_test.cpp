@@ -135,6 +135,14 @@ TEST_CASE("shim: under root the VMM runs as its own user, without a way back", "
   CHECK(seen.console == "54321\n54322\n54322 54323\nNoNewPrivs:\t1\n");
 }
 
+TEST_CASE("shim: leaves when its log directory is gone and nobody comes", "[host][shim]") {
+  ShimFixture fixture;
+  ShimSpec spec = fixture.spec("rm -r " + fixture.log_dir().string());
+  const auto born = fixture.spawn(spec);
+  REQUIRE(born);
+  CHECK(test::ends(born->pid));
+}
+
 TEST_CASE("shim: is nobody's child and leaves when a client was told", "[host][shim]") {
   ShimFixture fixture;
   const auto born = fixture.spawn(fixture.spec("exit 0"));

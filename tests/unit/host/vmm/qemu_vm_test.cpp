@@ -104,21 +104,23 @@ TEST_CASE("qemu vm: boots, speaks, obeys the control socket and ends as told", "
   const auto* ended = seen.find<shim::Ended>();
   REQUIRE(ended);
   CHECK(ended->record.exit == protocol::ExitStatus(protocol::ExitCode{0}));
-  CHECK(fixture.driver->shutdown_reason(ended->record.log_tail) == "host-qmp-quit");
+  CHECK(fixture.driver->shutdown_reason(ended->record.log_tail, ended->record.exit) == "host-qmp-quit");
+  REQUIRE(test::pump_until(fixture.io, [&fixture] { return std::holds_alternative<ControlLost>(fixture.vmm_events.back()); }));
+  REQUIRE(fixture.vmm_events.size() == 4);
+  CHECK(fixture.vmm_events[2] == VmmEvent(ShutdownSeen{false, "host-qmp-quit"}));
 }
 
-TEST_CASE("qemu vm: a guest's reset and panic are told by event and by log, a kill by its signal", "[host][vmm]") {
+TEST_CASE("qemu vm: a guest's reset and panic are told by the log, a kill by its signal", "[host][vmm]") {
   VmFixture fixture;
   SECTION("reset") {
     const auto connection = fixture.start(ThenIt::resets);
-    fixture.connect();   // the listener takes us before QEMU looks at it; a guest that is quicker still is in the log
     Seen seen;
     fixture.read(*connection, seen);
     const auto* ended = seen.find<shim::Ended>();
     REQUIRE(ended);
     CHECK(speaks(seen));
     CHECK(ended->record.exit == protocol::ExitStatus(protocol::ExitCode{0}));
-    CHECK(fixture.driver->shutdown_reason(ended->record.log_tail) == "guest-reset");
+    CHECK(fixture.driver->shutdown_reason(ended->record.log_tail, ended->record.exit) == "guest-reset");
   }
   SECTION("panic") {
     const auto connection = fixture.start(ThenIt::panics);
@@ -127,7 +129,7 @@ TEST_CASE("qemu vm: a guest's reset and panic are told by event and by log, a ki
     const auto* ended = seen.find<shim::Ended>();
     REQUIRE(ended);
     CHECK(speaks(seen));
-    CHECK(fixture.driver->shutdown_reason(ended->record.log_tail) == "guest-panic");
+    CHECK(fixture.driver->shutdown_reason(ended->record.log_tail, ended->record.exit) == "guest-panic");
   }
   SECTION("kill") {
     const auto connection = fixture.start(ThenIt::halts);
@@ -139,6 +141,7 @@ TEST_CASE("qemu vm: a guest's reset and panic are told by event and by log, a ki
     REQUIRE(ended);
     CHECK(ended->record.exit == protocol::ExitStatus(protocol::ExitSignal{SIGSEGV, false}));
     CHECK(ended->record.usage.user_us > 0);
+    CHECK(fixture.driver->shutdown_reason(ended->record.log_tail, ended->record.exit).empty());
   }
 }
 
