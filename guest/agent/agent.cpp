@@ -27,7 +27,6 @@ link::LinkFacts facts_for(const AgentSetup& setup) {
   facts.boot = setup.boot;
   facts.hello = {{protocol::protocol_version}, config::agent_version(), config::build_id(), setup.image, config::kernel_release(), {}, "init", 1,
                  setup.left.welcome ? setup.left.welcome->token : ""};
-  facts.deadline_scale = protocol::deadline_scale(setup.accelerator);
   return facts;
 }
 

@@ -31,11 +31,6 @@ bool all_there(const std::vector<Disk>& disks, const std::vector<std::string>& s
   return std::all_of(serials.begin(), serials.end(), [&](const std::string& serial) { return find_device(disks, serial).has_value(); });
 }
 
-std::string trimmed(std::string text) {
-  while (!text.empty() && (text.back() == '\n' || text.back() == ' ' || text.back() == '\0')) text.pop_back();
-  return text;
-}
-
 }  // namespace
 
 std::vector<Disk> list_disks(const std::string& sys_block) {
@@ -45,7 +40,7 @@ std::vector<Disk> list_disks(const std::string& sys_block) {
   while (const dirent* entry = ::readdir(folder.get())) {
     const std::string name = entry->d_name;
     if (name.starts_with(".") || name.starts_with("loop") || name.starts_with("ram")) continue;
-    disks.push_back({name, trimmed(process::read_small_file(sys_block + "/" + name + "/serial", 256).value_or(""))});
+    disks.push_back({name, process::read_value(sys_block + "/" + name + "/serial")});
   }
   std::sort(disks.begin(), disks.end(), [](const Disk& a, const Disk& b) { return a.name < b.name; });
   return disks;

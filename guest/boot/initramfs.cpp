@@ -72,7 +72,6 @@ link::LinkFacts facts_for(const BootId& boot, const config::KernelCommandLine& c
   link::LinkFacts facts;
   facts.boot = boot;
   facts.hello = {{protocol::protocol_version}, config::agent_version(), config::build_id(), command_line.image, config::kernel_release(), {}, "initrd", 1, ""};
-  facts.deadline_scale = protocol::deadline_scale(command_line.accelerator);
   return facts;
 }
 

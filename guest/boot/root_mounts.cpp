@@ -40,11 +40,6 @@ std::vector<std::string> kernel_lines_about(const std::string& device) {
   return lines;
 }
 
-std::string trimmed(std::string text) {
-  while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
-  return text;
-}
-
 }  // namespace
 
 std::optional<Cause> mount_root(const std::string& device) {
@@ -56,11 +51,11 @@ std::optional<Cause> mount_root(const std::string& device) {
 }
 
 std::optional<Cause> check_image_id() {
-  const auto expected = process::read_small_file(image_id_file, 256);
-  if (!expected) return std::nullopt;   // an initramfs that was made by hand
-  const auto found = process::read_small_file(layer("root") + image_id_file, 256);
-  if (found && trimmed(*found) == trimmed(*expected)) return std::nullopt;
-  return make_cause(CauseCode::boot_image_mismatch, {{"expected", trimmed(*expected)}, {"found", found ? trimmed(*found) : "no image id"}});
+  const std::string expected = process::read_value(image_id_file);
+  if (expected.empty()) return std::nullopt;   // an initramfs that was made by hand
+  const std::string found = process::read_value(layer("root") + image_id_file);
+  if (found == expected) return std::nullopt;
+  return make_cause(CauseCode::boot_image_mismatch, {{"expected", expected}, {"found", found.empty() ? "no image id" : found}});
 }
 
 std::optional<Cause> mount_overlay(const std::string& device) {

@@ -12,11 +12,7 @@
 namespace vigil::guest::link {
 namespace {
 
-using namespace std::chrono_literals;
-
 constexpr std::size_t max_unsent = 64 * 1024;       // more reports are framed only as these leave
-constexpr auto silence_check = 15s;                 // the host pings more often than this
-constexpr int silent_checks = 3;                    // in a row; counted, not timed: a VM that was paused has not been silent
 
 int socket_error(int fd) {
   int error = 0;
@@ -120,10 +116,10 @@ void Link::open(UniqueFd fd) {
   unread_.clear();
   out_.clear();
   wants_write_ = false;
-  heard_ = true;
-  silent_checks_ = 0;
+  silence_.heard();
   watch_ = loop_.watch(fd_.get(), EPOLLIN, [this](std::uint32_t events) { on_ready(events); });
-  silence_timer_ = loop_.after(silence_check, [this] { watch_silence(); });
+  silence_timer_.cancel();
+  mind_silence();
 }
 
 void Link::drop(const std::string& why) {
@@ -149,7 +145,7 @@ void Link::read_in() {
   if (count < 0 && (errno == EAGAIN || errno == EINTR)) return;
   if (count < 0) return drop(std::string("read: ") + std::strerror(errno));
   if (count == 0) return drop(welcomed_ ? "closed by the host" : "closed by the host before welcome");
-  heard_ = true;
+  silence_.heard();
   const std::string_view chunk(bytes, static_cast<std::size_t>(count));
   reader_.feed(chunk);
   unread_ += chunk;
@@ -174,6 +170,7 @@ void Link::take(const protocol::Message& message) {
     take_welcome(*welcome);
   } else if (const auto* ack = std::get_if<protocol::Ack>(&message.content)) {
     outbox_.acknowledge(ack->seq);
+    mind_silence();
     if (events_.acknowledged) events_.acknowledged();
   } else if (const auto* ping = std::get_if<protocol::Ping>(&message.content)) {
     queue(protocol::Message{facts_.boot, epoch_, protocol::Pong{ping->n, ping->sender_us, loop_.now_us()}});
@@ -206,6 +203,7 @@ void Link::write_out() {
     if (count < 0) return drop(std::string("write: ") + std::strerror(errno));
     out_.erase(0, static_cast<std::size_t>(count));
   }
+  mind_silence();
   if (const bool wants = !out_.empty(); wants != std::exchange(wants_write_, wants))
     loop_.rearm(watch_, wants ? EPOLLIN | EPOLLOUT : EPOLLIN);
 }
@@ -230,12 +228,20 @@ void Link::queue(const protocol::Message& message) {
   out_ += framing::make_frame(payload);
 }
 
-void Link::watch_silence() {
-  const bool heard = std::exchange(heard_, false);
-  silent_checks_ = heard ? 0 : silent_checks_ + 1;
-  if (silent_checks_ >= silent_checks * facts_.deadline_scale) return drop("the host is silent");
-  silence_timer_ = loop_.after(silence_check, [this] { watch_silence(); });
-  if (heard || !welcomed_) return;
+void Link::mind_silence() {
+  if (!fd_ || connecting_) return;
+  const bool awaiting = is_awaiting();
+  if (silence_timer_ && awaiting == awaiting_) return;
+  awaiting_ = awaiting;
+  silence_timer_ = loop_.after(awaiting ? facts_.silence.awaiting : facts_.silence.idle, [this] { look_for_silence(); });
+}
+
+void Link::look_for_silence() {
+  const Silence::Verdict verdict = silence_.look();
+  if (verdict == Silence::Verdict::lost) return drop("the host is silent");
+  silence_timer_.cancel();
+  mind_silence();
+  if (verdict == Silence::Verdict::well || !welcomed_) return;
   queue(protocol::Message{facts_.boot, epoch_, protocol::Ping{++pings_, loop_.now_us()}});
   write_out();
 }

@@ -1,15 +1,15 @@
 // The control link as the guest keeps it: dial, say hello, wait for welcome, then carry the outbox out and requests in, for ever.
 //
 // Shape:  start() dials with back-off until stop() or release(); reports flow from welcome on, oldest first, and all unacknowledged ones again on each new link.
-//         A link that says nothing is pinged, then given up. release() takes the open connection out for the next life of the agent (exec keeps it), resume()
+//         A link that says nothing is pinged, then given up (silence.hpp). release() takes the open connection out for the next life of the agent (exec keeps it), resume()
 //         puts it in again: no second hello, no byte lost, wherever in a frame it was.
-// Units:  times are multiplied by deadline_scale where the host's speed decides.
 // Errors: whatever goes wrong ends the connection and the next dial begins; what the host must know of it, it sees.
 // Source: CONTRACTS "Control link". Thread: the loop's; events run from the loop.
 #pragma once
 
 #include "guest/link/backoff.hpp"
 #include "guest/link/dialler.hpp"
+#include "guest/link/silence.hpp"
 #include "guest/loop/event_loop.hpp"
 #include "guest/report/outbox.hpp"
 #include "shared/framing/frame.hpp"
@@ -31,7 +31,7 @@ struct Connection {
 struct LinkFacts {
   BootId boot;
   protocol::Hello hello;              // all but first_unacked; token empty until welcome
-  int deadline_scale = 1;
+  SilencePeriods silence;
 };
 
 struct LinkEvents {
@@ -75,7 +75,10 @@ private:
   void write_out();
   void queue_reports();
   void queue(const protocol::Message& message);
-  void watch_silence();
+  /// The host owes an answer: a welcome or an acknowledgement.
+  bool is_awaiting() const { return !welcomed_ || outbox_.size() > 0; }
+  void mind_silence();
+  void look_for_silence();
 
   EventLoop& loop_;
   Dialler& dialler_;
@@ -91,8 +94,8 @@ private:
   std::string out_;                   // framed, not yet written
   std::string why_down_ = "not dialled yet";
   std::uint64_t connections_ = 0, pings_ = 0;
-  bool heard_ = false;                // since the last look
-  int silent_checks_ = 0;
+  Silence silence_;
+  bool awaiting_ = false;             // what silence_timer_ runs for
   LoopToken watch_, dial_timer_, silence_timer_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);   // posted calls outlive us
 };

@@ -1,13 +1,13 @@
 #include "guest/process/listeners.hpp"
 
 #include "guest/process/small_file.hpp"
+#include "guest/process/words.hpp"
 
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cstring>
 #include <utility>
 
@@ -16,24 +16,6 @@ namespace {
 
 constexpr std::size_t max_table_bytes = 256 * 1024;   // some 1,700 listeners
 constexpr std::string_view listening = "0A";
-
-std::vector<std::string_view> words_of(std::string_view line) {
-  std::vector<std::string_view> words;
-  for (;;) {
-    const std::size_t begin = line.find_first_not_of(' ');
-    if (begin == std::string_view::npos) return words;
-    line.remove_prefix(begin);
-    const std::size_t end = std::min(line.find(' '), line.size());
-    words.push_back(line.substr(0, end));
-    line.remove_prefix(end);
-  }
-}
-
-template <class Number>
-bool parse_whole(std::string_view text, Number& number, int base) {
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number, base);
-  return error == std::errc{} && end == text.data() + text.size();
-}
 
 /// "0100007F:1F90": 32-bit words as the CPU holds them, then the port.
 bool parse_endpoint(std::string_view text, Listener& listener) {
@@ -51,7 +33,7 @@ std::optional<Listener> parse_row(const std::vector<std::string_view>& words, Ad
   constexpr std::size_t local = 1, inode = 9;
   Listener listener;
   listener.ipv6 = family == AddressFamily::ipv6;
-  if (!parse_endpoint(words[local], listener) || !parse_whole(words[inode], listener.inode, 10)) return std::nullopt;
+  if (!parse_endpoint(words[local], listener) || !parse_whole(words[inode], listener.inode)) return std::nullopt;
   return listener;
 }
 

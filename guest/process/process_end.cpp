@@ -1,33 +1,11 @@
 #include "guest/process/process_end.hpp"
 
 #include "guest/process/small_file.hpp"
+#include "guest/process/words.hpp"
 
-#include <charconv>
 #include <vector>
 
 namespace vigil::guest::process {
-namespace {
-
-/// The blank-separated words of `text`.
-std::vector<std::string_view> words_of(std::string_view text) {
-  std::vector<std::string_view> words;
-  while (!text.empty()) {
-    const std::size_t begin = text.find_first_not_of(" \n");
-    if (begin == std::string_view::npos) break;
-    const std::size_t end = std::min(text.find_first_of(" \n", begin), text.size());
-    words.push_back(text.substr(begin, end - begin));
-    text.remove_prefix(end);
-  }
-  return words;
-}
-
-template <class Number>
-bool parse_number(std::string_view text, Number& number) {
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  return error == std::errc{} && end == text.data() + text.size();
-}
-
-}  // namespace
 
 std::optional<ProcessStat> parse_stat(std::string_view text) {
   const std::size_t open = text.find('('), close = text.rfind(')');   // comm itself may hold both
@@ -38,8 +16,8 @@ std::optional<ProcessStat> parse_stat(std::string_view text) {
   ProcessStat stat;
   stat.comm = std::string(text.substr(open + 1, close - open - 1));
   stat.state = rest[state][0];
-  if (!parse_number(text.substr(0, open - 1), stat.pid) || !parse_number(rest[parent], stat.parent) ||
-      !parse_number(rest[session], stat.session) || !parse_number(rest[start], stat.start_ticks))
+  if (!parse_whole(text.substr(0, open - 1), stat.pid) || !parse_whole(rest[parent], stat.parent) ||
+      !parse_whole(rest[session], stat.session) || !parse_whole(rest[start], stat.start_ticks))
     return std::nullopt;
   return stat;
 }

@@ -25,6 +25,12 @@ std::optional<std::string> read_small_file(const std::string& path, std::size_t 
   return text;
 }
 
+std::string read_value(const std::string& path) {
+  std::string text = read_small_file(path, 256).value_or("");
+  while (!text.empty() && (text.back() == '\n' || text.back() == ' ' || text.back() == '\0')) text.pop_back();
+  return text;
+}
+
 int write_control_file(const std::string& path, std::string_view value) {
   const UniqueFd file(open(path.c_str(), O_WRONLY | O_CLOEXEC));
   if (!file) return errno;

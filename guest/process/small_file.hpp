@@ -13,6 +13,9 @@ namespace vigil::guest::process {
 /// At most `limit` bytes, the rest is cut off.
 std::optional<std::string> read_small_file(const std::string& path, std::size_t limit = 64 * 1024);
 
+/// What a file of one value holds, without the blanks, line ends and NULs after it; "" when it cannot be read.
+std::string read_value(const std::string& path);
+
 /// 0, or the errno of what failed. One write: control files take a value whole.
 int write_control_file(const std::string& path, std::string_view value);
 

@@ -13,7 +13,7 @@ namespace vigil::guest::readiness {
 namespace {
 
 constexpr std::size_t max_table_bytes = 1024 * 1024;
-constexpr std::chrono::milliseconds longest_delay{100};
+constexpr std::chrono::milliseconds longest_pause{100};
 constexpr std::uint32_t accepts_connections = 0x10000;
 constexpr std::uint32_t datagram_socket = 2;
 
@@ -71,7 +71,7 @@ void UnixProbe::look() {
   }
   seen_ = "the socket exists, but nobody accepts connections on it";
   retry_ = loop_.after(delay_, [this] { look(); });
-  delay_ = std::min(delay_ * 2, longest_delay);
+  delay_ = std::min(delay_ * 2, longest_pause);
 }
 
 }  // namespace vigil::guest::readiness

@@ -26,8 +26,6 @@ constexpr milliseconds patience_after_kill{1000};   // SIGKILL needs no second; 
 // A launch takes the better part of a millisecond: reports and deaths have their turn between these.
 constexpr int launches_per_turn = 4;
 
-enum class Progress { running, stopping, stopped };
-
 /// The signals that say that a program is broken, not that somebody ended it.
 bool is_fault(const protocol::ExitStatus& status) {
   const auto* signal = std::get_if<protocol::ExitSignal>(&status);
@@ -48,6 +46,8 @@ std::optional<ServiceAction> parse_service_action(std::string_view text) {
 }
 
 struct Supervisor::Impl {
+  enum class Progress { running, stopping, stopped };
+
   Impl(EventLoop& event_loop, ReportSink& report_sink, process::Reaper& process_reaper, SupervisorOptions supervisor_options)
       : loop(event_loop), sink(report_sink), reaper(process_reaper), options(std::move(supervisor_options)), listeners(loop, options.tracefs),
         tools{loop, launcher, reaper, listeners, options.deadline_scale, options.runtime_dir, [this](pid_t pid) { return name_process(pid); }},
@@ -228,8 +228,8 @@ void Supervisor::start(const service_spec::SpecSet& specs, SupervisorEvents even
 
 void Supervisor::stop_all(milliseconds grace, std::function<void()> on_done) {
   impl_->stop_listeners.push_back(std::move(on_done));
-  if (impl_->progress == Progress::stopping) return;
-  impl_->progress = Progress::stopping;
+  if (impl_->progress == Impl::Progress::stopping) return;
+  impl_->progress = Impl::Progress::stopping;
   impl_->stop_deadline_us = impl_->loop.now_us() + static_cast<MonoUs>(std::chrono::microseconds(grace).count());
   impl_->stop_timer = impl_->loop.after(grace, [impl = impl_.get()] {
     for (const auto& service : impl->services) service->kill_now();
@@ -239,7 +239,7 @@ void Supervisor::stop_all(milliseconds grace, std::function<void()> on_done) {
 }
 
 Result<void> Supervisor::request(const ServiceName& name, ServiceAction action) {
-  if (impl_->progress != Progress::running) return Error(Errc::conflict, "all services are being stopped");
+  if (impl_->progress != Impl::Progress::running) return Error(Errc::conflict, "all services are being stopped");
   const auto found = impl_->by_name.find(name);
   if (found == impl_->by_name.end()) {
     std::string known;

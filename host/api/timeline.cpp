@@ -1,6 +1,7 @@
 #include "host/machine/timeline.hpp"
 
 #include "host/api/error_to_http.hpp"
+#include "host/api/or_null.hpp"
 #include "host/api/request_reading.hpp"
 
 #include <nlohmann/json.hpp>
@@ -10,11 +11,6 @@ namespace vigil::api {
 using nlohmann::json;
 
 namespace {
-
-template <class T>
-json or_null(const std::optional<T>& value) {
-    return value ? json(*value) : json(nullptr);
-}
 
 json to_json(const machine::TimelineStage& stage) {
     json out = {{"stage", vigil::to_text(stage.stage)},       {"state", vigil::to_text(stage.progress)},

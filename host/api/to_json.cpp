@@ -1,5 +1,6 @@
 #include "host/api/to_json.hpp"
 
+#include "host/api/or_null.hpp"
 #include "host/machine/derive.hpp"
 #include "shared/json/json.hpp"
 #include "shared/protocol/codec.hpp"
@@ -29,11 +30,6 @@ json parse_own(const std::string& text) {
     auto parsed = parse_json(text, {.max_bytes = 4 << 20, .max_depth = 16, .max_values = 200'000});
     if (!parsed) std::abort();
     return std::move(*parsed);
-}
-
-template <class T>
-json or_null(const std::optional<T>& value) {
-    return value ? json(*value) : json(nullptr);
 }
 
 /// The causes inside a report get their sentences, too.

@@ -73,6 +73,11 @@ std::string short_image(std::string_view reference) {
 
 std::string cause_line(const json& cause) { return text(cause, "code") + ": " + text(cause, "sentence"); }
 
+std::string cause_cell(const json& object) {
+  const auto cause = object.find("cause");
+  return cause == object.end() || !cause->is_object() ? "" : cause_line(*cause);
+}
+
 void print_cause(const json& cause, const std::string& indent) {
   std::printf("%s%s\n", indent.c_str(), cause_line(cause).c_str());
   if (const auto evidence = cause.find("evidence"); evidence != cause.end() && evidence->is_array())

@@ -27,6 +27,7 @@ std::string short_image(std::string_view reference);                       // "m
 /// "service.port_taken: port 8080 is taken by web (pid 12)", evidence lines, the mend; each line indented.
 void print_cause(const nlohmann::json& cause, const std::string& indent);
 std::string cause_line(const nlohmann::json& cause);                       // the first of these lines
+std::string cause_cell(const nlohmann::json& object);                      // the line of its "cause"; "" when there is none
 
 /// The whole value, pretty-printed, and a newline: what --json prints.
 void print_json(const nlohmann::json& value);

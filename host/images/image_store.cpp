@@ -21,11 +21,7 @@ constexpr std::size_t min_prefix = 8;
 constexpr std::size_t max_manifest_bytes = 4 << 20;
 constexpr std::size_t shown_digits = 12;
 
-bool is_hex(std::string_view text) {
-    return std::ranges::all_of(text, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
-}
-
-bool is_digest(std::string_view text) { return text.size() == digest_length && is_hex(text); }
+bool is_digest(std::string_view text) { return text.size() == digest_length && is_lower_hex(text); }
 
 Result<std::string> read_bounded(const fs::path& path, std::size_t limit) {
     const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
@@ -145,7 +141,7 @@ Result<Image> ImageStore::resolve(std::string_view reference) const {
         return load(name, current);
     }
     const auto wanted = reference.substr(at + 1);
-    if (wanted.size() < min_prefix || wanted.size() > digest_length || !is_hex(wanted))
+    if (wanted.size() < min_prefix || wanted.size() > digest_length || !is_lower_hex(wanted))
         return Error(Errc::invalid, "image " + std::string(reference.substr(0, 192)) + ": a digest is 8 to 64 lower-case hex digits");
     TRY(digest, pick_digest(name, wanted));
     return load(name, digest);

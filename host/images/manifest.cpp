@@ -1,10 +1,9 @@
 #include "host/images/manifest.hpp"
 
+#include "host/images/sha256.hpp"
 #include "shared/json/json.hpp"
 
 #include <nlohmann/json.hpp>
-
-#include <algorithm>
 
 namespace vigil::images {
 
@@ -12,10 +11,6 @@ namespace {
 
 constexpr JsonLimits manifest_limits{.max_bytes = 4 << 20, .max_depth = 8, .max_values = 200'000};
 constexpr std::int64_t format = 1;
-
-bool is_hex(std::string_view text) {
-    return std::ranges::all_of(text, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
-}
 
 Result<const nlohmann::json*> member(const nlohmann::json& object, const char* key) {
     const auto found = object.find(key);
@@ -31,7 +26,7 @@ Result<ImageFile> parse_file(const nlohmann::json& manifest, const char* key) {
         if (file.empty() || file.front() == '.' || file.find('/') != file.npos || file.find('\0') != file.npos)
             return Error(Errc::invalid, "file: not a plain file name");
         TRY(sha256, read_string(*object, "sha256", 64));
-        if (sha256.size() != 64 || !is_hex(sha256)) return Error(Errc::invalid, "sha256: not 64 lower-case hex digits");
+        if (sha256.size() != 64 || !is_lower_hex(sha256)) return Error(Errc::invalid, "sha256: not 64 lower-case hex digits");
         TRY(bytes, read_integer(*object, "bytes"));
         parsed = {file, sha256, static_cast<std::uint64_t>(bytes)};
         return {};

@@ -15,9 +15,9 @@ constexpr std::size_t max_path = 4096;
 constexpr std::size_t max_arguments = 256;
 constexpr std::size_t max_argument = 64 << 10;   // a kernel command line is one
 
-json to_json(const KeepCaps& caps) { return {{"head_bytes", caps.head_bytes}, {"tail_bytes", caps.tail_bytes}}; }
+json caps_json(const KeepCaps& caps) { return {{"head_bytes", caps.head_bytes}, {"tail_bytes", caps.tail_bytes}}; }
 
-json to_json(const vmm::LaunchPlan& plan) {
+json plan_json(const vmm::LaunchPlan& plan) {
   json files = json::array(), listeners = json::array();
   for (const auto& file : plan.files) files.push_back({{"path", file.path}, {"access", to_text(file.access)}, {"fd", file.fd}});
   for (const auto& listener : plan.listeners) listeners.push_back({{"path", listener.path}, {"fd", listener.fd}});
@@ -102,7 +102,7 @@ Result<Credentials> parse_credentials(const json& object) {
 
 std::string encode_shim_spec(const ShimSpec& spec) {
   json out = {{"instance", spec.instance.value()}, {"run", spec.run.value()}, {"run_dir", spec.run_dir}, {"log_dir", spec.log_dir},
-              {"plan", to_json(spec.plan)}, {"console", to_json(spec.console)}, {"vmm_log", to_json(spec.vmm_log)}};
+              {"plan", plan_json(spec.plan)}, {"console", caps_json(spec.console)}, {"vmm_log", caps_json(spec.vmm_log)}};
   if (const auto& wanted = spec.credentials) out["credentials"] = {{"uid", wanted->uid}, {"gid", wanted->gid}, {"groups", wanted->groups}};
   return dump_json(out);
 }

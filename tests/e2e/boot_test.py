@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """A VM comes up, says what every service in it does, and ends as it was asked to."""
+import base64
 import json
 import os
 import signal
 import subprocess
 import unittest
 
-from harness.case import VmCase
+from harness.case import VmCase, busybox_sh
 from harness.daemon import process_gone
 
 STAGES = ["vmm", "kernel", "initrd", "rootfs", "agent", "services", "ready"]
@@ -27,6 +28,17 @@ class Boot(VmCase):
         self.assertEqual(times, sorted(times), "stages are reached in order")
         for probe in (p for s in vm["services"] for p in s["probes"]):
             self.assertTrue(probe["passed"], probe)
+
+    def test_the_services_answer_a_client(self):
+        """The client is a fourth service; what it received comes back in the report of its end."""
+        script = "busybox wget -qO- http://127.0.0.1:8080/ && echo to-and-fro | socat -t 5 - TCP:127.0.0.1:7000; exit 7"
+        vm = self.up("asked", services={"client": {"exec": busybox_sh(script), "after": ["web", "echo", "ticker"], "ready": [],
+                                                   "essential": False, "restart": "never"}})
+        crash = self.crash_of(vm, "client")
+        self.assert_cause(crash["cause"], "service.exited", code=7)
+        said = base64.b64decode(crash["stdout_tail_b64"]).decode()
+        self.assertIn("comes from the service <b>web</b>", said)
+        self.assertIn("to-and-fro", said)
 
     def test_nobody_dials_the_guest_before_it_is_ready(self):
         vm = self.up("undialled")

@@ -127,6 +127,10 @@ class Banned(unittest.TestCase):
         self.assertEqual(len(list(banned.text_faults("cd /home/somebody/vigil", pattern))), 1)
         self.assertEqual(list(banned.text_faults("src/home/somebody/", pattern)), [])
 
+    def test_a_bracket_in_the_name_of_a_test_is_found(self):
+        self.assertEqual(len(list(banned.text_faults('TEST_CASE("record: neither @ nor [ inside", "[a][b]") {', banned.TEST_NAME))), 1)
+        self.assertEqual(list(banned.text_faults('TEST_CASE("record: neither; nor", "[a][b]") {', banned.TEST_NAME)), [])
+
 
 class Tokens(unittest.TestCase):
     def test_raw_strings_characters_and_directives_do_not_confuse_the_braces(self):

@@ -12,13 +12,13 @@ namespace vigil::cli {
 
 namespace {
 
-struct Options {
+struct ConsoleOptions {
   std::string name;
   std::optional<std::uint32_t> run;
   bool raw = false;
 };
 
-int run_console(Cli& cli, const Options& options) {
+int run_console(Cli& cli, const ConsoleOptions& options) {
   const auto query = options.run ? "?run=" + std::to_string(*options.run) : "";
   const auto console = cli.client().bytes(instance_path(options.name) + "/console" + query);
   if (!console) return fail(console.error());
@@ -34,7 +34,7 @@ int run_console(Cli& cli, const Options& options) {
 }  // namespace
 
 void add_console(CLI::App& app, Cli& cli) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<ConsoleOptions>();
   add_verb(app, cli, "console", "what the VM printed, from the first byte; also after rm", [&cli, options] { return run_console(cli, *options); })
       .text("vm", options->name, "name, id or unique prefix of an id", Need::required)
       .number("--run", options->run, "another run than the last")

@@ -13,7 +13,7 @@ using nlohmann::json;
 
 namespace {
 
-struct Options {
+struct CrashesOptions {
   std::string name;
   std::optional<std::uint32_t> run;
   std::uint32_t lines = 8;
@@ -51,7 +51,7 @@ void print_crash(const json& crash, std::size_t lines) {
   print_tail(crash, "stderr_tail_b64", "err", lines);
 }
 
-int run_crashes(Cli& cli, const Options& options) {
+int run_crashes(Cli& cli, const CrashesOptions& options) {
   const auto query = options.run ? "?run=" + std::to_string(*options.run) : "";
   const auto list = cli.client().get(instance_path(options.name) + "/crashes" + query);
   if (!list) return fail(list.error());
@@ -67,7 +67,7 @@ int run_crashes(Cli& cli, const Options& options) {
 }  // namespace
 
 void add_crashes(CLI::App& app, Cli& cli) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<CrashesOptions>();
   add_verb(app, cli, "crashes", "every death in a VM, with its cause and last output; also after rm", [&cli, options] { return run_crashes(cli, *options); })
       .text("vm", options->name, "name, id or unique prefix of an id", Need::required)
       .number("--run", options->run, "another run than the last")

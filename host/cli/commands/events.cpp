@@ -14,7 +14,7 @@ using nlohmann::json;
 
 namespace {
 
-struct Options {
+struct EventsOptions {
   std::string name;
   std::optional<std::uint64_t> after;
   bool follow = false;
@@ -47,7 +47,7 @@ void print_event(const json& event) {
   std::fflush(stdout);
 }
 
-int run_events(Cli& cli, const Options& options) {
+int run_events(Cli& cli, const EventsOptions& options) {
   std::string query = "/v1/events?after=" + std::to_string(options.after.value_or(0));
   if (!options.follow) query += "&follow=0";
   if (!options.name.empty()) query += "&instance=" + segment(options.name);
@@ -69,7 +69,7 @@ int run_events(Cli& cli, const Options& options) {
 }  // namespace
 
 void add_events(CLI::App& app, Cli& cli) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<EventsOptions>();
   add_verb(app, cli, "events", "what happened; -f: and what happens from now on (with --json one object a line)",
                               [&cli, options] { return run_events(cli, *options); })
       .text("vm", options->name, "only of this VM")

@@ -11,12 +11,12 @@ namespace vigil::cli {
 
 namespace {
 
-struct Options {
+struct LogsOptions {
   std::string name, service;
   bool raw = false;
 };
 
-int run_logs(Cli& cli, const Options& options) {
+int run_logs(Cli& cli, const LogsOptions& options) {
   const auto log = cli.client().bytes(instance_path(options.name) + "/logs/" + segment(options.service));
   if (!log) return fail(log.error());
   if (cli.json) {
@@ -31,7 +31,7 @@ int run_logs(Cli& cli, const Options& options) {
 }  // namespace
 
 void add_logs(CLI::App& app, Cli& cli) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<LogsOptions>();
   add_verb(app, cli, "logs", "the last output of a service that died", [&cli, options] { return run_logs(cli, *options); })
       .text("vm", options->name, "name, id or unique prefix of an id", Need::required)
       .text("service", options->service, "name of the service", Need::required)

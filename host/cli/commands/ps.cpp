@@ -20,11 +20,6 @@ std::string services_cell(const json& vm) {
   return std::to_string(ready) + "/" + std::to_string(all);
 }
 
-std::string cause_cell(const json& vm) {
-  const auto cause = vm.find("cause");
-  return cause == vm.end() || !cause->is_object() ? "" : cause_line(*cause);
-}
-
 int run_ps(Cli& cli) {
   const auto list = cli.client().get("/v1/instances");
   if (!list) return fail(list.error());

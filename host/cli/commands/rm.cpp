@@ -13,12 +13,12 @@ using nlohmann::json;
 
 namespace {
 
-struct Options {
+struct RmOptions {
   std::vector<std::string> names;
   bool force = false;
 };
 
-int run_rm(Cli& cli, const Options& options) {
+int run_rm(Cli& cli, const RmOptions& options) {
   auto client = cli.client();
   json removed = json::array();
   int code = 0;
@@ -38,7 +38,7 @@ int run_rm(Cli& cli, const Options& options) {
 }  // namespace
 
 void add_rm(CLI::App& app, Cli& cli) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<RmOptions>();
   add_verb(app, cli, "rm", "remove VMs with their disks; console, events and crashes are kept", [&cli, options] { return run_rm(cli, *options); })
       .texts("vm", options->names, "names, ids or unique prefixes of ids", Need::required)
       .flag("-f,--force", options->force, "also when it runs: it is killed first");

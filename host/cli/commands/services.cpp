@@ -17,11 +17,6 @@ std::string probes_cell(const json& service) {
   return cell;
 }
 
-std::string cause_cell(const json& service) {
-  const auto cause = service.find("cause");
-  return cause == service.end() || !cause->is_object() ? "" : cause_line(*cause);
-}
-
 int run_services(Cli& cli, const std::string& name) {
   const auto list = cli.client().get(instance_path(name) + "/services");
   if (!list) return fail(list.error());

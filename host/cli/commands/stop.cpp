@@ -13,13 +13,13 @@ using nlohmann::json;
 
 namespace {
 
-struct Options {
+struct StopOptions {
   std::string name;
   std::optional<std::uint32_t> grace_s;
   bool kill = false, no_wait = false;
 };
 
-int run_stop(Cli& cli, const Options& options) {
+int run_stop(Cli& cli, const StopOptions& options) {
   auto client = cli.client();
   json body = {{"kill", options.kill}};
   if (options.grace_s) body["grace_s"] = *options.grace_s;
@@ -44,7 +44,7 @@ int run_stop(Cli& cli, const Options& options) {
 }  // namespace
 
 void add_stop(CLI::App& app, Cli& cli) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<StopOptions>();
   add_verb(app, cli, "stop", "stop a VM: its services in order, then the guest", [&cli, options] { return run_stop(cli, *options); })
       .text("vm", options->name, "name, id or unique prefix of an id", Need::required)
       .number("--grace", options->grace_s, "seconds until it is killed")

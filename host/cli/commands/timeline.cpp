@@ -12,7 +12,7 @@ using nlohmann::json;
 
 namespace {
 
-struct Options {
+struct TimelineOptions {
   std::string name;
   std::optional<std::uint32_t> run;
 };
@@ -33,7 +33,7 @@ void print_stages(const json& timeline) {
   print_table(rows);
 }
 
-int run_timeline(Cli& cli, const Options& options) {
+int run_timeline(Cli& cli, const TimelineOptions& options) {
   const auto query = options.run ? "?run=" + std::to_string(*options.run) : "";
   const auto timeline = cli.client().get(instance_path(options.name) + "/timeline" + query);
   if (!timeline) return fail(timeline.error());
@@ -45,7 +45,7 @@ int run_timeline(Cli& cli, const Options& options) {
 }  // namespace
 
 void add_timeline(CLI::App& app, Cli& cli) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<TimelineOptions>();
   add_verb(app, cli, "timeline", "the stages of a boot and what each took; also after rm", [&cli, options] { return run_timeline(cli, *options); })
       .text("vm", options->name, "name, id or unique prefix of an id", Need::required)
       .number("--run", options->run, "another run than the last");

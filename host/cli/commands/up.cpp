@@ -15,7 +15,7 @@ using nlohmann::json;
 
 namespace {
 
-struct Options {
+struct UpOptions {
   std::string image, name, vmm, kernel_args;
   std::uint32_t memory_mib = 0, disk_mib = 0, vcpus = 0;
   std::vector<std::string> env, services, labels;
@@ -43,7 +43,7 @@ Result<json> as_json(const std::string& value) {
   return parsed;
 }
 
-Result<json> create_body(const Options& options) {
+Result<json> create_body(const UpOptions& options) {
   json body = {{"image", options.image}};
   if (!options.name.empty()) body["name"] = options.name;
   if (!options.vmm.empty()) body["vmm"] = options.vmm;
@@ -60,7 +60,7 @@ Result<json> create_body(const Options& options) {
   return body;
 }
 
-int run_up(Cli& cli, const Options& options) {
+int run_up(Cli& cli, const UpOptions& options) {
   auto client = cli.client();
   const auto body = create_body(options);
   if (!body) return fail(body.error());
@@ -75,7 +75,7 @@ int run_up(Cli& cli, const Options& options) {
 }  // namespace
 
 void add_up(CLI::App& app, Cli& cli) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<UpOptions>();
   add_verb(app, cli, "up", "create a VM, start it, and show its stages until it is ready", [&cli, options] { return run_up(cli, *options); })
       .text("image", options->image, "image, as NAME or NAME@DIGEST", Need::required)
       .text("--name", options->name, "name of the VM (default: invented)")

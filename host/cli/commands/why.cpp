@@ -12,7 +12,7 @@ using nlohmann::json;
 
 namespace {
 
-struct Options {
+struct WhyOptions {
   std::string name;
   std::optional<std::uint32_t> run;
 };
@@ -31,7 +31,7 @@ void print_why(const json& why) {
   for (const auto& finding : also) print_finding(finding);
 }
 
-int run_why(Cli& cli, const Options& options) {
+int run_why(Cli& cli, const WhyOptions& options) {
   const auto query = options.run ? "?run=" + std::to_string(*options.run) : "";
   const auto why = cli.client().get(instance_path(options.name) + "/why" + query);
   if (!why) return fail(why.error());
@@ -43,7 +43,7 @@ int run_why(Cli& cli, const Options& options) {
 }  // namespace
 
 void add_why(CLI::App& app, Cli& cli) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<WhyOptions>();
   add_verb(app, cli, "why", "why a VM is as it is, with evidence and what to do; also after rm", [&cli, options] { return run_why(cli, *options); })
       .text("vm", options->name, "name, id or unique prefix of an id", Need::required)
       .number("--run", options->run, "another run than the last");

@@ -18,7 +18,7 @@ using vigil::guest::console::Route;
 
 namespace {
 
-const BootId boot("01234567-89ab-cdef-0123-456789abcdef");
+const BootId printed_boot("01234567-89ab-cdef-0123-456789abcdef");
 
 std::string written(int fd) {
   char bytes[8192];
@@ -34,7 +34,7 @@ TEST_CASE("console: a digest comes out as records that the host's scanner finds"
     REQUIRE(::pipe(ends) == 0);
     const UniqueFd read_end(ends[0]);
     ConsolePort port(UniqueFd(ends[1]), route);
-    port.print_digest(boot, 42, R"({"t":"stage"})");
+    port.print_digest(printed_boot, 42, R"({"t":"stage"})");
     const std::string text = written(read_end.get());
     if (route == Route::kernel_log) {
       REQUIRE(text.starts_with("<3>@V1 "));
@@ -60,7 +60,7 @@ TEST_CASE("console: long texts are cut at line ends into pieces that the kernel'
 
 TEST_CASE("console: a port without a descriptor prints nothing, a full one counts what it lost", "[guest][console]") {
   ConsolePort nothing;
-  nothing.print_digest(boot, 1, "{}");
+  nothing.print_digest(printed_boot, 1, "{}");
   nothing.print_text("text\n");
   REQUIRE(nothing.lost() == 0);
   ConsolePort full = ConsolePort::open_plain("/dev/full");

@@ -68,7 +68,7 @@ TEST_CASE("bye: done as soon as the host has committed it", "[guest][link]") {
   HostEnd host(loop);
   host.listen();
   UnixDialler dialler(host.path());
-  HostLine line(loop, dialler, console::ConsolePort(), test_facts(), {});
+  HostLine line(loop, dialler, guest::console::ConsolePort(), test_facts(), {});
   line.link().start();
   host.receive_a<protocol::Hello>();
   host.welcome("t");
@@ -87,7 +87,7 @@ TEST_CASE("bye: waits no longer than its limit, and not at all without a link", 
   EventLoop loop;
   HostEnd host(loop);
   UnixDialler dialler(host.path());
-  HostLine line(loop, dialler, console::ConsolePort(), test_facts(), {});
+  HostLine line(loop, dialler, guest::console::ConsolePort(), test_facts(), {});
   bool done = false;
   SECTION("no link") { line.say_bye({}, 1h, [&] { done = true; }); }
   SECTION("a silent host") {

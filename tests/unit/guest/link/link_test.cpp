@@ -19,18 +19,19 @@ namespace {
 const SystemClock system_clock;
 
 struct GuestEnd {
-  GuestEnd(EventLoop& loop, const std::string& path, report::OutboxState left = {})
+  GuestEnd(EventLoop& loop, const std::string& path, report::OutboxState left = {}, SilencePeriods silence = {})
       : outbox(test_boot, system_clock, std::move(left)),
         dialler(path),
-        link(loop, dialler, outbox, facts(), {[this](const protocol::Welcome& welcome) { welcomes.push_back(welcome); },
+        link(loop, dialler, outbox, facts(silence), {[this](const protocol::Welcome& welcome) { welcomes.push_back(welcome); },
                                               [this](const protocol::Request& request) { requests.push_back(request); },
                                               [this] { ++acknowledgements; }}) {}
 
-  static LinkFacts facts() {
+  static LinkFacts facts(SilencePeriods silence) {
     LinkFacts facts;
     facts.boot = test_boot;
     facts.hello.protocols = {1};
     facts.hello.phase = "init";
+    facts.silence = silence;
     return facts;
   }
 
@@ -50,7 +51,7 @@ struct GuestEnd {
 };
 
 struct Scene {
-  Scene() { host.listen(); }
+  explicit Scene(SilencePeriods silence = {}) : guest(loop, host.path(), {}, silence) { host.listen(); }
   void come_up(const std::string& token = "t0") {
     guest.link.start();
     host.receive_a<protocol::Hello>();
@@ -59,8 +60,10 @@ struct Scene {
   }
   EventLoop loop;
   HostEnd host{loop};
-  GuestEnd guest{loop, host.path()};
+  GuestEnd guest;
 };
+
+constexpr SilencePeriods impatient{50ms, 20ms};
 
 }  // namespace
 
@@ -180,6 +183,37 @@ TEST_CASE("link: answers a ping with both clocks", "[guest][link]") {
   REQUIRE(pong.n == 5);
   REQUIRE(pong.sender_us == 777);
   REQUIRE(pong.answerer_us >= before);
+}
+
+TEST_CASE("link: a host that owes an answer and says nothing is given up, and everything goes again", "[guest][link]") {
+  Scene scene(impatient);
+  scene.come_up();
+  scene.guest.stage("written into a dead connection");
+  scene.host.receive_a<protocol::Report>();
+  scene.host.until([&] { return scene.host.accepted == 2; });
+  while (!std::holds_alternative<protocol::Hello>(scene.host.receive().content)) {}   // after the pings into the dead one
+  scene.host.welcome("t0");
+  REQUIRE(scene.host.receive_a<protocol::Report>().seq == 1);
+}
+
+TEST_CASE("link: an idle host that no longer answers is given up", "[guest][link]") {
+  Scene scene(impatient);
+  scene.come_up();
+  scene.host.until([&] { return scene.host.accepted == 2; });
+  REQUIRE_FALSE(scene.guest.link.is_up());
+}
+
+TEST_CASE("link: a host that cannot commit but answers keeps its link", "[guest][link]") {
+  Scene scene(impatient);
+  scene.come_up();
+  scene.guest.stage();
+  scene.host.receive_a<protocol::Report>();
+  for (int answers = 0; answers < 12; ++answers) {
+    const auto ping = scene.host.receive_a<protocol::Ping>();
+    scene.host.send(protocol::Pong{ping.n, ping.sender_us, scene.loop.now_us()});
+  }
+  REQUIRE(scene.host.accepted == 1);
+  REQUIRE(scene.guest.link.is_up());
 }
 
 TEST_CASE("link: bad bytes from the host end the link, and the next one begins clean", "[guest][link]") {

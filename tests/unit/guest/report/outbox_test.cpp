@@ -18,7 +18,7 @@ public:
   MonoUs now = 1'000;
 };
 
-const BootId boot("01234567-89ab-cdef-0123-456789abcdef");
+const BootId reporting_boot("01234567-89ab-cdef-0123-456789abcdef");
 
 protocol::ServiceReport service(const std::string& name, std::int64_t pid = 1) {
   protocol::ServiceReport report;
@@ -34,7 +34,7 @@ protocol::CrashReport crash(protocol::CauseCode code, const std::string& id) {
   return report;
 }
 
-protocol::HealthReport health(std::uint64_t available_kib) {
+protocol::HealthReport health_with(std::uint64_t available_kib) {
   protocol::HealthReport report;
   report.memory_available_kib = available_kib;
   return report;
@@ -74,7 +74,7 @@ void require_gaps_explained(const std::vector<protocol::Report>& reports, Seq ne
 
 TEST_CASE("outbox: numbers from 1, stamps boot, epoch and time, keeps until acknowledged", "[guest][report]") {
   FakeClock clock;
-  Outbox outbox(boot, clock);
+  Outbox outbox(reporting_boot, clock);
   REQUIRE(outbox.first_unacked() == 1);
   REQUIRE(outbox.append(protocol::StageReport{}) == 1);
   clock.now = 2'000;
@@ -87,7 +87,7 @@ TEST_CASE("outbox: numbers from 1, stamps boot, epoch and time, keeps until ackn
   REQUIRE(sent[1].mono_us == 2'000);
   REQUIRE(sent[0].epoch == 0);
   REQUIRE(sent[1].epoch == 3);
-  REQUIRE(sent[1].boot == boot);
+  REQUIRE(sent[1].boot == reporting_boot);
 
   outbox.acknowledge(1);
   REQUIRE(outbox.first_unacked() == 2);
@@ -98,7 +98,7 @@ TEST_CASE("outbox: numbers from 1, stamps boot, epoch and time, keeps until ackn
 
 TEST_CASE("outbox: a new link carries all that was not acknowledged, in order and unchanged", "[guest][report]") {
   FakeClock clock;
-  Outbox outbox(boot, clock);
+  Outbox outbox(reporting_boot, clock);
   for (int i = 0; i < 5; ++i) outbox.append(service("web", i));
   const auto first = send_all(outbox);
   outbox.acknowledge(2);
@@ -112,7 +112,7 @@ TEST_CASE("outbox: a new link carries all that was not acknowledged, in order an
 
 TEST_CASE("outbox: an acknowledgement of what was never sent forgets nothing", "[guest][report]") {
   FakeClock clock;
-  Outbox outbox(boot, clock);
+  Outbox outbox(reporting_boot, clock);
   outbox.append(service("web"));
   outbox.acknowledge(1'000'000);
   REQUIRE(outbox.size() == 1);
@@ -124,7 +124,7 @@ TEST_CASE("outbox: an acknowledgement of what was never sent forgets nothing", "
 
 TEST_CASE("outbox: over its limit it collapses one service's reports to the newest, which counts them", "[guest][report]") {
   FakeClock clock;
-  Outbox outbox(boot, clock, {.reports = 4});
+  Outbox outbox(reporting_boot, clock, {.reports = 4});
   outbox.append(protocol::StageReport{});
   outbox.append(service("echo", 7));
   for (int i = 0; i < 10; ++i) outbox.append(service("web", i));
@@ -153,7 +153,7 @@ TEST_CASE("outbox: over its limit it collapses one service's reports to the newe
 
 TEST_CASE("outbox: a report that was sent once never changes, also when it is the newest of a collapse", "[guest][report]") {
   FakeClock clock;
-  Outbox outbox(boot, clock, {.reports = 2});
+  Outbox outbox(reporting_boot, clock, {.reports = 2});
   outbox.append(service("web", 1));
   outbox.append(service("web", 2));
   const auto first = send_all(outbox);
@@ -166,7 +166,7 @@ TEST_CASE("outbox: a report that was sent once never changes, also when it is th
 
 TEST_CASE("outbox: keeps the first 32 crash reports and counts the rest by cause", "[guest][report]") {
   FakeClock clock;
-  Outbox outbox(boot, clock);
+  Outbox outbox(reporting_boot, clock);
   for (int i = 0; i < 40; ++i) outbox.append(crash(protocol::CauseCode::service_exited, "web-" + std::to_string(i)));
   for (int i = 0; i < 3; ++i) outbox.append(crash(protocol::CauseCode::service_oom_killed, "echo-" + std::to_string(i)));
 
@@ -188,8 +188,8 @@ TEST_CASE("outbox: keeps the first 32 crash reports and counts the rest by cause
 
 TEST_CASE("outbox: only the newest health report waits", "[guest][report]") {
   FakeClock clock;
-  Outbox outbox(boot, clock);
-  for (std::uint64_t i = 0; i < 100; ++i) outbox.append(health(i));
+  Outbox outbox(reporting_boot, clock);
+  for (std::uint64_t i = 0; i < 100; ++i) outbox.append(health_with(i));
   const auto sent = send_all(outbox);
   REQUIRE(sent.size() == 2);   // and one report that explains the gap
   const auto* health = std::get_if<protocol::HealthReport>(&sent.back().body);
@@ -200,7 +200,7 @@ TEST_CASE("outbox: only the newest health report waits", "[guest][report]") {
 
 TEST_CASE("outbox: stays bounded when the host takes reports but never acknowledges", "[guest][report]") {
   FakeClock clock;
-  Outbox outbox(boot, clock, {.reports = 16});
+  Outbox outbox(reporting_boot, clock, {.reports = 16});
   std::vector<protocol::Report> ever_sent;
   for (int i = 0; i < 500; ++i) {
     outbox.append(service("web", i));
@@ -212,7 +212,7 @@ TEST_CASE("outbox: stays bounded when the host takes reports but never acknowled
 
 TEST_CASE("outbox: traces and unknown reports go before health, stages never", "[guest][report]") {
   FakeClock clock;
-  Outbox outbox(boot, clock, {.reports = 3});
+  Outbox outbox(reporting_boot, clock, {.reports = 3});
   outbox.append(protocol::CrashTrace{});
   outbox.append(protocol::HealthReport{});
   outbox.append(protocol::StageReport{});
@@ -226,7 +226,7 @@ TEST_CASE("outbox: traces and unknown reports go before health, stages never", "
 
 TEST_CASE("outbox: its state carries over to the next life of the agent", "[guest][report]") {
   FakeClock clock;
-  Outbox first(boot, clock);
+  Outbox first(reporting_boot, clock);
   first.append(protocol::StageReport{});
   first.append(crash(protocol::CauseCode::service_exited, "web-1"));
   first.append(service("web"));
@@ -234,7 +234,7 @@ TEST_CASE("outbox: its state carries over to the next life of the agent", "[gues
   first.mark_sent(first.next_to_send()->seq);
   first.acknowledge(1);
 
-  Outbox second(boot, clock, first.state());
+  Outbox second(reporting_boot, clock, first.state());
   REQUIRE(second.state() == first.state());
   REQUIRE(second.append(service("web")) == 4);
   REQUIRE(numbers(send_all(second)) == std::vector<Seq>{3, 4});

@@ -80,10 +80,10 @@ TEST_CASE("supervisor: a service can be stopped, started and restarted by reques
   REQUIRE(scene.wait_for("web", ServiceState::stopped));
   REQUIRE(scene.supervisor->request(ServiceName("web"), ServiceAction::start).has_value());
   REQUIRE(scene.wait_for("web", ServiceState::ready));
-  const auto second = scene.now("web").pid;
-  CHECK(second != first);
+  const auto second_pid = scene.now("web").pid;
+  CHECK(second_pid != first);
   REQUIRE(scene.supervisor->request(ServiceName("web"), ServiceAction::restart).has_value());
-  REQUIRE(run_until(scene.loop, [&] { return scene.now("web").pid > 0 && scene.now("web").pid != second && scene.now("web").state == ServiceState::ready; }));
+  REQUIRE(run_until(scene.loop, [&] { return scene.now("web").pid > 0 && scene.now("web").pid != second_pid && scene.now("web").state == ServiceState::ready; }));
   CHECK(scene.sink.crashes.empty());
   CHECK(scene.now("web").restarts == 0);   // nobody died unasked
 }

@@ -24,7 +24,7 @@ std::string read_file(const std::filesystem::path& path) {
 }
 
 void add(json& seen, const ConsoleScanner::Found& found) {
-  for (const auto& digest : found.digests) seen["digests"].push_back({{"boot8", digest.boot8}, {"seq", digest.seq}, {"json", digest.json}});
+  for (const auto& one : found.digests) seen["digests"].push_back({{"boot8", one.boot8}, {"seq", one.seq}, {"json", one.json}});
   for (const auto& line : found.lines) seen["lines"].push_back(line);
 }
 

@@ -12,11 +12,11 @@ using namespace vigil::console;
 
 namespace {
 
-const BootId boot("6f1d2c3b-4a59-4687-9a8b-7c6d5e4f3a2b");
+const BootId scanned_boot("6f1d2c3b-4a59-4687-9a8b-7c6d5e4f3a2b");
 const std::string digest = R"({"p":"done","s":"initrd","t":"stage"})";
 const std::string kernel_line = "[   12.345678] text";
 
-std::string record() { return make_records(boot, 3, digest).at(0); }
+std::string record() { return make_records(scanned_boot, 3, digest).at(0); }
 
 }  // namespace
 
@@ -91,7 +91,7 @@ TEST_CASE("scanner: bytes that are no text stay as they are", "[shared][console]
 
 TEST_CASE("scanner: unfinished digests are bounded, and the lost ones counted", "[shared][console]") {
   ConsoleScanner scanner;
-  for (Seq seq = 1; seq <= 1000; ++seq) scanner.feed(make_records(boot, seq, std::string(200, 'x')).at(0));
+  for (Seq seq = 1; seq <= 1000; ++seq) scanner.feed(make_records(scanned_boot, seq, std::string(200, 'x')).at(0));
   CHECK(scanner.damaged() == 936);
   scanner.finish();
   CHECK(scanner.damaged() == 1000);
