@@ -18,6 +18,11 @@ if(VIGIL_SANITIZE)
   target_compile_options(vigil_compile INTERFACE -fsanitize=address,undefined -fno-sanitize=null,object-size -fno-sanitize-recover=undefined
     -fno-omit-frame-pointer $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
   target_link_options(vigil_compile INTERFACE -fsanitize=address,undefined)
+  # Some fifty test programs, each with the sanitizers' and the libraries' symbols: mold links them in a tenth of the time.
+  find_program(VIGIL_MOLD mold)
+  if(VIGIL_MOLD AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    target_link_options(vigil_compile INTERFACE -fuse-ld=mold)
+  endif()
 endif()
 
 # vigil_unity(TARGET): with VIGIL_UNITY the compiler reads a folder's sources in batches, so the heavy headers (json, Asio: 12 to 22 s

@@ -31,6 +31,8 @@ protocol::Cause start_failed(const std::string& reason, std::vector<std::string>
     return protocol::make_cause(CauseCode::vmm_start_failed, {{"reason", reason}}, std::move(evidence));
 }
 
+constexpr std::size_t max_last_words = 8;
+
 std::vector<std::string> last_lines(const std::string& text, std::size_t count) {
     std::vector<std::string> lines;
     for (std::size_t begin = 0; begin < text.size();) {
@@ -167,7 +169,7 @@ asio::awaitable<void> VmRun::flush_console() {
 asio::awaitable<void> VmRun::conclude(shim::ExitRecord record) {
     if (record.vmm.pid == 0 || !record.start_error.empty()) {
         const auto reason = record.start_error.empty() ? std::string("it ended before it ran") : record.start_error;
-        fail_start(start_failed(reason, last_lines(record.log_tail, 8)));
+        fail_start(start_failed(reason, last_lines(record.log_tail, max_last_words)));
         co_return;
     }
     tell_started(record.vmm, record.device);
@@ -181,6 +183,7 @@ asio::awaitable<void> VmRun::conclude(shim::ExitRecord record) {
     exited.user_us = record.usage.user_us;
     exited.system_us = record.usage.system_us;
     exited.max_rss_kib = record.usage.max_rss_kib;
+    exited.last_words = last_lines(record.log_tail, max_last_words);
     spdlog::info("run.ended vm={} run={} exit=\"{}\" reason={}", id_.value(), number_.value(), protocol::to_text(exited.exit), exited.reason);
     owner_.happened(std::move(exited));
 }

@@ -48,7 +48,8 @@ json body_json(const StopRequested& body) {
 }
 json body_json(const VmmExited& body) {
   return {{"exit", exit_json(body.exit)}, {"reason", body.reason},       {"ended_unix_us", body.ended_unix_us},
-          {"user_us", body.user_us},      {"system_us", body.system_us}, {"max_rss_kib", body.max_rss_kib}};
+          {"user_us", body.user_us},      {"system_us", body.system_us}, {"max_rss_kib", body.max_rss_kib},
+          {"last_words", body.last_words}};
 }
 json body_json(const DeviceExited& body) { return {{"device", body.device}, {"exit", exit_json(body.exit)}}; }
 json body_json(const ShimLost& body) { return {{"reason", body.reason}}; }
@@ -192,12 +193,18 @@ Result<EventBody> parse_vmm_exited(const json& object) {
   TRY(user_us, read_count(object, "user_us"));
   TRY(system_us, read_count(object, "system_us"));
   TRY(max_rss_kib, read_count(object, "max_rss_kib"));
+  std::vector<std::string> last_words;          // not in events of older daemons
+  if (object.contains("last_words")) {
+    TRY(lines, read_strings(object, "last_words", 8));
+    last_words = lines;
+  }
   return EventBody(VmmExited{.exit = exit,
                              .reason = reason,
                              .ended_unix_us = ended_unix_us,
                              .user_us = user_us,
                              .system_us = system_us,
-                             .max_rss_kib = max_rss_kib});
+                             .max_rss_kib = max_rss_kib,
+                             .last_words = last_words});
 }
 
 Result<EventBody> parse_device_exited(const json& object) {

@@ -55,7 +55,7 @@ void on(const Change& change, const StartFailed& body) {
   change.run.start_failed = TimedCause{change.event.at_unix_us, body.cause};
   auto& vmm = stage_record(change.run, Stage::vmm);
   if (vmm.progress != StageProgress::done) vmm.progress = StageProgress::failed;
-  end_run(change, EndRecord{change.event.at_unix_us, std::nullopt, ""});
+  end_run(change, EndRecord{change.event.at_unix_us, std::nullopt, "", {}});
 }
 
 void on(const Change& change, const LinkUp& body) {
@@ -157,7 +157,7 @@ void on(const Change& change, const StopRequested& body) {
 }
 
 void on(const Change& change, const VmmExited& body) {
-  end_run(change, EndRecord{body.ended_unix_us != 0 ? body.ended_unix_us : change.event.at_unix_us, body.exit, body.reason});
+  end_run(change, EndRecord{body.ended_unix_us != 0 ? body.ended_unix_us : change.event.at_unix_us, body.exit, body.reason, body.last_words});
 }
 
 void on(const Change& change, const DeviceExited& body) {
@@ -169,7 +169,7 @@ void on(const Change& change, const DeviceExited& body) {
 
 void on(const Change& change, const ShimLost& body) {
   change.effects.push_back(KillVmm{9, "its shim is gone"});
-  end_run(change, EndRecord{change.event.at_unix_us, ExitUnknown{body.reason}, ""});
+  end_run(change, EndRecord{change.event.at_unix_us, ExitUnknown{body.reason}, "", {}});
 }
 
 void on(const Change& change, const Adopted&) {

@@ -99,6 +99,7 @@ struct VmmExited {
   std::string reason;                           // QMP's SHUTDOWN reason: "guest-shutdown", "guest-reset", "guest-panic", ...; empty: none seen
   UnixUs ended_unix_us = 0;                     // as the shim saw it
   std::uint64_t user_us = 0, system_us = 0, max_rss_kib = 0;
+  std::vector<std::string> last_words{};        // the end of vmm.log, at most 8 lines: what the VMM itself said on stderr
   friend bool operator==(const VmmExited&, const VmmExited&) = default;
 };
 

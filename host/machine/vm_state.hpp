@@ -85,6 +85,7 @@ struct EndRecord {
   UnixUs at_unix_us = 0;
   std::optional<protocol::ExitStatus> exit;     // nullopt: no VMM ever lived
   std::string reason;                           // QMP's
+  std::vector<std::string> last_words{};        // the VMM's own, on stderr
   friend bool operator==(const EndRecord&, const EndRecord&) = default;
 };
 

@@ -58,6 +58,9 @@ std::optional<Finding> unasked_end(const Run& run, std::span<const std::string> 
   const std::string lines[] = {"the VMM ended with " + to_text(*run.end->exit) + "; " + qmp_words(run) + "; no bye from the guest",
                                "last stage reached: " + last_stage(run)};
   add_evidence(cause, lines);
+  std::vector<std::string> said;
+  for (const auto& line : run.end->last_words) said.push_back("VMM: " + line);
+  add_evidence(cause, said);
   add_evidence(cause, console_tail.last(std::min<std::size_t>(console_tail.size(), 8)));
   return Finding{cause, std::nullopt, run.end->at_unix_us};
 }

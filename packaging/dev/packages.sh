@@ -4,7 +4,7 @@
 
 debian_codename=$(sed -n 's/^VERSION_CODENAME="\{0,1\}\([a-z]*\).*/\1/p' /etc/os-release 2>/dev/null || true)
 
-packages_build=(g++ cmake ninja-build ccache pkg-config git
+packages_build=(g++ cmake ninja-build ccache mold pkg-config git
     libspdlog-dev nlohmann-json3-dev libcurl4-openssl-dev libsqlite3-dev libssl-dev libcli11-dev)
 packages_run=(qemu-system-x86 python3 jq curl)
 packages_image=(mmdebstrap uidmap e2fsprogs xz-utils zstd cpio kmod debian-archive-keyring)

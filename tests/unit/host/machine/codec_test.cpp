@@ -39,7 +39,7 @@ std::vector<EventBody> one_of_each() {
           make_report(5, OtherReport{"net", R"({"a":[1,2]})"}),
           DeadlinePassed{"stage:kernel"},
           StopRequested{StopKind::reboot, std::chrono::milliseconds(1500), "a"},
-          VmmExited{ExitSignal{11, true}, "guest-reset", 1, 2, 3, 4},
+          VmmExited{ExitSignal{11, true}, "guest-reset", 1, 2, 3, 4, {"qemu: out of luck", "bye"}},
           VmmExited{ExitUnknown{"lost"}, "", 0, 0, 0, 0},
           DeviceExited{"vhost-device-vsock", ExitCode{-1}},
           ShimLost{"x"},

@@ -71,6 +71,18 @@ TEST_CASE("verdict: a VMM killed by a signal", "[host][verdict]") {
   CHECK(classify(story.state).main->at_unix_us == epoch_unix_us + 3'000'000);
 }
 
+TEST_CASE("verdict: what the VMM itself said last is evidence of its end", "[host][verdict]") {
+  Story story;
+  story.become_ready();
+  VmmExited exited;
+  exited.exit = ExitCode{1};
+  exited.last_words = {"qemu-system-x86_64: cannot set up guest memory 'ram': Cannot allocate memory"};
+  story.tell(3000, exited);
+  REQUIRE(main_code(story) == CauseCode::vmm_exited);
+  const auto evidence = classify(story.state).main->cause.evidence;
+  CHECK(std::ranges::find(evidence, "VMM: " + exited.last_words[0]) != evidence.end());
+}
+
 TEST_CASE("verdict: ends of a VMM that nobody asked for", "[host][verdict]") {
   struct Row {
     ExitStatus exit;
