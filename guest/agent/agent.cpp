@@ -118,6 +118,11 @@ Result<std::string> Agent::answer(const link::GuestRequest& request) {
     TRY_VOID(supervisor_->request(service->name, *action));
     return std::string("{}");
   }
+  if (const auto* logs = std::get_if<link::LogsRequest>(&request)) {
+    if (!supervisor_) return Error(Errc::conflict, "the services are not running yet");
+    TRY(output, supervisor_->output(logs->name));
+    return to_json(output);
+  }
   Diagnosis diagnosis{config::agent_version(), config::build_id(), config::kernel_release(), line_.link().describe(), loop_.now_us(),
                       line_.outbox().size(), line_.outbox().dropped(), line_.reporter().digests_left_out(), line_.console().lost(),
                       reaper_.orphans(), setup_.problems, {}};

@@ -1,5 +1,6 @@
 #include "guest/agent/diagnosis.hpp"
 
+#include "shared/base/encoding.hpp"
 #include "shared/json/json.hpp"
 #include "shared/protocol/codec.hpp"
 
@@ -22,6 +23,12 @@ std::string to_json(const Diagnosis& diagnosis) {
       {"problems", diagnosis.problems},
       {"services", services},
   };
+  return dump_json(whole);
+}
+
+std::string to_json(const supervisor::ServiceOutput& output) {
+  const nlohmann::json whole = {{"stdout_tail_b64", to_base64(output.stdout_tail)}, {"stdout_lost", output.stdout_lost},
+                                {"stderr_tail_b64", to_base64(output.stderr_tail)}, {"stderr_lost", output.stderr_lost}};
   return dump_json(whole);
 }
 

@@ -1,6 +1,7 @@
 // What the agent knows of itself, as JSON: the answer to the request "diagnose".
 #pragma once
 
+#include "guest/supervisor/supervisor.hpp"
 #include "shared/protocol/report.hpp"
 
 #include <string>
@@ -18,5 +19,7 @@ struct Diagnosis {
 };
 
 std::string to_json(const Diagnosis& diagnosis);
+/// The answer to the request "logs".
+std::string to_json(const supervisor::ServiceOutput& output);
 
 }  // namespace vigil::guest::agent

@@ -24,6 +24,12 @@ Result<GuestRequest> parse_service(const nlohmann::json& args) {
   return GuestRequest(ServiceRequest{name, action});
 }
 
+Result<GuestRequest> parse_logs(const nlohmann::json& args) {
+  TRY(name_text, read_string(args, "name"));
+  TRY(name, parse_service_name(name_text));
+  return GuestRequest(LogsRequest{name});
+}
+
 }  // namespace
 
 Result<GuestRequest> parse_guest_request(const protocol::Request& request) {
@@ -31,6 +37,7 @@ Result<GuestRequest> parse_guest_request(const protocol::Request& request) {
   if (!args.is_object()) return Error(Errc::invalid, "args: must be an object");
   if (request.op == "shutdown") return parse_shutdown(args);
   if (request.op == "service") return parse_service(args);
+  if (request.op == "logs") return parse_logs(args);
   if (request.op == "diagnose") return GuestRequest(DiagnoseRequest{});
   return Error(Errc::unsupported, "this agent does not know the request " + request.op);
 }

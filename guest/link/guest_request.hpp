@@ -14,8 +14,9 @@ namespace vigil::guest::link {
 
 struct ShutdownRequest { protocol::ByeReport::Kind kind = protocol::ByeReport::Kind::poweroff; };
 struct ServiceRequest { ServiceName name; std::string action; };   // start, stop or restart
+struct LogsRequest { ServiceName name; };
 struct DiagnoseRequest {};
-using GuestRequest = std::variant<ShutdownRequest, ServiceRequest, DiagnoseRequest>;
+using GuestRequest = std::variant<ShutdownRequest, ServiceRequest, LogsRequest, DiagnoseRequest>;
 
 Result<GuestRequest> parse_guest_request(const protocol::Request& request);
 

@@ -106,6 +106,12 @@ bool Service::is_considered() const {
   return state_ == ServiceState::waiting || (state_ == ServiceState::failed && cause_ && cause_->code == CauseCode::service_dependency_failed);
 }
 
+std::optional<ServiceOutput> Service::output() const {
+  if (!run_) return std::nullopt;
+  const auto &out = run_->stdout_tail(), &err = run_->stderr_tail();
+  return ServiceOutput{out.text(), err.text(), out.lost(), err.lost()};
+}
+
 protocol::ServiceReport Service::report() const {
   protocol::ServiceReport report;
   report.name = spec_.name;

@@ -39,6 +39,8 @@ public:
   const std::string& cgroup_path() const { return cgroup_.path(); }
   bool is_considered() const;   // consider() means something to it now
   protocol::ServiceReport report() const;
+  /// Of the process that lives now.
+  std::optional<ServiceOutput> output() const;
 
 private:
   bool apply(ServiceEvent event);

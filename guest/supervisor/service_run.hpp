@@ -56,6 +56,8 @@ public:
   void kill_all();
 
   pid_t pid() const { return pid_; }
+  const process::OutputTail& stdout_tail() const { return out_.tail(); }
+  const process::OutputTail& stderr_tail() const { return err_.tail(); }
   const process::ProcessGroup& group() const { return group_; }
   bool probes_passed() const { return probes_.all_passed(); }
   std::vector<protocol::ProbeResult> probe_results() const { return probes_.results(); }

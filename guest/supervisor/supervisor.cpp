@@ -62,6 +62,7 @@ struct Supervisor::Impl {
   void stop_next();
   void stopped();
   Standing standing_of(const ServiceName& name) const;
+  Result<Service*> find(const ServiceName& name) const;
   std::string name_process(pid_t pid) const;
   const Service* service_of(pid_t pid) const;
   void report_orphan(const process::ProcessEnd& end);
@@ -177,6 +178,14 @@ Standing Supervisor::Impl::standing_of(const ServiceName& name) const {
   return found == by_name.end() ? Standing::unknown : found->second->standing();
 }
 
+Result<Service*> Supervisor::Impl::find(const ServiceName& name) const {
+  const auto found = by_name.find(name);
+  if (found != by_name.end()) return found->second;
+  std::string known;
+  for (const auto& service : services) known += " " + service->spec().name.value();
+  return Error(Errc::not_found, "no service " + name.value() + "; there are:" + known);
+}
+
 const Service* Supervisor::Impl::service_of(pid_t pid) const {
   const std::string cgroup =
       process::parse_cgroup_v2(process::read_small_file("/proc/" + std::to_string(pid) + "/cgroup", 4096).value_or(""));
@@ -240,18 +249,20 @@ void Supervisor::stop_all(milliseconds grace, std::function<void()> on_done) {
 
 Result<void> Supervisor::request(const ServiceName& name, ServiceAction action) {
   if (impl_->progress != Impl::Progress::running) return Error(Errc::conflict, "all services are being stopped");
-  const auto found = impl_->by_name.find(name);
-  if (found == impl_->by_name.end()) {
-    std::string known;
-    for (const auto& service : impl_->services) known += " " + service->spec().name.value();
-    return Error(Errc::not_found, "no service " + name.value() + "; there are:" + known);
-  }
+  TRY(service, impl_->find(name));
   switch (action) {
-    case ServiceAction::start: found->second->ask_start(); break;
-    case ServiceAction::stop: found->second->ask_stop(milliseconds::max()); break;
-    case ServiceAction::restart: found->second->ask_restart(); break;
+    case ServiceAction::start: service->ask_start(); break;
+    case ServiceAction::stop: service->ask_stop(milliseconds::max()); break;
+    case ServiceAction::restart: service->ask_restart(); break;
   }
   return {};
+}
+
+Result<ServiceOutput> Supervisor::output(const ServiceName& name) const {
+  TRY(service, impl_->find(name));
+  auto output = service->output();
+  if (!output) return Error(Errc::unavailable, name.value() + " has no process now; its state is " + std::string(to_text(service->state())));
+  return std::move(*output);
 }
 
 std::vector<protocol::ServiceReport> Supervisor::services() const {

@@ -39,6 +39,12 @@ struct SupervisorEvents {
   std::function<void()> all_settled;            // none is waiting, starting or backing off any more: stage `services` is over, well or not
 };
 
+/// The last 64 KiB of each stream of the process that lives, and how many bytes came before.
+struct ServiceOutput {
+  std::string stdout_tail, stderr_tail;
+  std::uint64_t stdout_lost = 0, stderr_lost = 0;
+};
+
 enum class ServiceAction { start, stop, restart };
 std::optional<ServiceAction> parse_service_action(std::string_view text);
 
@@ -56,6 +62,9 @@ public:
   void stop_all(std::chrono::milliseconds grace, std::function<void()> on_done);
   /// Errc::not_found names the services there are; Errc::conflict while everything stops.
   Result<void> request(const ServiceName& name, ServiceAction action);
+
+  /// Errc::not_found names the services there are; Errc::unavailable when no process of it lives.
+  Result<ServiceOutput> output(const ServiceName& name) const;
 
   /// Every service as it is now, in start order: the table of the boot report.
   std::vector<protocol::ServiceReport> services() const;

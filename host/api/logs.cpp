@@ -1,22 +1,54 @@
-// A service's output as far as it is known: the tails of its crash reports. Whole logs are not spooled yet.
+// A service's output: the tails of its crash reports, then what the process that lives has said, asked of the agent. Whole logs are not spooled yet.
 #include "host/api/error_to_http.hpp"
 #include "host/api/request_reading.hpp"
+#include "shared/base/encoding.hpp"
+#include "shared/json/json.hpp"
+
+#include <nlohmann/json.hpp>
 
 namespace vigil::api {
 
 namespace {
 
-std::string known_output(const machine::Run& run, const std::string& service) {
+using nlohmann::json;
+
+constexpr std::size_t max_tail_b64 = 90 * 1024;   // 64 KiB of bytes
+
+/// Our own words among the guest's bytes: each on a line of its own, in brackets.
+void add_part(std::string& out, const std::string& title, const std::string& bytes) {
+    if (bytes.empty()) return;
+    out += "[vigil: " + title + "]\n" + bytes;
+    if (out.back() != '\n') out += '\n';
+}
+
+std::string said_before(const machine::Run& run, const std::string& service) {
     std::string out;
     for (const auto& record : run.crashes) {
         const auto& crash = record.report;
-        if (crash.service != service || (crash.stdout_tail.empty() && crash.stderr_tail.empty())) continue;
-        out += "[vigil: " + crash.process + " pid " + std::to_string(crash.pid) + ", " + protocol::to_text(crash.exit) + "]\n";
-        out += crash.stdout_tail + crash.stderr_tail;
-        if (out.back() != '\n') out += '\n';
+        if (crash.service != service) continue;
+        add_part(out, crash.process + " pid " + std::to_string(crash.pid) + ", " + protocol::to_text(crash.exit), crash.stdout_tail + crash.stderr_tail);
     }
     return out;
 }
+
+Result<std::string> stream_of(const json& answer, const std::string& name) {
+    TRY(b64, read_string(answer, (name + "_tail_b64").c_str(), max_tail_b64));
+    return from_base64(b64);
+}
+
+/// The agent's answer is a guest's word: read with limits.
+Result<std::string> said_now(const std::string& answer_text, const std::string& service) {
+    TRY(answer, parse_json(answer_text));
+    if (!answer.is_object()) return Error(Errc::protocol, "the agent's answer is no object");
+    TRY(out, stream_of(answer, "stdout"));
+    TRY(err, stream_of(answer, "stderr"));
+    std::string text;
+    add_part(text, service + ", stdout until now", out);
+    add_part(text, service + ", stderr until now", err);
+    return text;
+}
+
+http::Response octets(std::string bytes) { return {200, "application/octet-stream", std::move(bytes), {}}; }
 
 }  // namespace
 
@@ -27,9 +59,14 @@ void get_logs(const Context& context, const Request& request, const Reply& reply
     const auto& run = look->state.run;
     if (!run || !run->services.contains(ServiceName(service)))
         return reply.send(to_response(Error(Errc::not_found, "run " + std::to_string(run ? run->number.value() : 0) + " has no service " + service)));
-    auto bytes = known_output(*run, service);
-    if (bytes.empty()) return reply.send(to_response(Error(Errc::unsupported, "service logs not spooled yet; crash reports hold the last output")));
-    reply.send({200, "application/octet-stream", std::move(bytes), {}});
+    const auto before = said_before(*run, service);
+    if (run->end) return reply.send(octets(before));
+    const json args = {{"name", service}};
+    context.control.ask_guest(look->row.id, "logs", args.dump(), [reply, before, service](Result<std::string> answer) {
+        const auto now = answer ? said_now(*answer, service) : Result<std::string>(answer.error());
+        if (!now && before.empty()) return reply.send(to_response(now.error()));
+        reply.send(octets(before + (now ? *now : "[vigil: " + now.error().message() + "]\n")));
+    });
 }
 
 }  // namespace vigil::api

@@ -49,6 +49,10 @@ class VmControl {
     /// Errc::conflict when it runs and may not be killed. Evidence stays readable.
     virtual void remove(const InstanceId& id, Removal removal, const std::string& actor, std::function<void(Result<void>)> done) = 0;
 
+    /// One request to the agent over the link; `args` and the answer are JSON text (CONTRACTS "request"). Errc::unavailable without a link,
+    /// Errc::timeout, Errc::conflict with the agent's own words when it refuses.
+    virtual void ask_guest(const InstanceId& id, std::string op, std::string args, std::function<void(Result<std::string>)> done) = 0;
+
     virtual std::vector<Look> existing() const = 0;
     /// By id, name or prefix, as Store::find_instance. Errc::not_found also for a run that there was not.
     virtual Result<Look> look(std::string_view id_or_name, std::optional<RunNumber> run) const = 0;

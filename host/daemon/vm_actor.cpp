@@ -68,6 +68,11 @@ Result<void> VmActor::request_stop(machine::StopRequested request) {
     return pipeline_.record(*this, event(std::move(request)));
 }
 
+void VmActor::ask_guest(std::string op, std::string args, VmRun::GuestAnswer done) {
+    if (!run_) return done(Error(Errc::unavailable, op + ": the VM does not run"));
+    run_->ask(std::move(op), std::move(args), std::move(done));
+}
+
 Result<void> VmActor::mark_removed(const std::string& actor) {
     next_start_.cancel_all();
     return pipeline_.record(*this, event(machine::Removed{actor}));

@@ -27,6 +27,8 @@ class VmActor final : public EventSubject, private RunOwner {
     Result<void> create(machine::InstanceSpec spec);
     Result<RunNumber> start(const std::string& actor);
     Result<void> request_stop(machine::StopRequested request);
+    /// As VmControl::ask_guest.
+    void ask_guest(std::string op, std::string args, VmRun::GuestAnswer done);
     Result<void> mark_removed(const std::string& actor);
     /// After a restart of the daemon: takes up a run that had not ended, arms deadlines, does again what was pending.
     void resume();

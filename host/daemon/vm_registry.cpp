@@ -111,6 +111,12 @@ Result<void> VmRegistry::stop(const InstanceId& id, machine::StopKind kind, std:
     return vm->request_stop({kind, grace.value_or(default_grace * scale), actor});
 }
 
+void VmRegistry::ask_guest(const InstanceId& id, std::string op, std::string args, std::function<void(Result<std::string>)> done) {
+    const auto found = find(id);
+    if (!found) return done(found.error());
+    (*found)->ask_guest(std::move(op), std::move(args), std::move(done));
+}
+
 void VmRegistry::remove(const InstanceId& id, api::Removal removal, const std::string& actor, Done done) {
     const auto found = find(id);
     if (!found) return done(found.error());

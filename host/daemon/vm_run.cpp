@@ -12,7 +12,7 @@ namespace vigil::daemon {
 namespace asio = boost::asio;
 
 namespace {
-constexpr std::chrono::milliseconds shutdown_answer_deadline{5'000};
+constexpr std::chrono::milliseconds shutdown_answer_deadline{5'000}, answer_deadline{5'000};
 }
 
 VmRun::VmRun(RunHost& host, RunOwner& owner, machine::InstanceSpec spec, InstanceId id, RunNumber number)
@@ -62,6 +62,15 @@ void VmRun::request_shutdown(protocol::ByeReport::Kind kind) {
     }
     const nlohmann::json args = {{"kind", to_text(kind)}};
     link_->request("shutdown", args.dump(), shutdown_answer_deadline, answered);
+}
+
+void VmRun::ask(std::string op, std::string args, GuestAnswer done) {
+    if (!link_) return done(Error(Errc::unavailable, op + ": there is no link to the guest"));
+    link_->request(std::move(op), std::move(args), answer_deadline, [done = std::move(done)](Result<protocol::Reply> reply) {
+        if (!reply) return done(reply.error());
+        if (!reply->ok) return done(Error(Errc::conflict, reply->problem));
+        done(std::move(reply->result));
+    });
 }
 
 asio::awaitable<void> VmRun::press_power_button() {

@@ -36,6 +36,8 @@ class RunOwner {
 
 class VmRun final : private guest_link::LinkOwner {
   public:
+    using GuestAnswer = std::function<void(Result<std::string>)>;
+
     VmRun(RunHost& host, RunOwner& owner, machine::InstanceSpec spec, InstanceId id, RunNumber number);
     ~VmRun() override;
 
@@ -43,6 +45,8 @@ class VmRun final : private guest_link::LinkOwner {
     void adopt();
     /// Over the link, else by the power button; failing both, the stop's deadline kills it.
     void request_shutdown(protocol::ByeReport::Kind kind);
+    /// One request to the agent; answers at once when there is no link.
+    void ask(std::string op, std::string args, GuestAnswer done);
     void kill(int signal, const std::string& why);
     void acknowledge(const BootId& boot, Epoch epoch, Seq seq);
     /// What the guest sent was not stored: it has to come again.

@@ -40,6 +40,14 @@ class Boot(VmCase):
         self.assertIn("comes from the service <b>web</b>", said)
         self.assertIn("to-and-fro", said)
 
+    def test_the_output_of_a_living_service_is_shown(self):
+        vm = self.up("talker")
+        self.daemon.wait_state(vm, "ready")
+        self.assertIn("ticker: ready", self.daemon.vigil("logs", "talker", "ticker", check=0)[1])
+        code, _, err = self.daemon.vigil("logs", "talker", "nobody")
+        self.assertEqual(code, 1)
+        self.assertIn("nobody", err)
+
     def test_nobody_dials_the_guest_before_it_is_ready(self):
         vm = self.up("undialled")
         self.daemon.wait_state(vm, "ready")

@@ -1,4 +1,4 @@
-// vigil logs: the output of a service, as far as the host has it.
+// vigil logs: the last output of a service.
 #include "host/cli/commands.hpp"
 #include "host/cli/view.hpp"
 #include "shared/base/encoding.hpp"
@@ -32,7 +32,7 @@ int run_logs(Cli& cli, const LogsOptions& options) {
 
 void add_logs(CLI::App& app, Cli& cli) {
   auto options = std::make_shared<LogsOptions>();
-  add_verb(app, cli, "logs", "the last output of a service that died", [&cli, options] { return run_logs(cli, *options); })
+  add_verb(app, cli, "logs", "the last output of a service: of its dead processes and of the one that lives", [&cli, options] { return run_logs(cli, *options); })
       .text("vm", options->name, "name, id or unique prefix of an id", Need::required)
       .text("service", options->service, "name of the service", Need::required)
       .flag("--raw", options->raw, "the bytes as they are; they can contain escape sequences");

@@ -42,6 +42,8 @@ TEST_CASE("requests: typed, with the wrong word named", "[guest][link]") {
   const auto service = std::get<ServiceRequest>(*parse("service", R"({"name":"web","action":"restart"})"));
   REQUIRE(service.name.value() == "web");
   REQUIRE(service.action == "restart");
+  REQUIRE(std::get<LogsRequest>(*parse("logs", R"({"name":"web"})")).name.value() == "web");
+  REQUIRE(parse("logs", R"({"name":"../web"})").error().code() == Errc::invalid);
   REQUIRE(std::holds_alternative<DiagnoseRequest>(*parse("diagnose", "{}")));
 
   REQUIRE(parse("service", R"({"name":"web","action":"explode"})").error().message().find("explode") != std::string::npos);

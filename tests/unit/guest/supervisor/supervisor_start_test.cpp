@@ -30,6 +30,20 @@ TEST_CASE("supervisor: a service without probes is ready when it runs; the repor
   CHECK(scene.essential_failures.empty());
 }
 
+TEST_CASE("supervisor: the output of a living service can be asked for; of a dead or unknown one the error says which", "[guest][supervisor]") {
+  SupervisorScene scene;
+  scene.service("talker", "echo to-out; echo to-err >&2; exec sleep 1000");
+  scene.service("gone", "exit 0", R"(,"essential":false,"restart":"never")");
+  scene.start();
+  REQUIRE(run_until(scene.loop, [&] {
+    const auto output = scene.supervisor->output(ServiceName("talker"));
+    return output && output->stdout_tail == "to-out\n" && output->stderr_tail == "to-err\n";
+  }));
+  REQUIRE(run_until(scene.loop, [&] { return scene.all_settled > 0; }));
+  CHECK(scene.supervisor->output(ServiceName("gone")).error().code() == Errc::unavailable);
+  CHECK(scene.supervisor->output(ServiceName("nobody")).error().message().find("talker") != std::string::npos);
+}
+
 TEST_CASE("supervisor: no services at all is ready and settled", "[guest][supervisor]") {
   SupervisorScene scene;
   scene.start();

@@ -49,6 +49,10 @@ class RecordingControl final : public VmControl {
         done.push_back("remove " + id.value());
         answer(removal == Removal::kill_first ? Result<void>() : Error(Errc::conflict, "it runs"));
     }
+    void ask_guest(const InstanceId&, std::string op, std::string args, std::function<void(Result<std::string>)> answer) override {
+        done.push_back(op + " " + args);
+        answer(guest_answer);
+    }
     std::vector<Look> existing() const override { return looks; }
     Result<Look> look(std::string_view, std::optional<RunNumber>) const override {
         if (looks.empty()) return Error(Errc::not_found, "there is no such instance");
@@ -57,6 +61,7 @@ class RecordingControl final : public VmControl {
     Result<std::string> console(const InstanceId&, RunNumber) const override { return std::string("\x1b[2Jboot"); }
     void verify_image(images::Image, std::function<void(Result<void>)> answer) override { answer({}); }
 
+    Result<std::string> guest_answer = Error(Errc::unavailable, "no link");
     std::vector<std::string> done;
     std::vector<Look> looks;
 };
@@ -178,4 +183,25 @@ TEST_CASE("api: errors become problems; internal text stays inside, a full disk 
     const auto full = to_response(Error(Errc::limit, "host.disk_full: /var/lib/vigil"));
     CHECK(full.status == 507);
     CHECK(json::parse(full.body)["code"] == "host.disk_full");
+}
+
+TEST_CASE("api: a service's output is asked of the agent, whose answer is a guest's word", "[host][api]") {
+    Fixture fixture;
+    fixture.add_instance();
+    machine::Run run;
+    run.services[ServiceName("web")] = {};
+    fixture.control.looks.front().state.run = run;
+    const auto logs = [&](const std::string& answer) {
+        fixture.control.guest_answer = answer;
+        return fixture.ask(http::Method::get, "/v1/instances/demo/logs/web");
+    };
+    CHECK(logs(R"({"stdout_tail_b64":"aGVsbG8=","stderr_tail_b64":""})").body == "[vigil: web, stdout until now]\nhello\n");
+    CHECK(fixture.control.done.back() == R"(logs {"name":"web"})");
+    for (const auto* hostile : {"", "[]", "{}", R"({"stdout_tail_b64":7,"stderr_tail_b64":""})", R"({"stdout_tail_b64":"%%%","stderr_tail_b64":""})"}) {
+        CAPTURE(hostile);
+        CHECK(logs(hostile).status >= 400);
+    }
+    CHECK(logs(R"({"stdout_tail_b64":")" + std::string(100 * 1024, 'A') + R"(","stderr_tail_b64":""})").status >= 400);
+    fixture.control.guest_answer = Error(Errc::unavailable, "there is no link to the guest");
+    CHECK(fixture.ask(http::Method::get, "/v1/instances/demo/logs/web").status == 503);
 }
