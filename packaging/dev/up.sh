@@ -73,6 +73,7 @@ Next (with PATH=\$PATH:$ROOT/build/release/bin):
   vigil why demo                its state and the cause of it
   vigil console demo            its console from byte 0
   vigil crashes demo            every death in it, with cause and last output
+  vigil logs demo ticker        the last output of a service, also of one that lives
   vigil up minimal --name two   another VM from the same image
   ./dev demo                    five faults, named
   ./dev down                    stop all this
