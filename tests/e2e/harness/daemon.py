@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import time
 
 from .api import Api, Problem
 
@@ -118,7 +117,3 @@ def process_gone(pid, deadline=10):
         return bool(select.select([fd], [], [], deadline)[0])
     finally:
         os.close(fd)
-
-
-
-    return time.monotonic()
