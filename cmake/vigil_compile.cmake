@@ -13,20 +13,20 @@ endif()
 target_compile_options(vigil_compile INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-mismatched-new-delete>)
 if(VIGIL_SANITIZE)
   # GCC 12 reports false maybe-uninitialized warnings inside <regex> and std::function under ASan.
-  # null and object-size cost a third of the compile time and find nothing more: ASan stops at a null pointer with its stack, and without
-  # optimisation the compiler knows no object sizes.
+  # Without null and object-size: each is code at every member access, and finds nothing more: ASan stops at a null pointer with its stack,
+  # and without optimisation the compiler knows no object sizes.
   target_compile_options(vigil_compile INTERFACE -fsanitize=address,undefined -fno-sanitize=null,object-size -fno-sanitize-recover=undefined
     -fno-omit-frame-pointer $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
   target_link_options(vigil_compile INTERFACE -fsanitize=address,undefined)
-  # Some fifty test programs, each with the sanitizers' and the libraries' symbols: mold links them in a tenth of the time.
+  # Measured: host_daemon_test links in 0.8 s with mold and in 6.5 s with GNU ld, guest_process_test in 0.1 and 0.3 s.
   find_program(VIGIL_MOLD mold)
   if(VIGIL_MOLD AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     target_link_options(vigil_compile INTERFACE -fuse-ld=mold)
   endif()
 endif()
 
-# vigil_unity(TARGET): with VIGIL_UNITY the compiler reads a folder's sources in batches, so the heavy headers (json, Asio: 12 to 22 s
-# a source) are read once a batch and not once a source. A source must compile alone too: names in anonymous namespaces are unique in a folder.
+# vigil_unity(TARGET): with VIGIL_UNITY the compiler reads a folder's sources in batches, so the heavy headers (json, Asio)
+# are read once a batch and not once a source. A source must compile alone too: names in anonymous namespaces are unique in a folder.
 function(vigil_unity target)
   if(VIGIL_UNITY AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     # In a batch GCC takes a source for a header, whose anonymous namespace would be a fault.
