@@ -5,7 +5,9 @@
 #include "guest/console/boot_report.hpp"
 #include "guest/init/system_setup.hpp"
 #include "guest/init/wall_clock.hpp"
+#include "guest/link/streams_listener.hpp"
 #include "guest/log/log.hpp"
+#include "guest/streams/opener.hpp"
 
 #include <utility>
 
@@ -40,12 +42,15 @@ Agent::Agent(AgentSetup setup, link::Dialler& dialler, console::ConsolePort cons
             std::exchange(setup_.left.outbox, {})),
       reaper_(loop_),
       health_(loop_, line_.reporter(), {"/"}),
+      exec_sessions_({loop_, launcher_, reaper_, setup_.supervisor.cgroup_root, setup_.supervisor.env}),
+      file_workers_(exec_sessions_.host(), "/proc/self/exe"),
       signals_(loop_, [this](const init::ShutdownAsk& ask) { shut_down(ask); }) {}
 
 Kind Agent::run() {
   reaper_.on_orphan([](const process::ProcessEnd& end) {
     log::info("orphan.reaped", {{"pid", end.pid}, {"comm", end.comm}, {"status", protocol::to_text(end.status)}});
   });
+  listen_for_streams();
   if (setup_.left.welcome) line_.outbox().set_epoch(setup_.left.welcome->epoch);
   line_.link().resume(take_connection());
   if (setup_.left.welcome) {
@@ -56,6 +61,18 @@ Kind Agent::run() {
   }
   loop_.run();
   return ending_ ? ending_->kind : Kind::poweroff;
+}
+
+void Agent::listen_for_streams() {
+  const bool in_vm = setup_.place == Place::vm;
+  if (!in_vm && setup_.streams_socket.empty()) return;
+  auto listener = in_vm ? link::listen_vsock() : link::listen_unix(setup_.streams_socket);
+  if (!listener) {
+    log::error("streams.not_listening", {{"err", listener.error().message()}});
+    setup_.problems.push_back("streams: " + listener.error().message());
+    return;
+  }
+  streams_.emplace(loop_, std::move(*listener), in_vm ? link::accept_vsock : link::accept_unix, streams::make_opener(loop_, exec_sessions_, file_workers_));
 }
 
 link::Connection Agent::take_connection() {
@@ -80,6 +97,7 @@ void Agent::start_services(const protocol::GuestConfig& config, Configured how) 
   setup_.supervisor.deadline_scale = scale_;
   setup_.supervisor.env.insert(config.env.begin(), config.env.end());
   setup_.supervisor.secrets = config.secrets;
+  exec_sessions_.host().env = setup_.supervisor.env;
   supervisor_.emplace(loop_, line_.reporter(), reaper_, setup_.supervisor);
   report(Stage::agent, Phase::done, how == Configured::by_host ? "" : "without the host's configuration: the image's defaults");
   supervisor::SupervisorEvents events;
@@ -135,6 +153,7 @@ void Agent::shut_down(const init::ShutdownAsk& ask) {
   ending_ = ask;
   log::info("agent.ending", {{"kind", to_text(ask.kind)}, {"asked_by", ask.asked_by}});
   configuration_deadline_.cancel();
+  exec_sessions_.hang_up_all();
   if (supervisor_) supervisor_->stop_all(stop_grace, [this] { say_bye(); });
   else say_bye();
 }

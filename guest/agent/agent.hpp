@@ -11,7 +11,11 @@
 #include "guest/init/shutdown_signals.hpp"
 #include "guest/link/guest_request.hpp"
 #include "guest/link/host_line.hpp"
+#include "guest/process/launcher.hpp"
 #include "guest/process/reaper.hpp"
+#include "guest/streams/exec_sessions.hpp"
+#include "guest/streams/file_worker.hpp"
+#include "guest/streams/stream_server.hpp"
 #include "guest/supervisor/supervisor.hpp"
 
 #include <optional>
@@ -31,6 +35,7 @@ struct AgentSetup {
   supervisor::SupervisorOptions supervisor;
   boot::Handover left;                // by the initramfs life; in it the configuration, when it came already
   std::vector<std::string> problems;  // of the system's setup, for the diagnosis
+  std::string streams_socket;         // outside a VM: where the host's streams arrive; empty: nowhere
 };
 
 class Agent {
@@ -46,6 +51,7 @@ private:
   enum class Configured { by_host, by_default };
 
   link::Connection take_connection();
+  void listen_for_streams();
   void welcomed(const protocol::Welcome& welcome);
   void start_services(const protocol::GuestConfig& config, Configured how);
   void services_ready();
@@ -63,6 +69,10 @@ private:
   link::HostLine line_;
   process::Reaper reaper_;
   health::HealthMonitor health_;
+  process::Launcher launcher_;
+  streams::ExecSessions exec_sessions_;
+  streams::FileWorkers file_workers_;
+  std::optional<streams::StreamServer> streams_;
   std::optional<supervisor::Supervisor> supervisor_;
   std::optional<init::ShutdownAsk> ending_;
   bool told_failure_ = false;
