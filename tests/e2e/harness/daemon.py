@@ -78,9 +78,12 @@ class Daemon:
         if not os.environ.get("VIGIL_KEEP"):
             shutil.rmtree(self.base, ignore_errors=True)
 
+    def vigil_command(self, *words):
+        return [str(BIN / "vigil"), "--socket", str(self.socket), *map(str, words)]
+
     def vigil(self, *words, check=None, timeout=240):
         """The command line client, as a user runs it; returns (exit code, stdout, stderr)."""
-        done = subprocess.run([str(BIN / "vigil"), "--socket", str(self.socket), *words], capture_output=True, text=True,
+        done = subprocess.run(self.vigil_command(*words), capture_output=True, text=True,
                               timeout=timeout, stdin=subprocess.DEVNULL, errors="replace")
         if check is not None and done.returncode != check:
             raise AssertionError(f"vigil {' '.join(words)}: exit {done.returncode}, wanted {check}\n{done.stdout}\n{done.stderr}")
