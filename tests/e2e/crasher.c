@@ -1,0 +1,86 @@
+// Crashes as it is told to: what tests/e2e/core_test.py puts into a VM, and tests/unit/guest/core_dump takes real cores from. A function that a trace must
+// name is never inlined.
+#define _GNU_SOURCE
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define NAMED __attribute__((noinline, noclone, used))
+
+static volatile int zero;
+static int *volatile nowhere = (int *)0x10;
+static void (*volatile no_function)(void);
+
+NAMED static int write_nowhere(void) { *nowhere = 1; return *nowhere; }
+NAMED static int give_up(void) { abort(); }
+NAMED static int divide_by_zero(void) { return 7 / zero; }
+NAMED static int run_nonsense(void) { __asm__ volatile("ud2"); return 0; }
+NAMED static int call_nothing(void) { no_function(); return zero; }
+
+NAMED static int read_past_the_file(void) {
+  FILE *empty = tmpfile();
+  volatile char *page = mmap(NULL, 4096, PROT_READ, MAP_SHARED, fileno(empty), 0);
+  return page[0];
+}
+
+NAMED static int dig_deeper(int depth) {
+  volatile char ballast[128];
+  ballast[0] = (char)depth;
+  return dig_deeper(depth + 1) + ballast[0];
+}
+
+NAMED static int sleep_for_ever(void) { for (;;) pause(); }
+
+NAMED static void *idle_worker(void *barrier) {
+  prctl(PR_SET_NAME, "idle-worker");
+  pthread_barrier_wait(barrier);
+  sleep_for_ever();
+  return NULL;
+}
+
+NAMED static int crash_among_threads(void) {
+  pthread_barrier_t barrier;
+  pthread_t threads[3];
+  pthread_barrier_init(&barrier, NULL, 4);
+  for (int i = 0; i < 3; ++i) pthread_create(&threads[i], NULL, idle_worker, &barrier);
+  pthread_barrier_wait(&barrier);
+  return write_nowhere();
+}
+
+NAMED static int crash_as_child(int count) {
+  for (int i = 0; i < count; ++i)
+    if (fork() == 0) return write_nowhere();
+  while (wait(NULL) > 0) {}
+  puts("all children are dead");
+  fflush(stdout);
+  return sleep_for_ever();
+}
+
+NAMED static int work(const char *how) {
+  if (!strcmp(how, "segv")) return write_nowhere();
+  if (!strcmp(how, "abrt")) return give_up();
+  if (!strcmp(how, "bus")) return read_past_the_file();
+  if (!strcmp(how, "ill")) return run_nonsense();
+  if (!strcmp(how, "fpe")) return divide_by_zero();
+  if (!strcmp(how, "null-call")) return call_nothing();
+  if (!strcmp(how, "recursion")) return dig_deeper(0);
+  if (!strcmp(how, "threads")) return crash_among_threads();
+  if (!strcmp(how, "child")) return crash_as_child(1);
+  if (!strcmp(how, "twenty")) return crash_as_child(20);
+  return 64;
+}
+
+int main(int argc, char **argv) {
+  const struct rlimit none = {0, 0};   // which must not matter: the kernel's pipe ignores it
+  if (!getenv("KEEP_CORE_LIMIT")) setrlimit(RLIMIT_CORE, &none);
+  if (getenv("DELETE_ME")) unlink(getenv("DELETE_ME"));
+  if (argc > 1) return work(argv[1]) + 1;
+  return 64;
+}
