@@ -64,7 +64,7 @@ std::vector<Module> parse_maps(std::string_view maps) {
       modules.push_back({std::string(map.path), map.start - map.offset, map.end, std::string(map.range), false, {}, {}});
       last_file = map.device_and_inode;
     }
-    modules.back().end = map.end;
+    modules.back().end = std::max(modules.back().end, map.end);
     modules.back().has_code |= map.permissions[2] == 'x';
   }
   if (!modules.empty() && !modules.back().has_code) modules.pop_back();

@@ -37,7 +37,8 @@ bool has_address(int signal, int code) {
 
 }  // namespace
 
-std::string signal_reason(int signal, int code, pid_t sender) {
+std::string signal_reason(int signal, int code, pid_t sender, pid_t victim) {
+  if (code <= 0 && sender == victim) return "sent by itself";
   if (code <= 0) return "sent by pid " + std::to_string(sender);
   if (code == SI_KERNEL) return signal == SIGSEGV ? "an address that no process can have" : "by the kernel";
   for (const CodeName& row : code_names)
@@ -90,7 +91,7 @@ bool CoreStory::take_signal(const Fields& fields) {
   if (!reason_.empty() || fields.size() != 5 || !process::parse_whole(fields[1], signal) || !process::parse_whole(fields[2], code) ||
       !process::parse_whole(fields[3], address, 16) || !process::parse_whole(fields[4], sender))
     return false;
-  reason_ = signal_reason(signal, code, sender);
+  reason_ = signal_reason(signal, code, sender, victim_ ? victim_->pid : 0);
   if (has_address(signal, code)) fault_address_ = address;
   return true;
 }

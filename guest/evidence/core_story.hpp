@@ -53,7 +53,7 @@ private:
   bool ended_ = false;
 };
 
-/// "SEGV_MAPERR", "sent by pid 12"; "code N" for one without a name.
-std::string signal_reason(int signal, int code, pid_t sender);
+/// "SEGV_MAPERR", "sent by itself", "sent by pid 12"; "code N" for one without a name.
+std::string signal_reason(int signal, int code, pid_t sender, pid_t victim);
 
 }  // namespace vigil::guest::evidence

@@ -47,7 +47,7 @@ void print_frames(const json& thread, std::size_t most) {
 
 void print_other(const json& thread, Detail detail) {
   std::printf("  thread %s %s\n", text(thread, "tid").c_str(), text(thread, "name").c_str());
-  print_frames(thread, detail == Detail::whole ? all_of_them : 2);
+  print_frames(thread, detail == Detail::whole ? all_of_them : 5);
 }
 
 }  // namespace

@@ -5,7 +5,7 @@
 
 namespace vigil::cli {
 
-enum class Detail { brief, whole };   // brief: 16 frames of the crashing thread, two of each other one
+enum class Detail { brief, whole };   // brief: 16 frames of the crashing thread, five of each other one
 
 /// Of one crash of /v1/instances/{id}/crashes; prints nothing where there is neither.
 void print_trace(const nlohmann::json& crash, Detail detail);

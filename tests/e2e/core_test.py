@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """Crashes programs in real VMs: each death comes with the function that it died in, soon, and without harm to anybody else."""
+import base64
 import pathlib
 import re
 import subprocess
 import unittest
 
 from harness.case import VmCase
+from harness.daemon import BIN
 from harness.image import root_with, variant
 
 SOURCE = pathlib.Path(__file__).with_name("crasher.c")
@@ -46,7 +48,7 @@ class Cores(VmCase):
         return [frame["function"] for frame in frames]
 
     def test_each_of_the_five_signals_names_its_function(self):
-        faults = {"segv": ("SIGSEGV", "write_nowhere", "SEGV_MAPERR"), "abrt": ("SIGABRT", "give_up", "sent by pid"),
+        faults = {"segv": ("SIGSEGV", "write_nowhere", "SEGV_MAPERR"), "abrt": ("SIGABRT", "give_up", "sent by itself"),
                   "bus": ("SIGBUS", "read_past_the_file", "BUS_ADRERR"), "ill": ("SIGILL", "run_nonsense", "ILL_ILLOPN"),
                   "fpe": ("SIGFPE", "divide_by_zero", "FPE_INTDIV")}
         for how, (signal, function, reason) in faults.items():
@@ -110,6 +112,27 @@ class Cores(VmCase):
         self.assertEqual((crash["service"], crash["process"], crash["exit"]["signal"]), ("ticker", "crasher", 11))
         self.assertEqual(self.functions(trace["frames"])[:2], ["write_nowhere", "crash_as_child"])
         self.assertEqual(self.service(vm, "ticker")["state"], "ready", "its first process lives")
+
+    def test_a_crash_of_the_agent_itself_leaves_its_frames_on_the_console(self):
+        vm = self.up("agent", image="crashers", services={"ticker": self.crasher("segv", exec=["/bin/sh", "-c", "kill -SEGV 1; sleep 100"])})
+        self.daemon.wait_for(vm, lambda e: e["type"] == "state" and e["body"]["state"] == "crashed")
+        console = self.daemon.vigil("console", vm["id"], check=0)[1]
+        build_id = re.search(r"vigil-guest: build id ([0-9a-f]{40})", console)
+        self.assertIsNotNone(build_id, console[-2000:])
+        notes = subprocess.run(["readelf", "-n", BIN / "vigil-guest"], check=True, capture_output=True, text=True).stdout
+        self.assertIn(build_id.group(1), notes)
+        addresses = " ".join(re.findall(r"vigil-guest: frames((?: [0-9a-f]{16})+)", console)).split()
+        named = subprocess.run(["addr2line", "-C", "-f", "-e", BIN / "vigil-guest.debug", *addresses], check=True, capture_output=True, text=True).stdout
+        self.assertIn("vigil::guest::EventLoop::run()", named, addresses)
+        self.assertIn("main", named.splitlines())
+
+    def test_a_large_process_dies_as_soon_as_a_small_one(self):
+        """Only the figures are shown; that the core is not read to its end is what keeps them close."""
+        vm = self.up("timed", image="crashers", services={"ticker": self.crasher("measure")})
+        ended = self.daemon.wait_for(vm, lambda e: e["type"] == "crash" and e["body"]["exit"].get("code") == 1 and not e["body"]["report"].get("partial"))
+        said = base64.b64decode(ended["body"]["stdout_tail_b64"]).decode()
+        print("      from the fault to the parent's wait: " + "; ".join(said.splitlines()), flush=True)
+        self.assertEqual(len(re.findall(r"us with a trace", said)), 2)
 
     def test_twenty_crashes_at_once_harm_nobody(self):
         vm = self.up("twenty", image="crashers", services={"ticker": self.crasher("twenty")})

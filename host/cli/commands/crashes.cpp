@@ -3,6 +3,7 @@
 #include "host/cli/trace_view.hpp"
 #include "host/cli/view.hpp"
 #include "shared/base/encoding.hpp"
+#include "shared/protocol/report.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -23,8 +24,7 @@ struct CrashesOptions {
 
 std::string exit_text(const json& exit) {
   if (const auto code = text(exit, "code"); !code.empty()) return "code " + code;
-  if (const auto signal = text(exit, "signal_name"); !signal.empty()) return signal;
-  if (const auto signal = text(exit, "signal"); !signal.empty()) return "signal " + signal;
+  if (!text(exit, "signal").empty()) return protocol::signal_name(static_cast<int>(number(exit, "signal")));
   return "unknown (" + text(exit, "unknown") + ")";
 }
 

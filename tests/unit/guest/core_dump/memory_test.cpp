@@ -60,6 +60,9 @@ TEST_CASE("memory map: nonsense is skipped, and the number of files is bounded",
     many += at + "000-" + at + "800 r-xp 00000000 fe:00 " + at + " /lib/" + at + "\n";
   }
   CHECK(parse_maps(many).size() == max_modules);
+  const auto odd = parse_maps("2000-3000 r-xp 0 a 1 /x\n1000-1800 r-xp 1 a 1 /x\n");
+  REQUIRE(odd.size() == 1);
+  CHECK(odd[0].start < odd[0].end);
 }
 
 TEST_CASE("stack memory: words around the stack pointer, and no others", "[guest][core_dump]") {

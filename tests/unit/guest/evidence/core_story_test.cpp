@@ -106,11 +106,12 @@ TEST_CASE("core story: it stays within the limits of a report whatever is told",
 }
 
 TEST_CASE("core story: a signal's reason, and an address only where there is one", "[guest][evidence]") {
-  CHECK(signal_reason(SIGSEGV, SEGV_ACCERR, 0) == "SEGV_ACCERR");
-  CHECK(signal_reason(SIGFPE, FPE_INTDIV, 0) == "FPE_INTDIV");
-  CHECK(signal_reason(SIGSEGV, SI_KERNEL, 0) == "an address that no process can have");
-  CHECK(signal_reason(SIGABRT, SI_TKILL, 12) == "sent by pid 12");
-  CHECK(signal_reason(SIGSEGV, 99, 0) == "code 99");
+  CHECK(signal_reason(SIGSEGV, SEGV_ACCERR, 0, 31) == "SEGV_ACCERR");
+  CHECK(signal_reason(SIGFPE, FPE_INTDIV, 0, 31) == "FPE_INTDIV");
+  CHECK(signal_reason(SIGSEGV, SI_KERNEL, 0, 31) == "an address that no process can have");
+  CHECK(signal_reason(SIGABRT, SI_TKILL, 12, 31) == "sent by pid 12");
+  CHECK(signal_reason(SIGABRT, SI_TKILL, 31, 31) == "sent by itself");
+  CHECK(signal_reason(SIGSEGV, 99, 0, 31) == "code 99");
   CHECK_FALSE(told({victim_message(), make_message({"signal", "11", "0", "55", "12"})}).trace("c", "").fault_address.has_value());
   CHECK_FALSE(told({victim_message(), make_message({"signal", "11", "128", "55", "0"})}).trace("c", "").fault_address.has_value());
   CHECK_FALSE(told({victim_message(), make_message({"signal", "6", "1", "55", "0"})}).trace("c", "").fault_address.has_value());
