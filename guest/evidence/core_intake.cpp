@@ -65,11 +65,13 @@ void CoreIntake::accept_all() {
   for (;;) {
     UniqueFd connection(::accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (!connection) return;
-    if (crashes_.size() >= max_connections || !is_roots(connection.get())) {
+    if (crashes_.size() >= max_crashes || !is_roots(connection.get())) {
       log::warning("core.refused", {{"refused", ++refused_}, {"open", crashes_.size()}});
       continue;
     }
+    const auto traces = std::count_if(crashes_.begin(), crashes_.end(), [](const Crash& each) { return each.connection && !each.is_brief; });
     const Place crash = crashes_.emplace(crashes_.end());
+    crash->is_brief = static_cast<std::size_t>(traces) >= max_traces;
     crash->connection = std::move(connection);
     crash->deadline = loop_.after(patience_, [this, crash] { ended(crash, "the time was up"); });
     crash->readable = loop_.watch(crash->connection.get(), EPOLLIN, [this, crash](std::uint32_t) { read_all(crash); });
@@ -86,6 +88,7 @@ void CoreIntake::read_all(Place crash) {
     crash->story.add({message, static_cast<std::size_t>(length)});
     if (!crash->story.victim() || std::exchange(crash->is_announced, true)) continue;
     loop_.post([this, pid = crash->story.victim()->pid] { tell_if_elsewhere(pid); });
+    if (crash->is_brief) return ended(crash, "too many crashes at once");
   }
 }
 
@@ -102,7 +105,7 @@ void CoreIntake::tell_if_elsewhere(pid_t pid) {
   end.ended_us = loop_.now_us();
   reaped_elsewhere_(end);            // comes back through submit() and gives the crash its id
   told_elsewhere_.emplace_back(pid, loop_.now_us());
-  if (told_elsewhere_.size() > max_connections) told_elsewhere_.pop_front();
+  if (told_elsewhere_.size() > max_crashes) told_elsewhere_.pop_front();
 }
 
 bool CoreIntake::was_told_elsewhere(std::int64_t pid) const {

@@ -1,9 +1,9 @@
 // Where the core helpers report to: the listening socket, one connection a crash, and which crash report each belongs to.
 //
-// Shape:  stands before the real ReportSink. A CrashReport that passes is completed with what the helper saw while its victim lived; the trace follows as a
-//         CrashTrace under the same crash id when it is there, cut off where the helper ends or its time is up. The helper has spoken before the kernel lets the
-//         victim die, so a report never waits. A victim that is nobody's child of ours is told to `reaped_elsewhere`: nobody else would report it.
-// Bounds: 32 connections, the others are refused and counted; stories by CoreStory. Only root may connect.
+// Shape:  stands before the real ReportSink. A CrashReport that passes is completed with what the helper saw while its victim lived; the trace follows as
+//         a CrashTrace under the same crash id when it is there, cut off where the helper ends or its time is up. The helper has spoken before the kernel
+//         lets the victim die, so a report never waits. A victim that is no child of ours is told to `reaped_elsewhere`: nobody else would report it.
+// Bounds: 32 traces at once, of further crashes only the victim is taken; 256 crashes at once, the others are refused and counted. Only root may connect.
 // Thread: the loop's. Source: core(5), unix(7).
 #pragma once
 
@@ -24,7 +24,7 @@ namespace vigil::guest::evidence {
 
 class CoreIntake final : public ReportSink {
 public:
-  static constexpr std::size_t max_connections = 32;
+  static constexpr std::size_t max_traces = 32, max_crashes = 256;
 
   /// A helper may take `patience`; then what it has told is all there is.
   CoreIntake(EventLoop& loop, ReportSink& sink, std::chrono::milliseconds patience);
@@ -44,6 +44,7 @@ private:
     CoreStory story;
     std::string id;  // of its crash report; empty: there is none yet
     std::string unfinished;  // why the story has no end
+    bool is_brief = false;            // one of too many at once: who it was, and no more
     bool is_announced = false;  // its victim is known, and whose it is has been looked at
     LoopToken readable, deadline;
   };

@@ -15,7 +15,7 @@ using machine::ServiceRecord;
 namespace {
 
 constexpr std::size_t tail_lines = 6;
-constexpr std::size_t frame_lines = 8;
+constexpr std::size_t frame_lines = 8, bare_frame_lines = 4;
 
 std::vector<std::string> last_lines(const std::string& text) {
   std::vector<std::string> lines;
@@ -30,22 +30,26 @@ std::vector<std::string> last_lines(const std::string& text) {
   return lines;
 }
 
-/// Where it died tells more than what it printed before.
-void put_trace_first(Cause& cause, const CrashRecord& crash) {
+/// Where it died tells more than what it printed before, if it has a name; offsets in a stripped program tell less.
+void add_trace(Cause& cause, const CrashRecord& crash) {
   if (!crash.trace || cause.code != CauseCode::service_signalled) return;
-  auto said = std::exchange(cause.evidence, {});
+  if (!blamed_function(*crash.trace)) return add_evidence(cause, machine::trace_lines(*crash.trace, bare_frame_lines));
+  const auto said = std::exchange(cause.evidence, {});
   add_evidence(cause, machine::trace_lines(*crash.trace, frame_lines));
   add_evidence(cause, said);
 }
 
 Cause with_output(Cause cause, const CrashRecord* crash) {
   if (crash == nullptr) return cause;
-  put_trace_first(cause, *crash);
-  if (!cause.evidence.empty()) return cause;
+  if (!cause.evidence.empty()) {
+    add_trace(cause, *crash);
+    return cause;
+  }
   const auto& output = crash->report.stderr_tail.empty() ? crash->report.stdout_tail : crash->report.stderr_tail;
   const std::string ended[] = {crash->report.process + " (pid " + std::to_string(crash->report.pid) + ") ended with " + to_text(crash->report.exit)};
   add_evidence(cause, ended);
   add_evidence(cause, last_lines(output));
+  add_trace(cause, *crash);
   return cause;
 }
 

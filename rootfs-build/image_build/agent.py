@@ -1,4 +1,4 @@
-"""The programs of ours that go into an image (the agent into the initramfs, the core helper into the root): checked to be such, and what they say of themselves."""
+"""The programs of ours that go into an image (the agent into the initramfs, the core helper into the root): checked, and what they say of themselves."""
 import re
 import subprocess
 

@@ -98,7 +98,8 @@ class Cores(VmCase):
         self.assertEqual((trace["frames"][0]["module"], trace["frames"][0]["offset"], trace["fault_address"]), ("", 0, "0x0"))
         self.assertEqual(self.functions(trace["frames"])[1:4], ["call_nothing", "work", "main"])
         text = self.daemon.vigil("crashes", vm["id"], check=0)[1]
-        for wanted in ("it was killed by SIGSEGV in call_nothing", "SEGV_MAPERR at address 0x0", "#1  call_nothing  crasher+0x", f"was {INSIDE} null-call in /"):
+        for wanted in ("it was killed by SIGSEGV in call_nothing", "SEGV_MAPERR at address 0x0", "#1  call_nothing  crasher+0x",
+                       f"was {INSIDE} null-call in /"):
             self.assertIn(wanted, text)
 
     def test_why_names_the_function_of_the_service_that_failed_the_vm(self):

@@ -110,6 +110,7 @@ NAMED static int work(const char *how) {
   if (!strcmp(how, "child")) return crash_as_child(1);
   if (!strcmp(how, "measure")) return measure();
   if (!strcmp(how, "twenty")) return crash_as_child(20);
+  if (!strcmp(how, "hundred")) return crash_as_child(100);
   return 64;
 }
 

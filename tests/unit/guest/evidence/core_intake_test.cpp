@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#include <algorithm>
 #include <cstring>
 #include <vector>
 
@@ -171,21 +172,27 @@ TEST_CASE("core intake: a victim that somebody else reaps is reported once, also
   CHECK(scene.sink.crashes.size() == 1);
 }
 
-TEST_CASE("core intake: more helpers than it takes are refused and counted, the others are served", "[guest][evidence]") {
+TEST_CASE("core intake: of too many crashes at once the victims are told, of all too many the number", "[guest][evidence]") {
   IntakeScene scene;
   std::vector<Storyteller> helpers;
-  for (std::size_t i = 0; i < CoreIntake::max_connections + 3; ++i) {
-    helpers.emplace_back(scene.socket());
-    helpers.back().victim(static_cast<pid_t>(100 + i));
-  }
+  const auto crash_until = [&](std::size_t count) {
+    while (helpers.size() < count) {
+      helpers.emplace_back(scene.socket());
+      helpers.back().victim(static_cast<pid_t>(100 + helpers.size()));
+      scene.loop.run_once(milliseconds(20));
+    }
+  };
+  crash_until(CoreIntake::max_crashes);
+  REQUIRE(run_until(scene.loop, [&] { return helpers[CoreIntake::max_traces].is_refused(); }));   // it has told enough
+  CHECK(scene.intake.refused() == 0);
+  crash_until(CoreIntake::max_crashes + 3);
   REQUIRE(run_until(scene.loop, [&] { return scene.intake.refused() == 3; }));
-  CHECK(helpers.back().is_refused());
-  for (std::size_t i = 0; i < CoreIntake::max_connections; ++i) {
-    scene.report(static_cast<pid_t>(100 + i), "web-" + std::to_string(i));
-    helpers[i].end();
-  }
-  REQUIRE(scene.wait_for_traces(CoreIntake::max_connections));
-  CHECK(scene.sink.crashes.back().victim.has_value());
+  for (std::size_t i = 0; i < CoreIntake::max_crashes; ++i) scene.report(static_cast<pid_t>(101 + i), "web-" + std::to_string(i));
+  for (std::size_t i = 0; i < CoreIntake::max_traces; ++i) helpers[i].end();
+  REQUIRE(scene.wait_for_traces(CoreIntake::max_crashes));
+  CHECK(std::all_of(scene.sink.crashes.begin(), scene.sink.crashes.end(), [](const CrashReport& crash) { return crash.victim.has_value(); }));
+  const auto brief = std::count_if(scene.sink.traces.begin(), scene.sink.traces.end(), [](const CrashTrace& trace) { return trace.cut == "too many crashes at once"; });
+  CHECK(static_cast<std::size_t>(brief) == CoreIntake::max_crashes - CoreIntake::max_traces);
 }
 
 TEST_CASE("core intake: only its owner may reach the socket, and nonsense harms nobody", "[guest][evidence]") {

@@ -188,6 +188,24 @@ TEST_CASE("verdict: a trace names the function and comes first in the evidence",
   CHECK(main->cause.evidence[2] == "last words");
 }
 
+TEST_CASE("verdict: frames without a name come after what the program said", "[host][verdict]") {
+  Story story;
+  story.boot();
+  CrashReport crash;
+  crash.crash = "web-1";
+  crash.service = "web";
+  crash.cause = make_cause(CauseCode::service_signalled, {{"signal", "SIGSEGV"}}, {"last words"});
+  story.report(3000, crash);
+  auto service = make_service("web", ServiceState::failed);
+  service.cause = crash.cause;
+  story.report(3010, service);
+  CrashTrace trace;
+  trace.crash = "web-1";
+  trace.frames = {{"/lib/libc.so.6", "", "raise", 0x77}, {"/usr/bin/web", "", "", 0x1234}};
+  story.report(3200, trace);
+  CHECK(classify(story.state).main->cause.evidence == std::vector<std::string>{"last words", "#0 raise (libc.so.6+0x77)", "#1 web+0x1234"});
+}
+
 TEST_CASE("verdict: a stall names the stage and what it waits for, with the console's last lines", "[host][verdict]") {
   Story story;
   story.start();
