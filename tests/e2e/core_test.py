@@ -23,7 +23,12 @@ class Cores(VmCase):
         subprocess.run(["strip", "-s", "-o", stripped, program], check=True)
         notes = subprocess.run(["readelf", "-n", program], check=True, capture_output=True, text=True).stdout
         cls.build_id = re.search(r"Build ID: ([0-9a-f]+)", notes).group(1)
-        variant(cls.daemon, "crashers", root=root_with(cls.daemon, {INSIDE: program, STRIPPED: stripped}))
+        files = {INSIDE: program, STRIPPED: stripped}
+        variant(cls.daemon, "crashers", root=root_with(cls.daemon, files))
+        symbols = cls.daemon.base / "crasher.debug"
+        subprocess.run(["objcopy", "--only-keep-debug", program, symbols], check=True)
+        files[f"/usr/lib/debug/.build-id/{cls.build_id[:2]}/{cls.build_id[2:]}.debug"] = symbols
+        variant(cls.daemon, "crashers-debug", root=root_with(cls.daemon, files))
 
     def crasher(self, how, program=INSIDE, **more):
         return {"exec": [program, how], "after": ["web", "echo"], "ready": [], "essential": False, "restart": "never", "user": "root", **more}
@@ -71,6 +76,12 @@ class Cores(VmCase):
         symbol = self.symbol("write_nowhere")
         self.assertTrue(symbol[0] <= frame["offset"] < symbol[0] + symbol[1], f"{frame['offset']:#x} is not in write_nowhere, {symbol}")
         self.assertNotIn("function", crash["cause"]["fields"])
+
+    def test_separate_debug_symbols_name_the_functions_of_a_stripped_program(self):
+        vm = self.up("symbols", image="crashers-debug", services={"ticker": self.crasher("segv", program=STRIPPED)})
+        _, trace = self.crash_and_trace(vm)
+        self.assertEqual(self.functions(trace["frames"])[:3], ["write_nowhere", "work", "main"])
+        self.assertEqual(trace["frames"][0]["module"], STRIPPED)
 
     def symbol(self, name):
         table = subprocess.run(["nm", "-S", self.daemon.base / "crasher"], check=True, capture_output=True, text=True).stdout

@@ -13,14 +13,21 @@ def digest_of(daemon, image="minimal"):
 def root_with(daemon, files, image="minimal"):
     """A copy of the image's root.ext4 with more files: {path in the guest: file here}, executable and root's. Nothing is mounted."""
     source = daemon.state / "images" / image / digest_of(daemon, image) / "root.ext4"
-    root = daemon.base / "root-with-more.ext4"
+    root = daemon.base / f"root-with-{len(files)}-more.ext4"
     subprocess.run(["cp", "--sparse=always", source, root], check=True)
-    words = "".join(f"write {here} {there}\nset_inode_field {there} mode 0100755\n" for there, here in files.items())
+    folders = {str(parent) for there in files for parent in pathlib.PurePosixPath(there).parents} - {"/"}
+    missing = [folder for folder in sorted(folders) if not is_in(root, folder)]
+    words = "".join(f"mkdir {folder}\n" for folder in missing)
+    words += "".join(f"write {here} {there}\nset_inode_field {there} mode 0100755\n" for there, here in files.items())
     done = subprocess.run(["debugfs", "-w", "-f", "-", root], input=words, capture_output=True, text=True, check=True)
     complaints = [line for line in done.stderr.splitlines() if line and not line.startswith("debugfs ")]
     if complaints:
         raise RuntimeError(f"debugfs: {complaints[0]}")
     return root
+
+
+def is_in(root, path):
+    return "Inode:" in subprocess.run(["debugfs", "-R", f"stat {path}", root], capture_output=True, text=True, check=True).stdout
 
 
 def variant(daemon, name, image="minimal", kernel=None, root=None, **changes):
