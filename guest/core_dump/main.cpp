@@ -149,9 +149,10 @@ void parse_confined(const Job& job, Scene scene, const std::map<pid_t, std::stri
   teller.say({"end"});
 }
 
-std::map<pid_t, std::string> thread_names(pid_t pid) {
+std::map<pid_t, std::string> thread_names(pid_t pid, pid_t crashing) {
   std::map<pid_t, std::string> names;
   for (const pid_t tid : list_threads(pid, max_threads)) names.emplace(tid, thread_name(pid, tid));
+  names.emplace(crashing, thread_name(pid, crashing));  // it may be none of the first
   return names;
 }
 
@@ -162,7 +163,7 @@ int run(const Job& job) {
   const std::string maps = process::read_small_file("/proc/" + std::to_string(job.pid) + "/maps", max_maps_bytes).value_or("");
   teller.say(describe_victim(job.pid, job.thread, job.signal, maps));
   Scene scene = look_around(job, maps);
-  const auto names = thread_names(job.pid);
+  const auto names = thread_names(job.pid, job.thread);
 
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) return 1;

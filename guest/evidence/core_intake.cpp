@@ -151,7 +151,8 @@ Seq CoreIntake::submit(protocol::ReportBody body) {
     crash = next;
   }
   const Place crash = find(report->pid);
-  if (crash == crashes_.end() || !crash->id.empty()) return sink_.submit(std::move(body));
+  if (crash == crashes_.end() || !crash->id.empty() || crash->story.victim()->signal != signal->signal)
+    return sink_.submit(std::move(body));
   complete(*report, *crash->story.victim());
   crash->id = report->crash;
   const Seq seq = sink_.submit(std::move(body));

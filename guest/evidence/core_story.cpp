@@ -11,10 +11,18 @@ namespace vigil::guest::evidence {
 namespace {
 
 constexpr std::size_t most_threads = 64, most_frames = 64, most_frames_of_others = 32;
+constexpr std::size_t most_path_bytes = 1024, most_function_bytes = 512, most_id_bytes = 64;
+constexpr std::size_t most_json_bytes = 256 * 1024, frame_json_bytes = 64;
 
 template <class Number>
 bool number_or_none(std::string_view text, Number& number) {
   return text.empty() || process::parse_whole(text, number);
+}
+
+/// How long it gets at most: a byte that is not plain becomes an escape of six bytes, or less.
+std::size_t json_bytes(std::string_view text) {
+  const auto is_plain = [](char byte) { return byte >= ' ' && byte <= '~' && byte != '"' && byte != '\\'; };
+  return 6 * text.size() - 5 * static_cast<std::size_t>(std::count_if(text.begin(), text.end(), is_plain));
 }
 
 struct CodeName {
@@ -65,7 +73,7 @@ bool CoreStory::take(const Fields& fields) {
 
 bool CoreStory::take_victim(const Fields& fields) {
   constexpr std::size_t count = 18;
-  if (victim_ || fields.size() != count) return false;
+  if (victim_ || fields.size() < count) return false;   // a newer helper may know more
   CoreVictim victim;
   protocol::VictimFacts& facts = victim.facts;
   const bool read = process::parse_whole(fields[1], victim.pid) && number_or_none(fields[2], victim.parent) &&
@@ -113,10 +121,14 @@ bool CoreStory::take_frame(const Fields& fields) {
   if (threads_.empty() || fields.size() != 5 || !process::parse_whole(fields[1], frame.offset, 16)) return false;
   auto& frames = threads_.back().frames;
   if (frames.size() >= (threads_.size() == 1 ? most_frames : most_frames_of_others)) return false;
-  frame.module = fields[2];
-  frame.build_id = fields[3];
-  frame.function = fields[4];
-  frames.push_back(std::move(frame));
+  frame.module = fields[2].substr(0, most_path_bytes);
+  frame.build_id = fields[3].substr(0, most_id_bytes);
+  frame.function = fields[4].substr(0, most_function_bytes);
+  json_bytes_ += frame_json_bytes + json_bytes(frame.module) + json_bytes(frame.build_id) + json_bytes(frame.function);
+  if (json_bytes_ > most_json_bytes)
+    threads_.back().cut = "the trace would be too large";
+  else
+    frames.push_back(std::move(frame));
   return true;
 }
 

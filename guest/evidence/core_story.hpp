@@ -1,6 +1,7 @@
 // What the core helper tells of one crash, message by message, as the facts and the trace that the reports need.
 //
-// Shape:  pure. Whatever comes is held to the limits of the reports; a message that is none is counted and otherwise ignored.
+// Shape:  pure. Whatever comes is held to the limits of the reports, and to 256 KiB as JSON, so that a trace always fits into a frame of the link; a message
+//         that is none is counted and otherwise ignored.
 // Source: guest/core_dump/message.hpp. Hostile input: the helper reads what the victim wrote.
 #pragma once
 
@@ -51,6 +52,7 @@ private:
   std::string cut_;                              // before any thread
   std::uint32_t left_out_ = 0, odd_ = 0;
   bool ended_ = false;
+  std::size_t json_bytes_ = 0;  // of the frames
 };
 
 /// "SEGV_MAPERR", "sent by itself", "sent by pid 12"; "code N" for one without a name.

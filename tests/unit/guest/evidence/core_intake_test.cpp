@@ -154,6 +154,11 @@ TEST_CASE("core intake: a death without a core, and any other report, pass as th
   CHECK_FALSE(scene.sink.crashes[0].victim.has_value());
   CHECK_FALSE(std::get<protocol::ExitSignal>(scene.sink.crashes[0].exit).core);
   CHECK(scene.intake.submit(protocol::ServiceReport{}) == 2);
+  CrashReport killed;              // the pid's next owner
+  killed.pid = 41;
+  killed.exit = protocol::ExitSignal{9, false};
+  scene.intake.submit(killed);
+  CHECK_FALSE(scene.sink.crashes.back().victim.has_value());
 }
 
 TEST_CASE("core intake: a victim that somebody else reaps is reported once, also when it comes to us in the end", "[guest][evidence]") {

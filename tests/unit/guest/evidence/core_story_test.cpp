@@ -1,5 +1,6 @@
 #include "guest/evidence/core_story.hpp"
 #include "guest/core_dump/message.hpp"
+#include "shared/protocol/codec.hpp"
 
 #include <catch2/catch_test_macros.hpp>
 
@@ -103,6 +104,20 @@ TEST_CASE("core story: it stays within the limits of a report whatever is told",
   CHECK(trace.threads.size() == 63);
   CHECK(trace.threads[0].frames.size() == 32);
   CHECK(trace.threads_left_out == 136);
+}
+
+TEST_CASE("core story: names of any length and bytes give a trace that fits into a frame", "[guest][evidence]") {
+  CoreStory story;
+  story.add(victim_message());
+  for (int thread = 0; thread < 64; ++thread) {
+    story.add(make_message({"thread", "1", std::string(4000, '\xff')}));
+    for (int frame = 0; frame < 32; ++frame)
+      story.add(make_message({"frame", "1", std::string(4000, '\x01'), std::string(4000, '"'), std::string(4000, '\xff')}));
+  }
+  const auto trace = story.trace("c", "the time was up");
+  CHECK(trace.frames.size() >= 8);
+  CHECK(trace.threads.at(40).cut == "the trace would be too large");
+  CHECK(protocol::encode_body(trace).size() < 512 * 1024);
 }
 
 TEST_CASE("core story: a signal's reason, and an address only where there is one", "[guest][evidence]") {
