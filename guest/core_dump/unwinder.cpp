@@ -107,7 +107,9 @@ private:
       return sink_.cut(why_not_);
     }
     step_out_of_nowhere();
+    missed_memory_ = false;
     const int end = dwfl_getthread_frames(dwfl_.get(), thread.tid, on_frame, this);
+    if (end == 0 && missed_memory_) sink_.cut("the caller's place on the stack could not be read");
     if (end < 0) sink_.cut(last_error());
     if (end == too_many) sink_.cut("there are more than " + std::to_string(most_frames_) + " frames");
     if (end == too_late) sink_.cut("the time was up");
@@ -156,13 +158,18 @@ private:
     if (!dwfl_frame_pc(state, &pc, &is_activation)) return -1;
     if (self->frames_ == self->most_frames_) return too_many;
     if (self->is_late_()) return too_late;
+    self->missed_memory_ = false;
     self->tell(pc, !is_activation || std::exchange(self->returned_, false));
     return DWARF_CB_OK;
   }
 
   static bool read_memory(Dwfl*, Dwarf_Addr address, Dwarf_Word* result, void* argument) {
-    const auto value = static_cast<const Unwinding*>(argument)->memory_.word(address);
-    if (value) *result = *value;
+    auto* const self = static_cast<Unwinding*>(argument);
+    const auto value = self->memory_.word(address);
+    if (value)
+      *result = *value;
+    else
+      self->missed_memory_ = true;   // libdwfl takes a caller that it cannot read for none
     return value.has_value();
   }
 
@@ -187,7 +194,7 @@ private:
   const FrameSink& sink_;
   const std::function<bool()>& is_late_;
   std::unique_ptr<Dwfl, End> dwfl_;
-  bool attached_ = false, returned_ = false;
+  bool attached_ = false, returned_ = false, missed_memory_ = false;
   std::string why_not_;
   ThreadState current_;
   std::size_t frames_ = 0, most_frames_ = 0;

@@ -58,7 +58,7 @@ class Cores(VmCase):
                   "fpe": ("SIGFPE", "divide_by_zero", "FPE_INTDIV")}
         for how, (signal, function, reason) in faults.items():
             with self.subTest(how):
-                vm, crash, trace = self.crash(how, how)
+                vm, crash, trace = self.crash(how, how, user="nobody")
                 self.assertEqual(crash["cause"]["fields"]["signal"], signal)
                 self.assertTrue(crash["exit"]["core"], "a core was made")
                 functions = self.functions(trace["frames"])
@@ -112,6 +112,33 @@ class Cores(VmCase):
         for wanted in ("it was killed by SIGSEGV in call_nothing", "SEGV_MAPERR at address 0x0", "#1  call_nothing  crasher+0x",
                        f"was {INSIDE} null-call in /"):
             self.assertIn(wanted, text)
+
+    def test_a_program_that_changed_its_user_is_traced_too(self):
+        _, crash, trace = self.crash("user", "other-user")
+        self.assertEqual(crash["victim"]["uid"], 65534)
+        self.assertEqual(self.functions(trace["frames"])[:2], ["write_nowhere", "crash_as_another_user"])
+
+    def test_a_lost_stack_gives_what_there_is(self):
+        _, _, trace = self.crash("stackless", "lost-stack")
+        self.assertEqual(self.functions(trace["frames"])[0], "lose_the_stack")
+        self.assertTrue(trace["truncated"])
+        self.assertNotEqual(trace["cut"], "")
+
+    def test_files_that_only_look_like_programs_harm_nobody(self):
+        vm = self.up("broken", image="crashers", services={"ticker": self.crasher("broken-files")})
+        crashes, traces = [], {}
+        for event in self.daemon.api.events(vm["id"], deadline=150):
+            if event["type"] == "crash" and not event["body"]["report"].get("partial"):
+                crashes.append(event["body"])
+            if event["type"] == "crash_trace":
+                traces[event["body"]["crash"]] = event["body"]
+            if len([c for c in crashes if c["process"] == "crasher"]) == 12 and len(traces) >= 12:
+                break
+        self.assertTrue(all(c["crash"] in traces for c in crashes if c["process"] == "crasher"))
+        helpers = [c["exit"] for c in crashes if c["process"] == "vigil-core"]
+        print(f"      12 crashes in broken files, {sum(not t['truncated'] for t in traces.values())} traces whole; helpers that died: {helpers}", flush=True)
+        self.assertEqual({s["name"]: s["state"] for s in self.daemon.api.get(f"/v1/instances/{vm['id']}/services")},
+                         {"web": "ready", "echo": "ready", "ticker": "ready"})
 
     def test_why_names_the_function_of_the_service_that_failed_the_vm(self):
         vm, _, _ = self.crash("why", "abrt", essential=True)

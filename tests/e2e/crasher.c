@@ -1,6 +1,7 @@
 // Crashes as it is told to: what tests/e2e/core_test.py puts into a VM, and tests/unit/guest/core_dump takes real cores from. A function that a trace must
 // name is never inlined.
 #define _GNU_SOURCE
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -9,6 +10,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -35,6 +37,34 @@ NAMED static int dig_deeper(int depth) {
   volatile char ballast[128];
   ballast[0] = (char)depth;
   return dig_deeper(depth + 1) + ballast[0];
+}
+
+/// A program that changes its user is dumped for root alone, if at all.
+NAMED static int crash_as_another_user(void) {
+  if (setgid(65534) != 0 || setuid(65534) != 0) return 64;
+  return write_nowhere();
+}
+
+NAMED static int lose_the_stack(void) { __asm__ volatile("mov $0x4242424242, %%rsp; mov %%rsp, %%rbp; ud2" ::: "memory"); return 0; }
+
+/// Runs into a file that looks like a program and is none: this one, with bytes changed everywhere but in its first page.
+NAMED static int run_a_broken_file(unsigned seed) {
+  struct stat status;
+  const int own = open("/proc/self/exe", O_RDONLY);
+  if (own < 0 || fstat(own, &status) != 0) return 64;
+  const size_t size = (size_t)status.st_size;
+  char path[] = "/tmp/broken-XXXXXX";
+  const int file = mkstemp(path);
+  char *const bytes = malloc(size);
+  if (file < 0 || read(own, bytes, size) != status.st_size) return 64;
+  srand(seed);
+  for (size_t i = 0; i < size / 50; ++i) bytes[(seed % 2 ? 64 : 4096) + (size_t)rand() % (size - 4096)] = (char)rand();
+  memcpy(bytes + 4096, "\x0f\x0b", 2);   // ud2
+  if (write(file, bytes, size) != status.st_size || fchmod(file, 0755) != 0) return 64;
+  char *const code = mmap(NULL, size, PROT_READ | PROT_EXEC, MAP_PRIVATE, file, 0);
+  unlink(path);
+  ((void (*)(void))(code + 4096))();
+  return zero;
 }
 
 NAMED static int sleep_for_ever(void) { for (;;) pause(); }
@@ -98,6 +128,14 @@ NAMED static int measure(void) {
   return 0;
 }
 
+NAMED static int crash_in_broken_files(void) {
+  for (unsigned seed = 0; seed < 12; ++seed) {
+    if (fork() == 0) return run_a_broken_file(seed);
+    wait(NULL);
+  }
+  return sleep_for_ever();
+}
+
 NAMED static int work(const char *how) {
   if (!strcmp(how, "segv")) return write_nowhere();
   if (!strcmp(how, "abrt")) return give_up();
@@ -106,6 +144,9 @@ NAMED static int work(const char *how) {
   if (!strcmp(how, "fpe")) return divide_by_zero();
   if (!strcmp(how, "null-call")) return call_nothing();
   if (!strcmp(how, "recursion")) return dig_deeper(0);
+  if (!strcmp(how, "other-user")) return crash_as_another_user();
+  if (!strcmp(how, "lost-stack")) return lose_the_stack();
+  if (!strcmp(how, "broken-files")) return crash_in_broken_files();
   if (!strcmp(how, "threads")) return crash_among_threads();
   if (!strcmp(how, "child")) return crash_as_child(1);
   if (!strcmp(how, "measure")) return measure();

@@ -67,6 +67,7 @@ TEST_CASE("unwinder: all threads, with what each was doing", "[guest][core_dump]
     const Words outer = from(threads[i].functions, "sleep_for_ever");
     REQUIRE(outer.size() >= 2);
     CHECK(outer[1] == "idle_worker");
+    CHECK(threads[i].cut.empty());
     CHECK(core.thread_names.at(threads[i].tid) == "idle-worker");
   }
 }
@@ -85,6 +86,13 @@ TEST_CASE("unwinder: a call of a null pointer leads to the caller", "[guest][cor
   CHECK(threads[0].offsets[0] == 0);
   CHECK(threads[0].modules[0].empty());
   CHECK(Words(threads[0].functions.begin() + 1, threads[0].functions.begin() + 4) == Words{"call_nothing", "work", "main"});
+}
+
+TEST_CASE("unwinder: a stack that is not there is told from a program's start", "[guest][core_dump]") {
+  const RealCore core("lost-stack");
+  const auto threads = trace(core);
+  CHECK(threads[0].functions == Words{"lose_the_stack"});
+  CHECK(threads[0].cut == "the caller's place on the stack could not be read");
 }
 
 TEST_CASE("unwinder: a stripped program gives offsets that its unstripped twin explains", "[guest][core_dump]") {
