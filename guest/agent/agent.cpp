@@ -3,6 +3,7 @@
 #include "guest/agent/diagnosis.hpp"
 #include "guest/config/build_identity.hpp"
 #include "guest/console/boot_report.hpp"
+#include "guest/init/core_pattern.hpp"
 #include "guest/init/system_setup.hpp"
 #include "guest/init/wall_clock.hpp"
 #include "guest/link/streams_listener.hpp"
@@ -23,6 +24,7 @@ namespace {
 constexpr auto configuration_deadline = 5s;
 constexpr auto stop_grace = 10s;      // for all services together; each has its own, shorter one
 constexpr auto bye_deadline = 500ms;
+constexpr auto trace_budget = 2s;      // of a core helper; what it has by then is the trace
 
 link::LinkFacts facts_for(const AgentSetup& setup) {
   link::LinkFacts facts;
@@ -38,9 +40,12 @@ Agent::Agent(AgentSetup setup, link::Dialler& dialler, console::ConsolePort cons
     : setup_(std::move(setup)),
       scale_(protocol::deadline_scale(setup_.accelerator)),
       line_(loop_, dialler, std::move(console), facts_for(setup_),
-            {[this](const protocol::Welcome& welcome) { welcomed(welcome); }, [this](const protocol::Request& request) { requested(request); }, {}},
+            {[this](const protocol::Welcome& welcome) { welcomed(welcome); },
+             [this](const protocol::Request& request) { requested(request); },
+             {}},
             std::exchange(setup_.left.outbox, {})),
       reaper_(loop_),
+      cores_(loop_, line_.reporter(), trace_budget * scale_ * 3 / 2),
       health_(loop_, line_.reporter(), {"/"}),
       exec_sessions_({loop_, launcher_, reaper_, setup_.supervisor.cgroup_root, setup_.supervisor.env}),
       file_workers_(exec_sessions_.host(), "/proc/self/exe"),
@@ -51,6 +56,7 @@ Kind Agent::run() {
     log::info("orphan.reaped", {{"pid", end.pid}, {"comm", end.comm}, {"status", protocol::to_text(end.status)}});
   });
   listen_for_streams();
+  if (setup_.place == Place::vm) take_cores();
   if (setup_.left.welcome) line_.outbox().set_epoch(setup_.left.welcome->epoch);
   line_.link().resume(take_connection());
   if (setup_.left.welcome) {
@@ -73,6 +79,18 @@ void Agent::listen_for_streams() {
     return;
   }
   streams_.emplace(loop_, std::move(*listener), in_vm ? link::accept_vsock : link::accept_unix, streams::make_opener(loop_, exec_sessions_, file_workers_));
+}
+
+void Agent::take_cores() {
+  const auto note = [this](const Error& error) {
+    setup_.problems.push_back("core dumps: " + error.message());
+    log::warning("core.no_traces", {{"err", error.message()}});
+  };
+  if (const auto done = cores_.listen(init::core_socket); !done) return note(done.error());
+  if (const auto done = init::route_cores(trace_budget * scale_); !done) return note(done.error());
+  cores_.on_reaped_elsewhere([this](const process::ProcessEnd& end) {
+    if (supervisor_) supervisor_->died_elsewhere(end);
+  });
 }
 
 link::Connection Agent::take_connection() {
@@ -98,7 +116,7 @@ void Agent::start_services(const protocol::GuestConfig& config, Configured how) 
   setup_.supervisor.env.insert(config.env.begin(), config.env.end());
   setup_.supervisor.secrets = config.secrets;
   exec_sessions_.host().env = setup_.supervisor.env;
-  supervisor_.emplace(loop_, line_.reporter(), reaper_, setup_.supervisor);
+  supervisor_.emplace(loop_, cores_, reaper_, setup_.supervisor);
   report(Stage::agent, Phase::done, how == Configured::by_host ? "" : "without the host's configuration: the image's defaults");
   supervisor::SupervisorEvents events;
   events.essentials_ready = [this] { services_ready(); };
@@ -141,9 +159,19 @@ Result<std::string> Agent::answer(const link::GuestRequest& request) {
     TRY(output, supervisor_->output(logs->name));
     return to_json(output);
   }
-  Diagnosis diagnosis{config::agent_version(), config::build_id(), config::kernel_release(), line_.link().describe(), loop_.now_us(),
-                      line_.outbox().size(), line_.outbox().dropped(), line_.reporter().digests_left_out(), line_.console().lost(),
-                      reaper_.orphans(), setup_.problems, {}};
+  Diagnosis diagnosis{config::agent_version(),
+                      config::build_id(),
+                      config::kernel_release(),
+                      line_.link().describe(),
+                      loop_.now_us(),
+                      line_.outbox().size(),
+                      line_.outbox().dropped(),
+                      line_.reporter().digests_left_out(),
+                      line_.console().lost(),
+                      reaper_.orphans(),
+                      cores_.refused(),
+                      setup_.problems,
+                      {}};
   if (supervisor_) diagnosis.services = supervisor_->services();
   return to_json(diagnosis);
 }

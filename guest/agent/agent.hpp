@@ -7,6 +7,7 @@
 
 #include "guest/boot/handover.hpp"
 #include "guest/console/console_port.hpp"
+#include "guest/evidence/core_intake.hpp"
 #include "guest/health/health_monitor.hpp"
 #include "guest/init/shutdown_signals.hpp"
 #include "guest/link/guest_request.hpp"
@@ -52,6 +53,7 @@ private:
 
   link::Connection take_connection();
   void listen_for_streams();
+  void take_cores();
   void welcomed(const protocol::Welcome& welcome);
   void start_services(const protocol::GuestConfig& config, Configured how);
   void services_ready();
@@ -68,6 +70,7 @@ private:
   EventLoop loop_;
   link::HostLine line_;
   process::Reaper reaper_;
+  evidence::CoreIntake cores_;  // what the supervisor reports to
   health::HealthMonitor health_;
   process::Launcher launcher_;
   streams::ExecSessions exec_sessions_;

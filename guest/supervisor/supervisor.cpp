@@ -265,6 +265,8 @@ Result<ServiceOutput> Supervisor::output(const ServiceName& name) const {
   return std::move(*output);
 }
 
+void Supervisor::died_elsewhere(const process::ProcessEnd& end) { impl_->report_orphan(end); }
+
 std::vector<protocol::ServiceReport> Supervisor::services() const {
   std::vector<protocol::ServiceReport> reports;
   for (const auto& service : impl_->services) reports.push_back(service->report());

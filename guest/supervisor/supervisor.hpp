@@ -63,6 +63,9 @@ public:
   /// Errc::not_found names the services there are; Errc::conflict while everything stops.
   Result<void> request(const ServiceName& name, ServiceAction action);
 
+  /// A process that is no child of ours has died, of a service or not: reported if it died of a fault.
+  void died_elsewhere(const process::ProcessEnd& end);
+
   /// Errc::not_found names the services there are; Errc::unavailable when no process of it lives.
   Result<ServiceOutput> output(const ServiceName& name) const;
 

@@ -2,6 +2,8 @@
 #include "host/verdict/evidence.hpp"
 #include "shared/base/overloaded.hpp"
 
+#include <algorithm>
+
 namespace vigil::verdict {
 
 using namespace protocol;
@@ -22,6 +24,12 @@ std::string last_stage(const Run& run) {
   return name;
 }
 
+/// Its last words, printed on the console before it had the machine restarted.
+bool agent_crashed(const Run& run) {
+  return std::any_of(run.crashes.begin(), run.crashes.end(),
+                     [](const machine::CrashRecord& crash) { return crash.report.cause.code == CauseCode::guest_agent_crashed; });
+}
+
 /// Exit code 0 without a bye: the guest reset or powered off, and the kernel said nothing of a panic.
 Cause unexplained_reset(const Run& run) {
   if (!kernel_was_seen(run)) return make_cause(CauseCode::boot_kernel_silent);
@@ -29,6 +37,7 @@ Cause unexplained_reset(const Run& run) {
     const std::map<std::string, CauseField> fields{{"text", "the panic device was rung, but the console holds no panic"}};
     return make_cause(run.ready_mono_us ? CauseCode::guest_panic : CauseCode::boot_panic, fields);
   }
+  if (agent_crashed(run)) return make_cause(CauseCode::guest_agent_crashed);
   if (run.end->reason == "guest-shutdown") return make_cause(CauseCode::guest_poweroff_unasked);
   if (run.end->reason == "guest-reset") return make_cause(CauseCode::guest_reboot_unasked);
   return make_cause(CauseCode::unknown, {{"seen", "the VMM ended with code 0; no bye, no panic, no reason from QMP"}});
