@@ -1,0 +1,112 @@
+"""The report of a run: Markdown for people, JSON for machines; both made from results, never by hand."""
+import json
+import os
+import statistics
+
+FAMILY_TITLES = {"boot": "Boot", "services": "Services", "resources": "Resources", "kernel": "Kernel and VM", "channels": "Channels",
+                 "controls": "Healthy controls"}
+
+
+def split(results):
+    return [r for r in results if r.row.code], [r for r in results if not r.row.code]
+
+
+def last_line(results):
+    faults, controls = split(results)
+    return (f"named {sum(r.good for r in faults)} of {len(faults)}, "
+            f"false alarms {sum(not r.good for r in controls)} of {len(controls)}")
+
+
+def is_good(results):
+    return all(r.good for r in results)
+
+
+def percentile(samples, percent):
+    """Nearest rank."""
+    ordered = sorted(samples)
+    return ordered[max(0, -(-len(ordered) * percent // 100) - 1)]
+
+
+def keep_events(results, folder):
+    folder.mkdir(parents=True, exist_ok=True)
+    for result in results:
+        with open(folder / f"{result.row.name}.jsonl", "w", encoding="utf-8") as file:
+            for event in result.events:
+                file.write(json.dumps(event) + "\n")
+        (folder / f"{result.row.name}.console").write_text(result.console, encoding="utf-8")
+
+
+def cell(text):
+    return " ".join(str(text).replace("|", "\\|").split())
+
+
+class Summary:
+    def __init__(self, results, laboratory, options, seconds):
+        self.results, self.options, self.seconds = results, options, seconds
+        self.machine = f"{os.cpu_count()} cores, {laboratory.accelerator.upper()}"
+        self.scale, self.seed = laboratory.scale, laboratory.seed
+
+    def latencies(self):
+        """Seconds from evidence to subscriber, of those rows whose instant of evidence is known from a clock and not only from the VM's start."""
+        faults, _ = split(self.results)
+        return [r.seconds for r in faults if r.good and r.seconds is not None and not r.since.startswith("start")]
+
+    def lines(self):
+        samples = self.latencies()
+        lines = [f"machine: {self.machine}; deadlines times {self.scale}; {self.seconds:.0f} s in all; seed {self.seed}"]
+        if samples:
+            lines.append(f"time to name, from the evidence to the subscriber: median {statistics.median(samples):.2f} s, "
+                         f"95th percentile {percentile(samples, 95):.2f} s, n = {len(samples)}")
+        return lines
+
+    def write(self, path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(self.markdown(), encoding="utf-8")
+        path.with_suffix(".json").write_text(json.dumps(self.document(), indent=1) + "\n", encoding="utf-8")
+
+    def document(self):
+        rows = [{"row": r.row.name, "family": r.row.family, "fault": r.row.what, "expected": r.row.code or None, "place": r.row.place, "named": r.named,
+                 "verdict": r.verdict, "good": r.good, "seconds": r.seconds, "since": r.since, "deadline_s": r.row.deadline_s * self.scale,
+                 "earlier": r.before, "note": r.note, "not_yet": r.row.not_yet or None, "reference": r.reference} for r in self.results]
+        return {"machine": self.machine, "scale": self.scale, "seed": self.seed, "seconds": round(self.seconds), "summary": last_line(self.results),
+                "time": self.lines()[1:], "rows": rows}
+
+    def markdown(self):
+        faults, controls = split(self.results)
+        out = ["# The fault laboratory's report", "",
+               "Written by `./dev faultlab --all --report`, from one run; do not edit. Each row is a fault in a VM of its own, whose services, files, ports and",
+               "names are drawn at random. *Time* is from the instant when the evidence existed (by the guest's clock, mapped by the link's pings, or by the host's",
+               "for what the host did) to the instant when a subscriber of the event stream had the cause; in brackets where only the VM's start is known.", "",
+               *[f"- {line}" for line in self.lines()], f"- {last_line(self.results)}", "",
+               "The last column is what the reference system's method (ask port 8080 every 2 s for 180 s) would have told of the same run: taken from the run's own",
+               "events, its 180 s cut down to the length of the row."]
+        for family, title in FAMILY_TITLES.items():
+            rows = [r for r in (controls if family == "controls" else faults) if r.row.family == family]
+            if rows:
+                out += ["", f"## {title}", "", *(self.control_table(rows) if family == "controls" else self.fault_table(rows))]
+        return "\n".join([*out, *self.unnamed(faults), ""])
+
+    def fault_table(self, rows):
+        out = ["| fault | expected | named | time | verdict | reference method |", "|---|---|---|---|---|---|"]
+        for r in rows:
+            where = " (beside the verdict)" if r.row.place == "also" else ""
+            out.append(f"| {cell(r.row.what)} | `{r.row.code}`{where} | {cell(r.named)} | {self.time(r)} | {r.verdict} | {cell(r.reference)} |")
+        return out
+
+    def control_table(self, rows):
+        return ["| nothing is wrong | causes raised | verdict |", "|---|---|---|",
+                *[f"| {cell(r.row.what)} | {cell(r.named)} | {r.verdict} |" for r in rows]]
+
+    @staticmethod
+    def time(result):
+        if result.seconds is None:
+            return ""
+        text = f"{result.seconds:.2f} s"
+        return f"({text})" if result.since.startswith("start") else text
+
+    @staticmethod
+    def unnamed(faults):
+        rows = [r for r in faults if not r.good]
+        if not rows:
+            return []
+        return ["", "## Not named", "", *[f"- {cell(r.row.what)} (`{r.row.code}`): {cell(r.row.not_yet or r.note or r.verdict)}" for r in rows]]

@@ -1,0 +1,154 @@
+"""Follows one VM's event stream from the start until its fault is named, or until the row's time is over. Nothing is asked without an event."""
+from dataclasses import dataclass, field
+
+from . import match
+from .clock import Clock
+from .reference import Reference
+
+# What can change a verdict; the other events only tell times.
+TELLING = ("crash", "service", "stage", "health", "state", "console_finding", "vmm_exited", "device_exited", "start_failed", "link_lost", "link_refused",
+           "deadline_passed", "bye", "shim_lost")
+
+
+@dataclass
+class Result:
+    row: object
+    verdict: str = ""                           # named, late, wrong, silent, no evidence; controls: quiet, alarm; error
+    named: str = ""                             # what was named at the end
+    before: list = field(default_factory=list)  # other main causes that were named before, in order
+    seconds: float | None = None                # from the evidence to the subscriber
+    since: str = ""
+    total_s: float = 0
+    missing: list = field(default_factory=list)
+    reference: str = ""
+    names: dict = field(default_factory=dict)
+    note: str = ""
+    events: list = field(default_factory=list)
+    console: str = ""
+
+    @property
+    def good(self):
+        return self.verdict in ("named", "quiet")
+
+
+class Watch:
+    def __init__(self, scene):
+        self.scene, self.row, self.daemon = scene, scene.row, scene.lab.daemon
+        self.clock, self.reference, self.result = Clock(), Reference(), Result(scene.row)
+        self.why = {"verdict": None, "also": [], "state": ""}
+        self.named_us, self.acted, self.alarms = None, False, []
+
+    def follow(self):
+        """Feeds on the stream; ends when the row is decided."""
+        scene = self.scene
+        try:
+            for event in self.daemon.api.events(scene.vm["id"], deadline=self.row.limit_s):
+                self.note(event)
+                if event["type"] == "vmm_started":
+                    scene.started = event
+                    if self.row.at_start:
+                        self.row.at_start(scene)
+                if event["type"] == "state" and event["body"]["state"] in ("ready", "degraded") and not self.acted:
+                    self.acted = True
+                    if self.row.at_ready:
+                        self.row.at_ready(scene)
+                if event["type"] in TELLING and self.decided(event):
+                    break
+                if event["type"] == "state" and event["body"]["outcome"] and event["run"] >= self.row.runs:
+                    break   # the run has ended and its verdict is final
+        except TimeoutError:
+            pass
+
+    def note(self, event):
+        self.result.events.append({key: value for key, value in event.items() if key != "seen_unix_us"})
+        self.clock.note(event)
+        self.reference.note(event)
+
+    def decided(self, event):
+        self.why = self.daemon.why(self.scene.vm)
+        found = match.find(self.row, self.why, self.scene.fill)
+        if found is None:
+            self.named_us = None
+            self.remember(self.why["verdict"])
+            return False
+        if self.named_us is None:
+            self.named_us = event["seen_unix_us"]
+        # The first word may be a digest from the console; the evidence comes with the full report.
+        return not match.missing_evidence(self.row, found, self.scene.fill)
+
+    def remember(self, main):
+        if main and match.told(main) not in self.result.before:
+            self.result.before.append(match.told(main))
+
+    # ---- after the stream ----
+
+    def read_console(self):
+        self.result.console = self.daemon.api.raw("GET", f"/v1/instances/{self.scene.vm['id']}/console")[1].decode(errors="replace")
+        return self.result.console
+
+    def judge(self):
+        scene, result = self.scene, self.result
+        self.why = self.daemon.why(scene.vm)
+        found = match.find(self.row, self.why, scene.fill)
+        instant, result.since = self.clock.instant(scene, self.read_console(), self.named_us)
+        result.named = match.told(found or self.why["verdict"] or (self.why["also"] or [None])[0])
+        if found is None:
+            result.verdict = "wrong" if self.why["verdict"] else "silent"
+            result.note = self.why["state"]
+            return result
+        result.missing = match.missing_evidence(self.row, found, scene.fill)
+        if instant is not None and self.named_us is not None:
+            result.seconds = (self.named_us - instant) / 1e6 - self.row.later_s
+        deadline = self.row.deadline_s * scene.lab.scale
+        if result.missing:
+            result.verdict, result.note = "no evidence", "not in the evidence: " + "; ".join(result.missing)
+        elif result.seconds is None:
+            result.verdict, result.note = "late", "the instant of the fault is not known"
+        elif result.seconds > deadline:
+            result.verdict, result.note = "late", f"deadline {deadline:.0f} s"
+        else:
+            result.verdict = "named"
+        return result
+
+
+class QuietWatch(Watch):
+    """A control: nothing is broken, so any cause, in any event or in the verdict, is a false alarm."""
+
+    def follow(self):
+        scene = self.scene
+        deadline, after = self.row.limit_s, 0
+        try:
+            for event in self.daemon.api.events(scene.vm["id"], deadline=deadline):
+                self.take(event)
+                after = event["seq"]
+                if event["type"] == "state" and event["body"]["state"] == "ready":
+                    break
+        except TimeoutError:
+            self.alarms.append("it did not become ready")
+            return
+        if self.row.at_ready:
+            self.row.at_ready(scene)
+        try:
+            for event in self.daemon.api.events(scene.vm["id"], after=after, deadline=self.row.watch_s):
+                self.take(event)
+        except TimeoutError:
+            pass
+
+    def take(self, event):
+        self.note(event)
+        if event["type"] == "vmm_started":
+            self.scene.started = event
+        self.alarms += [f"{event['type']}: {cause['code']}" for cause in match.causes_in(event)]
+        if event["type"] == "console_finding" and event["body"]["kind"] != "linux_version":
+            self.alarms.append(f"console: {event['body']['kind']}")
+
+    def judge(self):
+        result = self.result
+        self.read_console()
+        self.why = self.daemon.why(self.scene.vm)
+        self.alarms += [match.told(f) for f in [self.why["verdict"], *self.why["also"]] if f]
+        if self.why["state"] not in ("ready", "stopped"):
+            self.alarms.append(f"its state is {self.why['state']}")
+        result.verdict = "alarm" if self.alarms else "quiet"
+        result.named = "; ".join(dict.fromkeys(self.alarms)) or "nothing"
+        return result
