@@ -40,6 +40,7 @@ Agent::Agent(AgentSetup setup, link::Dialler& dialler, console::ConsolePort cons
             std::exchange(setup_.left.outbox, {})),
       reaper_(loop_),
       health_(loop_, line_.reporter(), {"/"}),
+      clock_(loop_, [this](std::int64_t seconds) { health_.raise(protocol::make_cause(protocol::CauseCode::guest_clock_jumped, {{"delta", seconds}})); }),
       signals_(loop_, [this](const init::ShutdownAsk& ask) { shut_down(ask); }) {}
 
 Kind Agent::run() {
@@ -69,6 +70,7 @@ link::Connection Agent::take_connection() {
 
 void Agent::welcomed(const protocol::Welcome& welcome) {
   if (setup_.place == Place::vm) init::adopt_wall_clock(welcome.wall_unix_us);
+  clock_.forgive();
   if (!supervisor_) start_services(welcome.config, Configured::by_host);
   health_.report_now();
 }

@@ -7,6 +7,7 @@
 
 #include "guest/boot/handover.hpp"
 #include "guest/console/console_port.hpp"
+#include "guest/health/clock_watch.hpp"
 #include "guest/health/health_monitor.hpp"
 #include "guest/init/shutdown_signals.hpp"
 #include "guest/link/guest_request.hpp"
@@ -63,6 +64,7 @@ private:
   link::HostLine line_;
   process::Reaper reaper_;
   health::HealthMonitor health_;
+  health::ClockWatch clock_;
   std::optional<supervisor::Supervisor> supervisor_;
   std::optional<init::ShutdownAsk> ending_;
   bool told_failure_ = false;

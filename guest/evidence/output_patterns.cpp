@@ -35,6 +35,8 @@ constexpr Pattern patterns[] = {
     {CauseCode::service_port_taken, "addrinuse", "", ""},
     {CauseCode::service_port_taken, "port is already in use", "", ""},
     {CauseCode::service_fd_exhausted, "too many open files", "", ""},
+    {CauseCode::service_lock_stale, "is no longer running, remove ", "is no longer running, remove ", ""},   // X servers
+    {CauseCode::service_lock_stale, "already exists", "lock file \"", "\""},                              // PostgreSQL
 };
 
 bool same_letter(char a, char b) {
@@ -137,6 +139,19 @@ std::optional<OutputFinding> find_in_output(std::string_view output) {
     if (line.ends_with('\r')) line.remove_suffix(1);
     if (auto finding = match_line(line)) return finding;
     output = newline == std::string_view::npos ? std::string_view() : output.substr(0, newline);
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> path_in_line(std::string_view line) {
+  for (std::size_t at = line.find('/'); at != std::string_view::npos; at = line.find('/', at + 1)) {
+    const bool begins = at == 0 || std::string_view(" \"'(:=").find(line[at - 1]) != std::string_view::npos;
+    if (!begins) continue;
+    const bool quoted = at > 0 && (line[at - 1] == '"' || line[at - 1] == '\'');
+    std::string_view path = line.substr(at);
+    path = path.substr(0, quoted ? path.find(line[at - 1]) : path.find_first_of(" \t\r,;)\"'"));
+    if (path.size() > 1 && path.ends_with(':')) path.remove_suffix(1);
+    if (path.size() > 1) return std::string(path);
   }
   return std::nullopt;
 }

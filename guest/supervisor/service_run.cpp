@@ -20,7 +20,8 @@ LaunchProblem out_of_descriptors(const std::string& message) {
 
 ServiceRun::ServiceRun(const service_spec::ServiceSpec& spec, process::Cgroup& cgroup, ServiceContext& context, RunEvents events)
     : spec_(spec), cgroup_(cgroup), context_(context), events_(std::move(events)), out_(context.tools.loop), err_(context.tools.loop),
-      probes_(spec.ready, spec.name, context.tools, events_.probes_changed), oom_(cgroup.path()) {}
+      probes_(spec.ready, spec.name, context.tools, events_.probes_changed), oom_(cgroup.path()),
+      pressure_(cgroup.path()) {}
 
 ServiceRun::~ServiceRun() {
   if (pid_ > 0) context_.tools.reaper.forget(pid_);
@@ -37,6 +38,7 @@ std::optional<LaunchProblem> ServiceRun::launch() {
   if (plan.stdout_fd < 0 || plan.stderr_fd < 0) return out_of_descriptors(std::string("output pipes: ") + std::strerror(errno));
   if (const Result<void> ready = probes_.prepare(plan); !ready) return out_of_descriptors(ready.error().message());
   oom_.take_baseline();
+  pressure_.take_baseline();
 
   auto outcome = context_.tools.launcher.launch(plan);
   if (const auto* failure = std::get_if<process::LaunchFailure>(&outcome)) {
@@ -69,6 +71,15 @@ void ServiceRun::became_ready() {
                                             [this](Health health) { events_.health_changed(health); });
 }
 
+protocol::Cause ServiceRun::timeout_cause() const {
+  protocol::Cause cause = probes_.timeout_cause();
+  const evidence::CpuPeriods periods = pressure_.cpu_periods();
+  if (cause.code != protocol::CauseCode::service_ready_timeout || !evidence::is_starved(periods)) return cause;
+  std::vector<std::string> lines{"held back in " + std::to_string(periods.throttled) + " of " + std::to_string(periods.all) + " periods of its processor limit",
+                                 protocol::sentence(cause)};
+  return protocol::make_cause(protocol::CauseCode::service_cpu_starved, {}, std::move(lines));
+}
+
 void ServiceRun::signal(int number) {
   if (pid_ > 0) syscall(SYS_pidfd_send_signal, pidfd_.get(), number, nullptr, 0);
 }
@@ -88,7 +99,7 @@ void ServiceRun::on_death(const process::ProcessEnd& end) {
   err_.drain();
   const evidence::LifeStage stage = probes_.all_passed() ? evidence::LifeStage::running : evidence::LifeStage::before_ready;
   const std::vector<pid_t> left = group_.members();
-  evidence::ExitFacts facts = collect_death_facts({spec_, end, left, out_, err_, stage, oom_, context_.oom_log, context_.tools.name_process});
+  evidence::ExitFacts facts = collect_death_facts({spec_, end, left, out_, err_, stage, oom_, pressure_, context_.oom_log, context_.tools.name_process});
 
   RunEnd run_end;
   run_end.left_others = !left.empty();

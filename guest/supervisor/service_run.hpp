@@ -3,6 +3,7 @@
 // Shape:  made for one launch and dropped after it. Events are called from the loop; the owner may drop the run from within `ended`.
 #pragma once
 
+#include "guest/evidence/cgroup_pressure.hpp"
 #include "guest/evidence/oom_watch.hpp"
 #include "guest/process/cgroup.hpp"
 #include "guest/process/output_capture.hpp"
@@ -62,7 +63,7 @@ public:
   bool probes_passed() const { return probes_.all_passed(); }
   std::vector<protocol::ProbeResult> probe_results() const { return probes_.results(); }
   std::optional<protocol::Cause> finding() const { return probes_.finding(); }
-  protocol::Cause timeout_cause() const { return probes_.timeout_cause(); }
+  protocol::Cause timeout_cause() const;
   const protocol::Cause& health_cause() const { return health_->cause(); }
 
 private:
@@ -76,6 +77,7 @@ private:
   process::OutputCapture out_, err_;
   readiness::ProbeSet probes_;
   evidence::OomWatch oom_;
+  evidence::CgroupPressure pressure_;
   process::LaunchPlan health_plan_;
   std::unique_ptr<HealthCheck> health_;
   pid_t pid_ = 0;

@@ -25,6 +25,8 @@ std::string last_stage(const Run& run) {
 /// Exit code 0 without a bye: the guest reset or powered off, and the kernel said nothing of a panic.
 Cause unexplained_reset(const Run& run) {
   if (!kernel_was_seen(run)) return make_cause(CauseCode::boot_kernel_silent);
+  for (const auto& crash : run.crashes)   // the agent's own last word, before it let the VM reboot
+    if (crash.report.cause.code == CauseCode::guest_agent_crashed) return crash.report.cause;
   if (run.end->reason == "guest-panic" || run.end->reason == "guest-panicked") {
     const std::map<std::string, CauseField> fields{{"text", "the panic device was rung, but the console holds no panic"}};
     return make_cause(run.ready_mono_us ? CauseCode::guest_panic : CauseCode::boot_panic, fields);
@@ -35,6 +37,8 @@ Cause unexplained_reset(const Run& run) {
 }
 
 Cause cause_of_exit(const Run& run) {
+  // The shim's word: the kernel killed in the VMM's cgroup because its memory was at the limit.
+  if (run.end->reason == "host-oom" && std::holds_alternative<ExitSignal>(*run.end->exit)) return make_cause(CauseCode::vmm_host_oom);
   return std::visit(Overloaded{
                         [&](const ExitCode& exit) {
                           if (exit.code == 0) return unexplained_reset(run);

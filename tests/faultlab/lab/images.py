@@ -1,5 +1,6 @@
 """Damaged images, each a variant of the minimal one under a name that tells nothing."""
 import stat
+import subprocess
 import sys
 import threading
 
@@ -75,3 +76,12 @@ def with_init(program):
     def change(members, scene):
         members["init"] = (PROGRAM, program(scene) if callable(program) else program)
     return initrd(change)
+
+
+def few_inodes(scene):
+    """The template of the writable disk has room for bytes, not for files."""
+    path = scratch(scene, "overlay")
+    with path.open("wb") as file:
+        file.truncate(part(scene, "overlay").stat().st_size)
+    subprocess.run(["mke2fs", "-q", "-F", "-t", "ext4", "-N", "1500", path], check=True, capture_output=True)
+    return publish(scene, {"overlay": path})

@@ -79,7 +79,8 @@ class KernelModules:
             path.write_bytes(sample)
             tell = subprocess.run(["readelf", "-SrW", path], capture_output=True, text=True, check=True).stdout
         size = re.search(r" \.gnu\.linkonce\.this_module +PROGBITS +\w+ +\w+ +(\w+)", tell)[1]
-        init = re.search(r"^(\w+) +\w+ +R_X86_64_64 +\w+ +init_module \+ 0$", tell, re.M)[1]
+        relocations = tell[tell.index("'.rela.gnu.linkonce.this_module'"):]
+        init = re.search(r"^(\w+) +\w+ +R_X86_64_64 +\w+ +init_module \+ 0$", relocations, re.M)[1]
         vermagic = re.search(rb"vermagic=[^\0]+", sample)[0].decode()
         return {"MODULE_BYTES": int(size, 16), "INIT_AT": int(init, 16), "VERMAGIC": f'"{vermagic}"'}
 

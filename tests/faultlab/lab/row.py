@@ -59,7 +59,7 @@ class Row:
     since: str = "stamp"                        # the instant when the evidence exists: stamp, host, start, stage:NAME or kernel:TEXT
     later_s: float = 0                          # it exists this much after that instant (a deadline of the product itself, unscaled)
     deadline_s: float = 3.0                     # times the accelerator's scale
-    limit_s: float = 90                         # of the whole row
+    limit_s: float = 60                         # of the whole row
     runs: int = 1                               # how many runs of the VM it takes
     watch_s: float = 4.0                        # controls: how long it must stay quiet after at_ready
     ci: bool = False

@@ -9,6 +9,8 @@ from .reference import Reference
 TELLING = ("crash", "service", "stage", "health", "state", "console_finding", "vmm_exited", "device_exited", "start_failed", "link_lost", "link_refused",
            "deadline_passed", "bye", "shim_lost")
 
+UNNAMED_S = 25   # a row that is known not to be named runs all the same, but is not waited for
+
 
 @dataclass
 class Result:
@@ -42,7 +44,7 @@ class Watch:
         """Feeds on the stream; ends when the row is decided."""
         scene = self.scene
         try:
-            for event in self.daemon.api.events(scene.vm["id"], deadline=self.row.limit_s):
+            for event in self.daemon.api.events(scene.vm["id"], deadline=UNNAMED_S if self.row.not_yet else self.row.limit_s):
                 self.note(event)
                 if event["type"] == "vmm_started":
                     scene.started = event
@@ -98,7 +100,7 @@ class Watch:
             return result
         result.missing = match.missing_evidence(self.row, found, scene.fill)
         if instant is not None and self.named_us is not None:
-            result.seconds = (self.named_us - instant) / 1e6 - self.row.later_s
+            result.seconds = max(0.0, (self.named_us - instant) / 1e6 - self.row.later_s)
         deadline = self.row.deadline_s * scene.lab.scale
         if result.missing:
             result.verdict, result.note = "no evidence", "not in the evidence: " + "; ".join(result.missing)
