@@ -6,7 +6,7 @@ namespace vigil::guest::health {
 
 using namespace std::chrono_literals;
 
-constexpr auto look_interval = 10s;
+constexpr auto look_interval = 2s;   // some microseconds of work; a full disk is to be known before what fails of it
 constexpr MonoUs report_interval_us = 60'000'000;
 constexpr MonoUs raised_for_us = 600'000'000;
 constexpr std::size_t most_raised = 8;

@@ -1,5 +1,5 @@
 // Reports the guest's health: at each new link, when a threshold is crossed either way, and once a minute.
-// Thread: the loop's. It looks every 10 s.
+// Thread: the loop's. It looks every 2 s.
 #pragma once
 
 #include "guest/health/health_sample.hpp"

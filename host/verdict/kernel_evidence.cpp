@@ -1,6 +1,7 @@
 #include "host/machine/derive.hpp"
 #include "host/verdict/evidence.hpp"
 
+#include <algorithm>
 #include <charconv>
 
 namespace vigil::verdict {
@@ -48,7 +49,8 @@ std::string init_asked_for(const std::string& kernel_args) {
 /// Panics whose own words name the missing thing.
 std::optional<Cause> missing_thing(const std::string& text) {
   constexpr std::string_view no_root = "VFS: Unable to mount root fs on ";
-  if (text.starts_with(no_root)) return make_cause(CauseCode::boot_root_missing, {{"device", text.substr(no_root.size())}, {"seen", "see the console"}});
+  const bool names_a_device = text.find("unknown-block(0,0)") == std::string::npos;   // else nobody asked for one, and the panic's own words are all there is
+  if (text.starts_with(no_root) && names_a_device) return make_cause(CauseCode::boot_root_missing, {{"device", text.substr(no_root.size())}, {"seen", "see the console"}});
   if (text.starts_with("No working init found")) return make_cause(CauseCode::boot_init_missing, {{"path", "/init"}});
   return std::nullopt;
 }
@@ -132,8 +134,16 @@ std::optional<Finding> panic(const VmState& state) {
 
 std::vector<Finding> kernel_findings(const Run& run) {
   std::vector<Finding> findings;
-  for (const auto& record : run.findings)
-    if (auto cause = cause_of(record.finding)) findings.push_back(with_lines(record, std::move(*cause)));
+  for (const auto& record : run.findings) {
+    auto cause = cause_of(record.finding);
+    if (!cause) continue;
+    auto found = with_lines(record, std::move(*cause));
+    const auto same = std::find_if(findings.begin(), findings.end(), [&](const Finding& each) {
+      return each.cause.text == found.cause.text && each.cause.fields == found.cause.fields;
+    });
+    if (same == findings.end()) findings.push_back(std::move(found));
+    else add_evidence(same->cause, found.cause.evidence);   // "Remounting filesystem read-only" behind the error that led to it
+  }
   return findings;
 }
 

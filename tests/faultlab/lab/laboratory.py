@@ -36,6 +36,8 @@ class Laboratory:
                     return name
 
     def run_row(self, row, round_number=0):
+        if row.impossible:
+            return Result(row, verdict="not yet", named="not run", note=row.impossible)
         began = time.monotonic()
         scene = Scene(self, row, f"{self.seed} {row.name} {round_number}")
         watch = (Watch if row.code else QuietWatch)(scene)

@@ -61,52 +61,54 @@ class Summary:
 
     def write(self, path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(self.markdown(), encoding="utf-8")
-        path.with_suffix(".json").write_text(json.dumps(self.document(), indent=1) + "\n", encoding="utf-8")
+        document = self.document()
+        path.write_text(markdown(document), encoding="utf-8")
+        path.with_suffix(".json").write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
 
     def document(self):
         rows = [{"row": r.row.name, "family": r.row.family, "fault": r.row.what, "expected": r.row.code or None, "place": r.row.place, "named": r.named,
                  "verdict": r.verdict, "good": r.good, "seconds": r.seconds, "since": r.since, "deadline_s": r.row.deadline_s * self.scale,
-                 "earlier": r.before, "note": r.note, "not_yet": r.row.not_yet or None, "reference": r.reference} for r in self.results]
-        return {"machine": self.machine, "scale": self.scale, "seed": self.seed, "seconds": round(self.seconds), "summary": last_line(self.results),
-                "time": self.lines()[1:], "rows": rows}
+                 "earlier": r.before, "note": r.note, "not_yet": r.row.not_yet or r.row.impossible or None, "reference": r.reference} for r in self.results]
+        return {"lines": [*self.lines(), last_line(self.results)], "rows": rows}
 
-    def markdown(self):
-        faults, controls = split(self.results)
-        out = ["# The fault laboratory's report", "",
-               "Written by `./dev faultlab --all --report`, from one run; do not edit. Each row is a fault in a VM of its own, whose services, files, ports and",
-               "names are drawn at random. *Time* is from the instant when the evidence existed (by the guest's clock, mapped by the link's pings, or by the host's",
-               "for what the host did) to the instant when a subscriber of the event stream had the cause; in brackets where only the VM's start is known.", "",
-               *[f"- {line}" for line in self.lines()], f"- {last_line(self.results)}", "",
-               "The last column is what the reference system's method (ask port 8080 every 2 s for 180 s) would have told of the same run: taken from the run's own",
-               "events, its 180 s cut down to the length of the row."]
-        for family, title in FAMILY_TITLES.items():
-            rows = [r for r in (controls if family == "controls" else faults) if r.row.family == family]
-            if rows:
-                out += ["", f"## {title}", "", *(self.control_table(rows) if family == "controls" else self.fault_table(rows))]
-        return "\n".join([*out, *self.unnamed(faults), ""])
 
-    def fault_table(self, rows):
-        out = ["| fault | expected | named | time | verdict | reference method |", "|---|---|---|---|---|---|"]
-        for r in rows:
-            where = " (beside the verdict)" if r.row.place == "also" else ""
-            out.append(f"| {cell(r.row.what)} | `{r.row.code}`{where} | {cell(r.named)} | {self.time(r)} | {r.verdict} | {cell(r.reference)} |")
-        return out
+# ---- Markdown, made from the JSON document alone ----
 
-    def control_table(self, rows):
-        return ["| nothing is wrong | causes raised | verdict |", "|---|---|---|",
-                *[f"| {cell(r.row.what)} | {cell(r.named)} | {r.verdict} |" for r in rows]]
+def markdown(document):
+    out = ["# The fault laboratory's report", "",
+           "Written by `./dev faultlab --all --report docs/faultlab.md` from one run; do not edit. Each row is a fault in a VM of its own, whose services, files,",
+           "ports and names are drawn at random. *Time* is from the instant when the evidence existed (the guest's clock, mapped by the link's pings, or the host's",
+           "for what the host did) to the instant when a subscriber of the event stream had the cause; in brackets where only the VM's start is known.",
+           "*Reference method* is what asking port 8080 every 2 s for 180 s would have told of the same run: derived from the run's own events, the 180 s cut",
+           "down to the length of the row.", "", *[f"- {line}" for line in document["lines"]]]
+    for family, title in FAMILY_TITLES.items():
+        rows = [r for r in document["rows"] if r["family"] == family]
+        if rows:
+            out += ["", f"## {title}", "", *(control_table(rows) if family == "controls" else fault_table(rows))]
+    return "\n".join([*out, *unnamed(document["rows"]), ""])
 
-    @staticmethod
-    def time(result):
-        if result.seconds is None:
-            return ""
-        text = f"{result.seconds:.2f} s"
-        return f"({text})" if result.since.startswith("start") else text
 
-    @staticmethod
-    def unnamed(faults):
-        rows = [r for r in faults if not r.good]
-        if not rows:
-            return []
-        return ["", "## Not named", "", *[f"- {cell(r.row.what)} (`{r.row.code}`): {cell(r.row.not_yet or r.note or r.verdict)}" for r in rows]]
+def fault_table(rows):
+    out = ["| fault | expected | named | time | verdict | reference method |", "|---|---|---|---|---|---|"]
+    for r in rows:
+        where = " (beside the verdict)" if r["place"] == "also" else ""
+        out.append(f"| {cell(r['fault'])} | `{r['expected']}`{where} | {cell(r['named'])} | {time_of(r)} | {r['verdict']} | {cell(r['reference'])} |")
+    return out
+
+
+def control_table(rows):
+    return ["| nothing is wrong | causes raised | verdict |", "|---|---|---|", *[f"| {cell(r['fault'])} | {cell(r['named'])} | {r['verdict']} |" for r in rows]]
+
+
+def time_of(row):
+    if row["seconds"] is None:
+        return ""
+    text = f"{row['seconds']:.2f} s"
+    return f"({text})" if row["since"].startswith("start") else text
+
+
+def unnamed(rows):
+    missed = [r for r in rows if r["expected"] and not r["good"]]
+    if not missed:
+        return []
+    return ["", "## Not named", "", *[f"- {cell(r['fault'])} (`{r['expected']}`): {cell(r['not_yet'] or r['note'] or r['verdict'])}" for r in missed]]

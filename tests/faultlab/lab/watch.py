@@ -6,7 +6,7 @@ from .clock import Clock
 from .reference import Reference
 
 # What can change a verdict; the other events only tell times.
-TELLING = ("crash", "service", "stage", "health", "state", "console_finding", "vmm_exited", "device_exited", "start_failed", "link_lost", "link_refused",
+TELLING = ("crash", "service", "stage", "health", "state", "console_finding", "vmm_exited", "device_exited", "start_failed", "link_lost", "link_refused", "vmm_halted",
            "deadline_passed", "bye", "shim_lost")
 
 UNNAMED_S = 25   # a row that is known not to be named runs all the same, but is not waited for
@@ -38,7 +38,7 @@ class Watch:
         self.scene, self.row, self.daemon = scene, scene.row, scene.lab.daemon
         self.clock, self.reference, self.result = Clock(), Reference(), Result(scene.row)
         self.why = {"verdict": None, "also": [], "state": ""}
-        self.named_us, self.acted, self.alarms = None, False, []
+        self.named_us, self.acted, self.alarms, self.run, self.runs = None, False, [], None, 1
 
     def follow(self):
         """Feeds on the stream; ends when the row is decided."""
@@ -67,7 +67,8 @@ class Watch:
         self.reference.note(event)
 
     def decided(self, event):
-        self.why = self.daemon.why(self.scene.vm)
+        self.run = event["run"]   # a rebooting VM has several, and each its own verdict
+        self.why = self.daemon.why(self.scene.vm, self.run)
         found = match.find(self.row, self.why, self.scene.fill)
         if found is None:
             self.named_us = None
@@ -90,7 +91,7 @@ class Watch:
 
     def judge(self):
         scene, result = self.scene, self.result
-        self.why = self.daemon.why(scene.vm)
+        self.why = self.daemon.why(scene.vm, self.run)
         found = match.find(self.row, self.why, scene.fill)
         instant, result.since = self.clock.instant(scene, self.read_console(), self.named_us)
         result.named = match.told(found or self.why["verdict"] or (self.why["also"] or [None])[0])
@@ -141,14 +142,14 @@ class QuietWatch(Watch):
         if event["type"] == "vmm_started":
             self.scene.started = event
         self.alarms += [f"{event['type']}: {cause['code']}" for cause in match.causes_in(event)]
-        if event["type"] == "console_finding" and event["body"]["kind"] != "linux_version":
-            self.alarms.append(f"console: {event['body']['kind']}")
+        self.runs = max(self.runs, event["run"])
 
     def judge(self):
         result = self.result
         self.read_console()
-        self.why = self.daemon.why(self.scene.vm)
-        self.alarms += [match.told(f) for f in [self.why["verdict"], *self.why["also"]] if f]
+        for run in range(1, self.runs + 1):
+            self.why = self.daemon.why(self.scene.vm, run)
+            self.alarms += [match.told(f) for f in [self.why["verdict"], *self.why["also"]] if f]
         if self.why["state"] not in ("ready", "stopped"):
             self.alarms.append(f"its state is {self.why['state']}")
         result.verdict = "alarm" if self.alarms else "quiet"

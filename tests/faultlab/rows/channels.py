@@ -10,6 +10,7 @@ from lab.row import Like, Row, Script
 
 ONCE = {"essential": False, "restart": "never"}
 LATE = {"after": ["web", "echo", "ticker"]}
+NO_SIGN_IN, NO_EGRESS = "sign-in has not landed", "egress has not landed"
 
 
 def dial(scene):
@@ -50,7 +51,7 @@ def speaks_nonsense(scene):
 
 
 ROWS = [
-    Row("device-killed", "the vsock device's process is killed", "vmm.device_died", fields={"device": "vhost-device-vsock"}, place="also",
+    Row("device-killed", "the vsock device's process is killed", "vmm.device_died", fields={"device": "vhost-device-vsock"},
         at_ready=lambda scene: scene.kill("device", signal.SIGKILL), since="host", ci=True),
     Row("agent-of-another-version", "agent and host speak different protocols", "boot.agent_skew", fields={"host": "1", "guest": "7"},
         image=images.with_init(waits_for_ever), at_start=speaks_newer, since="host", limit_s=60),
@@ -71,4 +72,9 @@ ROWS = [
         since="host", limit_s=20, not_yet="a dead device is the verdict; that the guest is silent as well is not said before 1,000 s under emulation"),
     Row("console-off", "the VM's kernel has no serial console", "boot.console_disabled", place="also", vm={"kernel_args": "8250.nr_uarts=0"},
         since="stage:initrd"),
+    Row("sign-in-tool-exits", "the command-line tool ends during a sign-in", "signin.cli_exited", impossible=NO_SIGN_IN),
+    Row("sign-in-address-absent", "no sign-in address is seen", "signin.url_not_found", impossible=NO_SIGN_IN),
+    Row("credential-of-unknown-shape", "a credential file of an unknown shape", "signin.credential_unknown_shape", impossible=NO_SIGN_IN),
+    Row("upstream-refuses", "the upstream proxy refuses", "egress.upstream_refused", impossible=NO_EGRESS),
+    Row("name-not-resolved", "a name cannot be resolved", "egress.dns_failed", impossible=NO_EGRESS),
 ]

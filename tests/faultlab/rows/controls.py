@@ -1,4 +1,7 @@
 """Nothing is broken: no cause may be raised."""
+import signal
+import subprocess
+
 from lab.row import Row, Script
 
 ONCE = {"essential": False, "restart": "never"}
@@ -22,6 +25,12 @@ def stopped_and_started(scene):
 def rebooted(scene):
     scene.lab.daemon.api.post(f"/v1/instances/{scene.vm['id']}/stop", {"reboot": True, "grace_s": 60})
     wait_ready_again(scene, 2)
+
+
+def device_pauses(scene):
+    scene.kill("device", signal.SIGSTOP)
+    subprocess.run(["sleep", "6"], check=True)
+    scene.kill("device", signal.SIGCONT)
 
 
 def wait_ready_again(scene, run):
@@ -52,4 +61,5 @@ ROWS = [
     quiet("kills-its-worker", "a service that ends its own worker by SIGKILL", "sleep 1000 & kill -9 $!; wait; echo >&3; exec sleep 1000", {"notify-fd": {}}),
     Row("planned-reboot", "the VM is rebooted on request", "", at_ready=rebooted, ci=True),
     Row("stop-and-start", "the VM is stopped and started again", "", at_ready=stopped_and_started),
+    Row("link-interrupted", "the vsock device stands still for six seconds", "", at_ready=device_pauses, watch_s=8),
 ]

@@ -134,9 +134,14 @@ TEST_CASE("verdict: a panic is boot.panic while booting and guest.panic afterwar
 TEST_CASE("verdict: panics whose words name the missing thing", "[host][verdict]") {
   Story no_root;
   no_root.start();
-  no_root.tell(500, make_finding(ConsoleKind::panic, "Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(0,0)",
-                                 {{"text", "VFS: Unable to mount root fs on unknown-block(0,0)"}}));
+  no_root.tell(500, make_finding(ConsoleKind::panic, "Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(254,1)",
+                                 {{"text", "VFS: Unable to mount root fs on unknown-block(254,1)"}}));
   CHECK(main_code(no_root) == CauseCode::boot_root_missing);
+  Story words_alone;
+  words_alone.start();
+  words_alone.tell(500, make_finding(ConsoleKind::panic, "Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(0,0)",
+                                     {{"text", "VFS: Unable to mount root fs on unknown-block(0,0)"}}));
+  CHECK(main_code(words_alone) == CauseCode::boot_panic);
   Story killed;
   killed.start();
   killed.tell(500, make_finding(ConsoleKind::init_killed, "Kernel panic - not syncing: Attempted to kill init! exitcode=0x0000000b",
@@ -363,6 +368,16 @@ TEST_CASE("verdict: an agent that was refused for its version is why the boot st
   good.tell(2200, refused);
   CHECK_FALSE(classify(good.state).main.has_value());
   CHECK(also_has(good, CauseCode::boot_agent_skew));
+}
+
+TEST_CASE("verdict: the kernel's further words about the same thing are evidence of one cause", "[host][verdict]") {
+  Story story;
+  story.become_ready();
+  story.tell(3000, make_finding(ConsoleKind::filesystem_error, "EXT4-fs error (device vdb): bad block", {{"device", "vdb"}}));
+  story.tell(3001, make_finding(ConsoleKind::filesystem_error, "EXT4-fs (vdb): Remounting filesystem read-only", {{"device", "vdb"}}));
+  const auto also = classify(story.state).also;
+  REQUIRE(also.size() == 1);
+  CHECK(also[0].cause.evidence == std::vector<std::string>{"EXT4-fs error (device vdb): bad block", "EXT4-fs (vdb): Remounting filesystem read-only"});
 }
 
 TEST_CASE("announcement: made once a change, and final with the end of a run", "[host][verdict]") {
