@@ -37,6 +37,7 @@ constexpr Pattern patterns[] = {
     {CauseCode::service_fd_exhausted, "too many open files", "", ""},
     {CauseCode::service_lock_stale, "is no longer running, remove ", "is no longer running, remove ", ""},   // X servers
     {CauseCode::service_lock_stale, "already exists", "lock file \"", "\""},                              // PostgreSQL
+    {CauseCode::service_lock_stale, "\" exists", " E \"", "\""},                                           // socat
 };
 
 bool same_letter(char a, char b) {

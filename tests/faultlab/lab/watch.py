@@ -36,7 +36,7 @@ class Result:
 class Watch:
     def __init__(self, scene):
         self.scene, self.row, self.daemon = scene, scene.row, scene.lab.daemon
-        self.clock, self.reference, self.result = Clock(), Reference(), Result(scene.row)
+        self.clocks, self.reference, self.result = {}, Reference(), Result(scene.row)   # each run has a kernel, and so a clock, of its own
         self.why = {"verdict": None, "also": [], "state": ""}
         self.named_us, self.acted, self.alarms, self.run, self.runs = None, False, [], None, 1
 
@@ -63,7 +63,7 @@ class Watch:
 
     def note(self, event):
         self.result.events.append({key: value for key, value in event.items() if key != "seen_unix_us"})
-        self.clock.note(event)
+        self.clocks.setdefault(event["run"], Clock()).note(event)
         self.reference.note(event)
 
     def decided(self, event):
@@ -86,14 +86,16 @@ class Watch:
     # ---- after the stream ----
 
     def read_console(self):
-        self.result.console = self.daemon.api.raw("GET", f"/v1/instances/{self.scene.vm['id']}/console")[1].decode(errors="replace")
+        of_run = f"?run={self.run}" if self.run else ""
+        self.result.console = self.daemon.api.raw("GET", f"/v1/instances/{self.scene.vm['id']}/console{of_run}")[1].decode(errors="replace")
         return self.result.console
 
     def judge(self):
         scene, result = self.scene, self.result
         self.why = self.daemon.why(scene.vm, self.run)
         found = match.find(self.row, self.why, scene.fill)
-        instant, result.since = self.clock.instant(scene, self.read_console(), self.named_us)
+        clock = self.clocks.get(self.run) or Clock()
+        instant, result.since = clock.instant(scene, self.read_console(), self.named_us)
         result.named = match.told(found or self.why["verdict"] or (self.why["also"] or [None])[0])
         if found is None:
             result.verdict = "wrong" if self.why["verdict"] else "silent"

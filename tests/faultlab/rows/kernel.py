@@ -60,7 +60,8 @@ ROWS = [
     late("file-system-error", "ext4 finds an error on the VM's disk", "guest.filesystem_error", "echo x >/sys/fs/ext4/vdb/trigger_fs_error",
          {"device": "vdb"}, place="also", ci=True),
     late("file-system-read-only", "ext4 finds an error and goes read-only", "guest.filesystem_error",
-         "mkdir /run/<word:mount>; mount -t ext4 /dev/vdb /run/<word:mount>; mount -o remount,errors=remount-ro /run/<word:mount>; "
+         "mkdir /run/<word:mount>; busybox mount -t ext4 /dev/vdb /run/<word:mount>; "
+         "busybox mount -o remount,errors=remount-ro /dev/vdb /run/<word:mount>; "
          "echo x >/sys/fs/ext4/vdb/trigger_fs_error", {"device": "vdb"}, evidence=(Like("read-only"),), place="also"),
     late("agent-dies", "the agent, process 1, dies of a signal", "guest.agent_crashed", "kill -SEGV 1"),
     late("reboots-unasked", "the guest reboots itself", "guest.reboot_unasked", "exec /run/vigil/bin/reboot", place="main"),

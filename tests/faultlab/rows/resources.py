@@ -20,7 +20,7 @@ ROWS = [
         services={"<victim>": {"exec": Script("exec tail /dev/zero"), **LATE, **ONCE}}, vm={"memory_mib": 160},
         since="kernel:Out of memory: Killed process"),
     Row("disk-full", "the VM's disk is full", "guest.disk_full", fields={"mount": "/"}, place="also",
-        services={"<victim>": {"exec": Script("fallocate -l 1700M /<word:fill>; dd if=/dev/zero of=/<word:rest> bs=1M 2>/dev/null; sync; @stamp exec sleep 1000"),
+        services={"<victim>": {"exec": Script("set -- $(stat -f -c '%a %S' /); fallocate -l $(($1 * $2 - 1048576)) /<word:fill>; @stamp exec sleep 1000"),
                                **LATE, **ONCE}}, vm={"disk_mib": 2048}, deadline_s=3),
     Row("inodes-used-up", "the VM's disk has no inodes left", "guest.inodes_full", fields={"mount": "/"}, place="also", image=images.few_inodes,
         services={"<victim>": {"exec": Script("mkdir /<word:many>; cd /<word:many>; perl -e 'for (1..3000) { open(F, \">\", $_) or last }'; @stamp exec sleep 1000"),
@@ -31,7 +31,7 @@ ROWS = [
         services={"<victim>": {"exec": Script("perl -e 'for (1..60) { my $p = fork; if (defined $p && !$p) { sleep 1000; exit } } sleep 1000'"),
                                "limits": {"pids": 20}, **ONCE}},
         not_yet="refused forks are looked at when the service ends; while it lives nobody tells of them"),
-    Row("processor-withheld", "a service gets one percent of a processor and is not ready in time", "service.cpu_starved", "victim",
+    Row("processor-withheld", "a service gets three percent of a processor and is not ready in time", "service.cpu_starved", "victim",
         services={"<victim>": {"exec": Script("i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done; exec socat TCP-LISTEN:<port:a> PIPE"),
-                               "limits": {"cpu_percent": 1}, "ready": {"tcp": {"port": "<port:a>"}}, "ready_timeout_s": 0.5, **ONCE}}, later_s=5),
+                               "limits": {"cpu_percent": 3}, "ready": {"tcp": {"port": "<port:a>"}}, "ready_timeout_s": 0.5, **ONCE}}, later_s=5),
 ]

@@ -91,7 +91,7 @@ DEATHS = [
          "perl -e 'for (1..64) { open(my $h, \"<\", \"/dev/null\") or die \"open: $!\"; push @all, $h }'", spec={"limits": {"nofile": 20}},
          evidence=(Like("Too many open files"),)),
     runs("stale-socket", "the Unix socket of a former life is in its way", "service.lock_stale",
-         "socat UNIX-LISTEN:<path:socket>,unlink-close=0 PIPE & wait $! ; exit 1", {"path": "<path:socket>"}, prepare=(
+         "exec socat UNIX-LISTEN:<path:socket> PIPE", {"path": "<path:socket>"}, prepare=(
              "mkdir -p $(dirname <path:socket>); perl -e 'use Socket; socket(S, PF_UNIX, SOCK_STREAM, 0); bind(S, sockaddr_un(shift)) or die' <path:socket>")),
     runs("stale-lock", "the lock file of a former life is in its way", "service.lock_stale",
          "set -C; echo $$ >/tmp/.<word:lock>-lock || { echo 'Fatal server error: server is already active for display 1' >&2; "

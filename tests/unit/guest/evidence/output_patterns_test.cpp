@@ -27,6 +27,7 @@ TEST_CASE("output patterns: each kind of complaint is understood", "[guest][evid
       Row{"error while attempting to bind on address ('0.0.0.0', 8888): address already in use", CauseCode::service_port_taken, "8888"},
       Row{"could not listen on port 5432: Address already in use", CauseCode::service_port_taken, "5432"},
       Row{"If this server is no longer running, remove /tmp/.X1-lock", CauseCode::service_lock_stale, "/tmp/.X1-lock"},
+      Row{"2026/11/26 15:14:25 socat[132] E \"/run/x.sock\" exists", CauseCode::service_lock_stale, "/run/x.sock"},
       Row{"FATAL:  lock file \"postmaster.pid\" already exists", CauseCode::service_lock_stale, "postmaster.pid"},
       Row{"bash: line 1: gunicorn: command not found", CauseCode::service_missing_binary, "gunicorn"},
       Row{"sh: 1: nosuch: not found", CauseCode::service_missing_binary, "nosuch"},
