@@ -39,7 +39,7 @@ Agent::Agent(AgentSetup setup, link::Dialler& dialler, console::ConsolePort cons
             {[this](const protocol::Welcome& welcome) { welcomed(welcome); }, [this](const protocol::Request& request) { requested(request); }, {}},
             std::exchange(setup_.left.outbox, {})),
       reaper_(loop_),
-      health_(loop_, line_.reporter(), {"/"}),
+      health_(loop_, line_.reporter(), {"/", "/run", "/dev/shm"}),
       clock_(loop_, [this](std::int64_t seconds) { health_.raise(protocol::make_cause(protocol::CauseCode::guest_clock_jumped, {{"delta", seconds}})); }),
       signals_(loop_, [this](const init::ShutdownAsk& ask) { shut_down(ask); }) {}
 
@@ -87,6 +87,7 @@ void Agent::start_services(const protocol::GuestConfig& config, Configured how) 
   supervisor::SupervisorEvents events;
   events.essentials_ready = [this] { services_ready(); };
   events.essential_failed = [this](const protocol::ServiceReport& service) { essential_failed(service); };
+  events.trouble = [this](protocol::Cause cause) { health_.raise(std::move(cause)); };
   supervisor_->start(service_spec::load_service_specs(setup_.services, config.services), std::move(events));
 }
 

@@ -41,9 +41,11 @@ std::optional<Cause> from_output(const ExitFacts& facts, const OutputFinding& fi
   const auto cause = [&](const char* field) { return make_cause(finding.code, {{field, finding.subject}}, evidence_of(facts, finding.line)); };
   if (finding.code == CauseCode::service_missing_library) return cause("library");
   if (finding.code == CauseCode::service_missing_module) return cause("module");
-  if (finding.code == CauseCode::service_missing_binary) {
+  const bool of_a_program = finding.code == CauseCode::service_missing_binary || finding.code == CauseCode::service_not_executable;
+  if (of_a_program) {
+    const int shells_code = finding.code == CauseCode::service_missing_binary ? 127 : 126;
     const auto* code = std::get_if<protocol::ExitCode>(&facts.status);
-    if (code == nullptr || code->code != 127) return std::nullopt;   // a script that went on after a missing command
+    if (code == nullptr || code->code != shells_code) return std::nullopt;   // a script that went on after a command failed
     return cause("path");
   }
   const bool of_a_lock = finding.code == CauseCode::service_lock_stale || finding.code == CauseCode::service_port_taken;

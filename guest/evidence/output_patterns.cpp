@@ -76,6 +76,16 @@ std::optional<std::string> command_not_found(std::string_view line) {
   return std::nullopt;
 }
 
+/// "sh: 1: exec: /opt/run: Permission denied": with exit code 126, what the shell could not execute.
+std::optional<std::string> not_permitted(std::string_view line) {
+  constexpr std::string_view verdict = ": Permission denied";
+  if (!line.ends_with(verdict)) return std::nullopt;
+  std::string_view head = line.substr(0, line.size() - verdict.size());
+  if (const std::size_t start = head.rfind(' '); start != std::string_view::npos) head.remove_prefix(start + 1);
+  if (head.empty() || head.find('/') == std::string_view::npos) return std::nullopt;
+  return evidence_line(head);
+}
+
 std::optional<OutputFinding> match_line(std::string_view line) {
   for (const Pattern& pattern : patterns) {
     if (find_text(line, pattern.key) == std::string_view::npos) continue;
@@ -87,6 +97,7 @@ std::optional<OutputFinding> match_line(std::string_view line) {
   }
   if (auto command = command_not_found(line))
     return OutputFinding{CauseCode::service_missing_binary, std::move(*command), evidence_line(line)};
+  if (auto program = not_permitted(line)) return OutputFinding{CauseCode::service_not_executable, std::move(*program), evidence_line(line)};
   return std::nullopt;
 }
 

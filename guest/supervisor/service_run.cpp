@@ -57,11 +57,19 @@ void ServiceRun::begin(process::Launched launched) {
   out_.close_writer();
   err_.close_writer();
   context_.tools.reaper.expect(pid_, [this](const process::ProcessEnd& end) { on_death(end); });
+  if (spec_.limits.pids && cgroup_)
+    limit_of_processes_.emplace(context_.tools.loop, cgroup_.path() + "/pids.events", [this] { on_limit_of_processes(); });
   if (spec_.ready.empty()) return;
   deadline_ = context_.tools.loop.after(spec_.ready_timeout * context_.tools.deadline_scale, [this] {
     if (!probes_.all_passed()) events_.deadline_passed();
   });
   probes_.begin(group_);
+}
+
+/// Told while it lives; if it dies of it, its death says so too. Once a life: what forks without end is refused thousands of times.
+void ServiceRun::on_limit_of_processes() {
+  if (!pressure_.forks_were_refused() || std::exchange(forks_told_, true)) return;
+  if (context_.trouble) context_.trouble(protocol::make_cause(protocol::CauseCode::guest_fork_bomb, {{"service", spec_.name.value()}}));
 }
 
 void ServiceRun::became_ready() {

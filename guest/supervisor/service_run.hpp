@@ -4,6 +4,7 @@
 #pragma once
 
 #include "guest/evidence/cgroup_pressure.hpp"
+#include "guest/evidence/file_change.hpp"
 #include "guest/evidence/oom_watch.hpp"
 #include "guest/process/cgroup.hpp"
 #include "guest/process/output_capture.hpp"
@@ -27,6 +28,7 @@ struct ServiceContext {
   readiness::ProbeTools& tools;
   evidence::KernelOomLog& oom_log;
   std::function<void()> changed;
+  std::function<void(protocol::Cause)> trouble{};   // a cause that is no end: the service lives on
 };
 
 struct RunEnd {
@@ -68,6 +70,7 @@ public:
 
 private:
   void begin(process::Launched launched);
+  void on_limit_of_processes();
   void on_death(const process::ProcessEnd& end);
 
   const service_spec::ServiceSpec& spec_;
@@ -85,6 +88,8 @@ private:
   MonoUs started_us_ = 0;
   process::ProcessGroup group_;
   LoopToken deadline_;
+  std::optional<evidence::FileChange> limit_of_processes_;
+  bool forks_told_ = false;
 };
 
 }  // namespace vigil::guest::supervisor

@@ -68,7 +68,8 @@ void on(const Change& change, const LinkUp& body) {
   heard_on_link(change);
   if (run.bye) return;
   if (run.stop && !run.stop->kill_sent) change.effects.push_back(shutdown_request(*run.stop));
-  if (stage_record(run, Stage::initrd).progress != StageProgress::done) stage_reached(change, Stage::initrd, std::nullopt);
+  const auto initrd = stage_record(run, Stage::initrd).progress;
+  if (initrd != StageProgress::done && initrd != StageProgress::failed) stage_reached(change, Stage::initrd, std::nullopt);
 }
 
 void on(const Change& change, const LinkLost& body) {

@@ -2,6 +2,8 @@
 #include "host/verdict/evidence.hpp"
 #include "shared/base/overloaded.hpp"
 
+#include <charconv>
+
 namespace vigil::verdict {
 
 using namespace protocol;
@@ -22,6 +24,21 @@ std::string last_stage(const Run& run) {
   return name;
 }
 
+/// QEMU ends with code 0 when it is told to by a signal, and says by which: "terminating on signal 15 from pid 42 (kill)".
+std::optional<Cause> told_by_signal(const Run& run) {
+  if (run.end->reason != "host-signal") return std::nullopt;
+  constexpr std::string_view words = "terminating on signal ";
+  for (const auto& line : run.end->last_words) {
+    const auto at = line.find(words);
+    if (at == std::string::npos) continue;
+    int signal = 0;
+    const char* const number = line.data() + at + words.size();
+    if (std::from_chars(number, line.data() + line.size(), signal).ec != std::errc()) continue;
+    return make_cause(CauseCode::vmm_killed, {{"signal", signal_name(signal)}});
+  }
+  return std::nullopt;
+}
+
 /// Exit code 0 without a bye: the guest reset or powered off, and the kernel said nothing of a panic.
 Cause unexplained_reset(const Run& run) {
   if (!kernel_was_seen(run)) return make_cause(CauseCode::boot_kernel_silent);
@@ -33,7 +50,8 @@ Cause unexplained_reset(const Run& run) {
   }
   if (run.end->reason == "guest-shutdown") return make_cause(CauseCode::guest_poweroff_unasked);
   if (run.end->reason == "guest-reset") return make_cause(CauseCode::guest_reboot_unasked);
-  return make_cause(CauseCode::unknown, {{"seen", "the VMM ended with code 0; no bye, no panic, no reason from QMP"}});
+  if (auto told = told_by_signal(run)) return *told;
+  return make_cause(CauseCode::unknown, {{"seen", "the VMM ended with code 0; no bye, no panic; " + qmp_words(run)}});
 }
 
 Cause cause_of_exit(const Run& run) {

@@ -4,7 +4,7 @@ import os
 import statistics
 
 FAMILY_TITLES = {"boot": "Boot", "services": "Services", "resources": "Resources", "kernel": "Kernel and VM", "channels": "Channels",
-                 "controls": "Healthy controls"}
+                 "unseen": "Written after the rules", "controls": "Healthy controls"}
 
 
 def split(results):
@@ -36,6 +36,11 @@ def keep_events(results, folder):
         (folder / f"{result.row.name}.console").write_text(result.console, encoding="utf-8")
 
 
+def first_score(results):
+    missed = sum(r.row.missed_at_first for r in results)
+    return f" (when they were first run, before any rule was mended for them: {len(results) - missed} of {len(results)})" if missed else ""
+
+
 def cell(text):
     return " ".join(str(text).replace("|", "\\|").split())
 
@@ -52,11 +57,15 @@ class Summary:
         return [r.seconds for r in faults if r.good and r.seconds is not None and not r.since.startswith("start")]
 
     def lines(self):
-        samples = self.latencies()
+        samples, (faults, _) = self.latencies(), split(self.results)
         lines = [f"machine: {self.machine}; deadlines times {self.scale}; {self.seconds:.0f} s in all; seed {self.seed}"]
         if samples:
             lines.append(f"time to name, from the evidence to the subscriber: median {statistics.median(samples):.2f} s, "
                          f"95th percentile {percentile(samples, 95):.2f} s, n = {len(samples)}")
+        for title, rows in (("rows that the rules were made with", [r for r in faults if r.row.family != "unseen"]),
+                            ("rows written after the rules", [r for r in faults if r.row.family == "unseen"])):
+            if rows:
+                lines.append(f"{title}: named {sum(r.good for r in rows)} of {len(rows)}" + first_score(rows))
         return lines
 
     def write(self, path):

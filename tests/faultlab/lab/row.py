@@ -65,5 +65,6 @@ class Row:
     ci: bool = False
     alone: bool = False                         # no other VM beside it
     family: str = ""                            # filled in by rows/
+    missed_at_first: bool = False               # of `unseen`: not named when it was run for the first time
     impossible: str = ""                        # why it cannot even be injected yet; counts as not named
     not_yet: str = ""                           # why the product does not name it; the row runs with --all and counts against it

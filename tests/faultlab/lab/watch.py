@@ -1,4 +1,5 @@
 """Follows one VM's event stream from the start until its fault is named, or until the row's time is over. Nothing is asked without an event."""
+import json
 from dataclasses import dataclass, field
 
 from . import match
@@ -75,7 +76,7 @@ class Watch:
             self.remember(self.why["verdict"])
             return False
         if self.named_us is None:
-            self.named_us = event["seen_unix_us"]
+            self.named_us = self.scene.lab.unix_us()   # the answer is here; the event that led to it came before
         # The first word may be a digest from the console; the evidence comes with the full report.
         return not match.missing_evidence(self.row, found, self.scene.fill)
 
@@ -85,6 +86,12 @@ class Watch:
 
     # ---- after the stream ----
 
+    def read_rest(self):
+        """The answer may rest on events that the stream had not brought yet: a kept recording needs them."""
+        after = self.result.events[-1]["seq"] if self.result.events else 0
+        data = self.daemon.api.raw("GET", f"/v1/events?after={after}&follow=0&instance={self.scene.vm['id']}")[1]
+        self.result.events += [json.loads(line[5:]) for line in data.splitlines() if line.startswith(b"data:")]
+
     def read_console(self):
         of_run = f"?run={self.run}" if self.run else ""
         self.result.console = self.daemon.api.raw("GET", f"/v1/instances/{self.scene.vm['id']}/console{of_run}")[1].decode(errors="replace")
@@ -92,6 +99,7 @@ class Watch:
 
     def judge(self):
         scene, result = self.scene, self.result
+        self.read_rest()
         self.why = self.daemon.why(scene.vm, self.run)
         found = match.find(self.row, self.why, scene.fill)
         clock = self.clocks.get(self.run) or Clock()

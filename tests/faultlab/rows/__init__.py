@@ -1,9 +1,10 @@
 """The table: one list a family. A new row is one entry, and a function where nothing in lab/ does what it needs."""
 import dataclasses
 
-from . import boot, channels, controls, kernel, resources, services
+from . import boot, channels, controls, kernel, resources, services, unseen
 
-MODULES = {"boot": boot, "services": services, "resources": resources, "kernel": kernel, "channels": channels, "controls": controls}
+MODULES = {"boot": boot, "services": services, "resources": resources, "kernel": kernel, "channels": channels, "unseen": unseen,
+           "controls": controls}
 
 
 def all_rows():

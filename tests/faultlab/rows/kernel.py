@@ -47,7 +47,8 @@ def limit_group(folder, usage, limit):
 
 ROWS = [
     late("panic", "the kernel panics while the VM is in use", "guest.panic", "echo c >/proc/sysrq-trigger", {"text": Like("sysrq triggered crash")}, ci=True),
-    late("panic-while-booting", "the kernel panics before the VM was ready", "boot.panic", "echo c >/proc/sysrq-trigger", {"text": Like("sysrq triggered crash")}),
+    Row("panic-while-booting", "the kernel panics before the VM was ready", "boot.panic", fields={"text": Like("sysrq triggered crash")},
+        services={"<victim>": {"exec": Script("echo c >/proc/sysrq-trigger"), **ONCE}}),
     module("oops", "the kernel writes to address 0 and goes on", "guest.oops", 1, {"text": Like("NULL pointer dereference")}, place="also", ci=True),
     module("kernel-bug", "the kernel runs into BUG() and goes on", "guest.oops", 5, {"text": Like("invalid opcode|kernel BUG")}, place="also"),
     module("soft-lockup", "a kernel thread keeps its processor", "guest.soft_lockup", 2, {"task": Like("busybox|insmod")}, place="also",

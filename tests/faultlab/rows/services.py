@@ -29,10 +29,10 @@ def dies_of(number, name, ci=False):
                services={"<victim>": {"exec": Script("exec <path:program>"), **ONCE}}, ci=ci)
 
 
-def program(name, what, code, path, content, mode, fields, **more):
+def program(name, what, code, path, content, mode, fields, before="true", more_files=None, **more):
     """exec itself fails."""
-    return Row(name, what, code, "victim", fields=fields, files={path: (content, mode)} if content is not None else {},
-               services={"<victim>": {"exec": [path], **ONCE}}, prepare="true", **more)
+    return Row(name, what, code, "victim", fields=fields, files={**({path: (content, mode)} if content is not None else {}), **(more_files or {})},
+               services={"<victim>": {"exec": [path], **ONCE}}, prepare=before, **more)
 
 
 def runs(name, what, code, script, fields=None, spec=None, **more):

@@ -66,6 +66,12 @@ TEST_CASE("exit classifier: an abort after a named error is that error", "[guest
   CHECK(verdict(facts) == "service.port_taken{holder=web (pid 31),port=8080}");
 }
 
+TEST_CASE("exit classifier: a shell's code 126 says that what it names may not be executed, another code does not", "[guest][evidence]") {
+  CHECK(verdict(facts_of(ExitCode{126}, "sh: 1: exec: /opt/run.sh: Permission denied\n")) == "service.not_executable{path=/opt/run.sh}");
+  CHECK(verdict(facts_of(ExitCode{1}, "open /etc/key: Permission denied\n")) == "service.exited{code=1}");
+  CHECK(verdict(facts_of(ExitCode{126}, "no word about it\n")) == "service.exited{code=126}");
+}
+
 TEST_CASE("exit classifier: a lock that nobody holds is stale, one that is only complained of is not", "[guest][evidence]") {
   ExitFacts facts = facts_of(ExitCode{1}, "(EE) Server is already active for display 1\n\tIf this server is no longer running, remove /tmp/.X1-lock\n\tand start again.\n");
   CHECK(verdict(facts) == "service.exited{code=1}");

@@ -31,6 +31,8 @@ TEST_CASE("output patterns: each kind of complaint is understood", "[guest][evid
       Row{"FATAL:  lock file \"postmaster.pid\" already exists", CauseCode::service_lock_stale, "postmaster.pid"},
       Row{"bash: line 1: gunicorn: command not found", CauseCode::service_missing_binary, "gunicorn"},
       Row{"sh: 1: nosuch: not found", CauseCode::service_missing_binary, "nosuch"},
+      Row{"/bin/sh: 1: exec: /opt/run.sh: Permission denied", CauseCode::service_not_executable, "/opt/run.sh"},
+      Row{"bash: line 3: ./tool: Permission denied", CauseCode::service_not_executable, "./tool"},
       Row{"/usr/bin/env: 'python9': No such file or directory", CauseCode::service_missing_binary, "python9"});
   INFO(row.line);
   const auto finding = find_in_output(std::string("starting\n") + row.line + "\nbye\n");

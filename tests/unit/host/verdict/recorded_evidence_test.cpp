@@ -25,11 +25,11 @@ namespace {
 
 std::vector<VmEvent> load(const std::string& name) {
   std::ifstream file(std::string(VIGIL_GOLDEN_DIR) + "/faultlab/" + name + ".jsonl");
-  REQUIRE(file);
+  REQUIRE(file.good());
   std::vector<VmEvent> events;
   for (std::string line; std::getline(file, line);) {
     const auto object = parse_json(line);
-    REQUIRE(object);
+    REQUIRE(object.has_value());
     EncodedEvent encoded;
     encoded.seq = (*object)["seq"].get<EventSeq>();
     encoded.instance = InstanceId((*object)["instance"].get<std::string>());
@@ -39,7 +39,7 @@ std::vector<VmEvent> load(const std::string& name) {
     encoded.mono_us = (*object)["mono_us"].get<MonoUs>();
     encoded.body = dump_json((*object)["body"]);
     auto event = decode_event(encoded);
-    REQUIRE(event);
+    REQUIRE(event.has_value());
     events.push_back(std::move(*event));
   }
   return events;
@@ -121,6 +121,7 @@ const Recording recordings[] = {
     {"init-exits", {"boot.init_exited"}, console(ConsoleKind::init_killed), {}},
     {"root-superblock", {"boot.root_corrupt"}, failed_stages(), {}},
     {"vsock-module-absent", {"boot.module_missing"}, failed_stages(), {}},
+    {"module-damaged", {"boot.module_missing"}, failed_stages(), {"boot.stage_stalled"}},
     {"memory-limit", {"service.oom_killed"}, services_with_a_cause(), {}},
     {"port-taken", {"service.port_taken"}, services_with_a_cause(), {}},
     {"program-absent", {"service.missing_binary"}, services_with_a_cause(), {}},

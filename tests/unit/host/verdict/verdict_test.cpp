@@ -347,6 +347,41 @@ TEST_CASE("verdict: a console that stays silent while the agent speaks is told",
   CHECK_FALSE(also_has(mute, CauseCode::boot_console_disabled));
 }
 
+TEST_CASE("verdict: a VMM that was told to end by a signal, by its own words only", "[host][verdict]") {
+  Story story;
+  story.become_ready();
+  VmmExited exited;
+  exited.exit = ExitCode{0};
+  exited.reason = "host-signal";
+  exited.last_words = {"2026-11-26T15:32:10Z qemu-system-x86_64: terminating on signal 15 from pid 1882 (/usr/bin/kill)"};
+  story.tell(3000, exited);
+  CHECK(main_code(story) == CauseCode::vmm_killed);
+  CHECK(main_field(story, "signal") == "SIGTERM");
+  Story wordless;
+  wordless.become_ready();
+  exited.last_words.clear();
+  wordless.tell(3000, exited);
+  CHECK(main_code(wordless) == CauseCode::unknown);
+  CHECK(main_field(wordless, "seen").find("host-signal") != std::string::npos);
+}
+
+TEST_CASE("verdict: a stage that the guest calls failed has failed, though its link was up before", "[host][verdict]") {
+  const LinkUp up{BootId("00000000-0000-4000-8000-000000000001"), 0, "initrd", "", "", "", "", 1};
+  Story story;
+  story.start();
+  story.tell(900, up);
+  story.report(950, make_stage(Stage::initrd, StageReport::Phase::failed, "", make_cause(CauseCode::boot_module_missing, {{"module", "overlay.ko"}})));
+  CHECK(main_code(story) == CauseCode::boot_module_missing);
+  CHECK(story.derived() == RunState::failed);
+  story.tell(1200, up);
+  CHECK(main_code(story) == CauseCode::boot_module_missing);
+  Story done;
+  done.start();
+  done.report(900, make_stage(Stage::initrd, StageReport::Phase::done));
+  done.report(950, make_stage(Stage::initrd, StageReport::Phase::failed, "", make_cause(CauseCode::boot_module_missing, {{"module", "overlay.ko"}})));
+  CHECK_FALSE(classify(done.state).main.has_value());
+}
+
 TEST_CASE("verdict: an agent that said that it crashed did not just reboot", "[host][verdict]") {
   Story story;
   story.become_ready();
