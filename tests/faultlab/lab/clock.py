@@ -16,7 +16,7 @@ class Clock:
             self.pings.append((body["rtt_us"], body["offset_us"]))
         if event["type"] == "vmm_started":
             self.started_unix_us = event["at_unix_us"]
-        if event["type"] == "stage" and body.get("phase") == "done":
+        if event["type"] == "stage" and body.get("phase") == "done" and body["report"]["mono_us"]:   # a digest from the console carries no time
             self.stages.setdefault(body["stage"], body["report"]["mono_us"])
 
     def to_unix_us(self, guest_us):

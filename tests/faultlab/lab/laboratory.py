@@ -72,9 +72,13 @@ class Laboratory:
         for group, width in ((together, jobs), (alone, 1)):
             with concurrent.futures.ThreadPoolExecutor(width) as pool:
                 futures = {pool.submit(self.run_row, row, round_number): row for row in group}
-                for future in concurrent.futures.as_completed(futures):
-                    results[futures[future].name] = result = future.result()
-                    tell(result)
+                try:
+                    for future in concurrent.futures.as_completed(futures):
+                        results[futures[future].name] = result = future.result()
+                        tell(result)
+                except BaseException:   # told to end: the rows under way finish, so that their VMs are removed; no other begins
+                    pool.shutdown(cancel_futures=True)
+                    raise
         return [results[row.name] for row in rows]
 
     def close(self):

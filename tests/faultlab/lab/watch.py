@@ -90,7 +90,9 @@ class Watch:
         """The answer may rest on events that the stream had not brought yet: a kept recording needs them."""
         after = self.result.events[-1]["seq"] if self.result.events else 0
         data = self.daemon.api.raw("GET", f"/v1/events?after={after}&follow=0&instance={self.scene.vm['id']}")[1]
-        self.result.events += [json.loads(line[5:]) for line in data.splitlines() if line.startswith(b"data:")]
+        for line in data.splitlines():
+            if line.startswith(b"data:"):
+                self.note(json.loads(line[5:]))
 
     def read_console(self):
         of_run = f"?run={self.run}" if self.run else ""

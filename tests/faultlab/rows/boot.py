@@ -32,7 +32,7 @@ def garbled_archive(scene):
 
 ROWS = [
     Row("root-disk-absent", "the root disk asked for is not attached", "boot.root_missing", fields={"device": "<word:disk>", "seen": Like("vigil-root")},
-        vm={"kernel_args": "vigil.root=<word:disk>"}, since="stage:initrd", ci=True),
+        vm={"kernel_args": "vigil.root=<word:disk>"}, since="stage:initrd", later_s=1.5, ci=True),
     Row("root-superblock", "the root file system's superblock is overwritten", "boot.root_corrupt",
         fields={"device": Like("^/dev/vd"), "error": Like(".")}, evidence=(Like("EXT4-fs"),),
         image=images.overwritten("root", 1024, bytes(1024)), since="stage:initrd", ci=True),

@@ -55,7 +55,7 @@ ROWS = [
     module("panic-on-hung-task", "a hung task that is made a panic", "guest.panic", 4, {"text": Like("hung_task")},
            before=SET.format(2, "hung_task_timeout_secs") + SET.format(1, "hung_task_check_interval_secs") + SET.format(1, "hung_task_panic"), later_s=3),
     Row("writable-disk-absent", "the writable disk asked for is not attached", "boot.overlay_failed", fields={"errno": Like("<word:disk>")},
-        vm={"kernel_args": "vigil.overlay=<word:disk>"}, since="stage:initrd"),
+        vm={"kernel_args": "vigil.overlay=<word:disk>"}, since="stage:initrd", later_s=1.5),
     Row("root-cut", "the root disk is shorter than its file system", "boot.root_corrupt", fields={"device": "/dev/vda"}, image=shorter_root, since="stage:initrd"),
     Row("module-damaged", "a kernel module in the initramfs is cut", "boot.module_missing", fields={"module": "overlay.ko"}, image=images.initrd(cut_module),
         since="start", missed_at_first=True),

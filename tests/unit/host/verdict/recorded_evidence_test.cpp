@@ -111,7 +111,7 @@ struct Recording {
 
 const Recording recordings[] = {
     {"panic", {"guest.panic"}, either(console(ConsoleKind::panic), all_of<VmmExited>()), {}},
-    {"oops", {"guest.oops", "service.signalled"}, console(ConsoleKind::bug), {"service.signalled"}},
+    {"oops", {"guest.oops"}, console(ConsoleKind::bug), {}},
     {"hung-task", {"guest.hung_task"}, console(ConsoleKind::hung_task), {}},
     {"file-system-error", {"guest.filesystem_error"}, console(ConsoleKind::filesystem_error), {}},
     {"vmm-sigsegv", {"vmm.killed"}, all_of<VmmExited>(), {}},
