@@ -36,11 +36,16 @@ Agent::Agent(AgentSetup setup, link::Dialler& dialler, console::ConsolePort cons
     : setup_(std::move(setup)),
       scale_(protocol::deadline_scale(setup_.accelerator)),
       line_(loop_, dialler, std::move(console), facts_for(setup_),
-            {[this](const protocol::Welcome& welcome) { welcomed(welcome); }, [this](const protocol::Request& request) { requested(request); }, {}},
+            {[this](const protocol::Welcome& welcome) { welcomed(welcome); },
+             [this](const protocol::Request& request) { requested(request); },
+             {}},
             std::exchange(setup_.left.outbox, {})),
       reaper_(loop_),
       health_(loop_, line_.reporter(), {"/", "/run", "/dev/shm"}),
-      clock_(loop_, [this](std::int64_t seconds) { health_.raise(protocol::make_cause(protocol::CauseCode::guest_clock_jumped, {{"delta", seconds}})); }),
+      clock_(loop_,
+             [this](std::int64_t seconds) {
+               health_.raise(protocol::make_cause(protocol::CauseCode::guest_clock_jumped, {{"delta", seconds}}));
+             }),
       signals_(loop_, [this](const init::ShutdownAsk& ask) { shut_down(ask); }) {}
 
 Kind Agent::run() {

@@ -18,7 +18,9 @@ void CgroupPressure::take_baseline() {
   periods_before_ = parse_cpu_stat(read("/cpu.stat"));
 }
 
-bool CgroupPressure::forks_were_refused() const { return !cgroup_directory_.empty() && keyed_counter(read("/pids.events"), "max") > refused_before_; }
+bool CgroupPressure::forks_were_refused() const {
+  return !cgroup_directory_.empty() && keyed_counter(read("/pids.events"), "max") > refused_before_;
+}
 
 CpuPeriods CgroupPressure::cpu_periods() const {
   if (cgroup_directory_.empty()) return {};

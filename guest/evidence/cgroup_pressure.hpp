@@ -11,7 +11,9 @@
 
 namespace vigil::guest::evidence {
 
-struct CpuPeriods { std::uint64_t all = 0, throttled = 0; };
+struct CpuPeriods {
+  std::uint64_t all = 0, throttled = 0;
+};
 
 CpuPeriods parse_cpu_stat(std::string_view text);
 

@@ -49,7 +49,8 @@ std::optional<Cause> from_output(const ExitFacts& facts, const OutputFinding& fi
     return cause("path");
   }
   const bool of_a_lock = finding.code == CauseCode::service_lock_stale || finding.code == CauseCode::service_port_taken;
-  if (of_a_lock && facts.stale_lock) return make_cause(CauseCode::service_lock_stale, {{"path", *facts.stale_lock}}, evidence_of(facts, finding.line));
+  if (of_a_lock && facts.stale_lock)
+    return make_cause(CauseCode::service_lock_stale, {{"path", *facts.stale_lock}}, evidence_of(facts, finding.line));
   if (finding.code == CauseCode::service_port_taken) {
     if (facts.taken_port) return port_taken(facts, *facts.taken_port, finding.line);
     return std::nullopt;   // it does not say which, and no probe tells: the bare status, with that line as evidence

@@ -23,8 +23,9 @@ bool is_held(const std::string& path, const std::string& proc) {
   const std::string text = process::read_small_file(path, 64).value_or("");
   const std::size_t start = text.find_first_not_of(" \t");
   int pid = 0;
-  if (start == std::string::npos || std::from_chars(text.data() + start, text.data() + text.size(), pid).ec != std::errc{} || pid <= 0) return true;
-  struct stat status {};
+  if (start == std::string::npos || std::from_chars(text.data() + start, text.data() + text.size(), pid).ec != std::errc{} || pid <= 0)
+    return true;
+  struct stat status{};
   return ::stat((proc + "/" + std::to_string(pid)).c_str(), &status) == 0;
 }
 
@@ -33,10 +34,12 @@ bool is_held(const std::string& path, const std::string& proc) {
 std::optional<std::string> find_stale_lock(std::string_view output, const std::string& proc) {
   const auto finding = find_in_output(output);
   if (!finding) return std::nullopt;
-  const bool of_a_lock = finding->code == protocol::CauseCode::service_lock_stale || finding->code == protocol::CauseCode::service_port_taken;
+  const bool of_a_lock =
+      finding->code == protocol::CauseCode::service_lock_stale || finding->code == protocol::CauseCode::service_port_taken;
   if (!of_a_lock) return std::nullopt;
-  const auto path = finding->code == protocol::CauseCode::service_lock_stale ? std::optional(finding->subject) : path_in_line(finding->line);
-  struct stat status {};
+  const auto path =
+      finding->code == protocol::CauseCode::service_lock_stale ? std::optional(finding->subject) : path_in_line(finding->line);
+  struct stat status{};
   if (!path || !path->starts_with('/') || ::lstat(path->c_str(), &status) != 0) return std::nullopt;
   if (S_ISSOCK(status.st_mode)) return is_bound(*path, proc) ? std::nullopt : path;
   if (!S_ISREG(status.st_mode)) return std::nullopt;

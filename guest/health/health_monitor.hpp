@@ -26,7 +26,10 @@ private:
   EventLoop& loop_;
   ReportSink& sink_;
   std::vector<std::string> mounts_;
-  struct Raised { protocol::Cause cause; MonoUs until_us = 0; };
+  struct Raised {
+    protocol::Cause cause;
+    MonoUs until_us = 0;
+  };
 
   std::vector<protocol::Cause> crossed_;
   std::vector<Raised> raised_;

@@ -19,8 +19,14 @@ LaunchProblem out_of_descriptors(const std::string& message) {
 }  // namespace
 
 ServiceRun::ServiceRun(const service_spec::ServiceSpec& spec, process::Cgroup& cgroup, ServiceContext& context, RunEvents events)
-    : spec_(spec), cgroup_(cgroup), context_(context), events_(std::move(events)), out_(context.tools.loop), err_(context.tools.loop),
-      probes_(spec.ready, spec.name, context.tools, events_.probes_changed), oom_(cgroup.path()),
+    : spec_(spec),
+      cgroup_(cgroup),
+      context_(context),
+      events_(std::move(events)),
+      out_(context.tools.loop),
+      err_(context.tools.loop),
+      probes_(spec.ready, spec.name, context.tools, events_.probes_changed),
+      oom_(cgroup.path()),
       pressure_(cgroup.path()) {}
 
 ServiceRun::~ServiceRun() {
@@ -83,8 +89,9 @@ protocol::Cause ServiceRun::timeout_cause() const {
   protocol::Cause cause = probes_.timeout_cause();
   const evidence::CpuPeriods periods = pressure_.cpu_periods();
   if (cause.code != protocol::CauseCode::service_ready_timeout || !evidence::is_starved(periods)) return cause;
-  std::vector<std::string> lines{"held back in " + std::to_string(periods.throttled) + " of " + std::to_string(periods.all) + " periods of its processor limit",
-                                 protocol::sentence(cause)};
+  std::vector<std::string> lines{
+      "held back in " + std::to_string(periods.throttled) + " of " + std::to_string(periods.all) + " periods of its processor limit",
+      protocol::sentence(cause)};
   return protocol::make_cause(protocol::CauseCode::service_cpu_starved, {}, std::move(lines));
 }
 
@@ -107,7 +114,8 @@ void ServiceRun::on_death(const process::ProcessEnd& end) {
   err_.drain();
   const evidence::LifeStage stage = probes_.all_passed() ? evidence::LifeStage::running : evidence::LifeStage::before_ready;
   const std::vector<pid_t> left = group_.members();
-  evidence::ExitFacts facts = collect_death_facts({spec_, end, left, out_, err_, stage, oom_, pressure_, context_.oom_log, context_.tools.name_process});
+  evidence::ExitFacts facts =
+      collect_death_facts({spec_, end, left, out_, err_, stage, oom_, pressure_, context_.oom_log, context_.tools.name_process});
 
   RunEnd run_end;
   run_end.left_others = !left.empty();

@@ -36,7 +36,7 @@ struct SupervisorOptions {
 struct SupervisorEvents {
   std::function<void()> essentials_ready;       // every essential service is ready, or ended with success: stage `ready`
   std::function<void(const protocol::ServiceReport&)> essential_failed;
-  std::function<void(protocol::Cause)> trouble;   // a service reached one of its limits and lives on
+  std::function<void(protocol::Cause)> trouble;  // a service reached one of its limits and lives on
   std::function<void()> all_settled;            // none is waiting, starting or backing off any more: stage `services` is over, well or not
 };
 

@@ -49,8 +49,10 @@ std::string init_asked_for(const std::string& kernel_args) {
 /// Panics whose own words name the missing thing.
 std::optional<Cause> missing_thing(const std::string& text) {
   constexpr std::string_view no_root = "VFS: Unable to mount root fs on ";
-  const bool names_a_device = text.find("unknown-block(0,0)") == std::string::npos;   // else nobody asked for one, and the panic's own words are all there is
-  if (text.starts_with(no_root) && names_a_device) return make_cause(CauseCode::boot_root_missing, {{"device", text.substr(no_root.size())}, {"seen", "see the console"}});
+  const bool names_a_device =
+      text.find("unknown-block(0,0)") == std::string::npos;   // else nobody asked for one, and the panic's own words are all there is
+  if (text.starts_with(no_root) && names_a_device)
+    return make_cause(CauseCode::boot_root_missing, {{"device", text.substr(no_root.size())}, {"seen", "see the console"}});
   if (text.starts_with("No working init found")) return make_cause(CauseCode::boot_init_missing, {{"path", "/init"}});
   return std::nullopt;
 }
@@ -60,7 +62,8 @@ std::optional<Cause> lost_init(const VmState& state) {
   const Run& run = *state.run;
   if (const auto* damaged = find(run, ConsoleKind::initrd_failed)) {
     const auto reason = "the kernel cannot unpack it: " + captured(damaged->finding, "text", "it does not say why");
-    return make_cause(CauseCode::boot_initrd_invalid, {{"path", "initrd of " + machine::image_reference(state.spec)}, {"reason", reason}}, {damaged->finding.text});
+    return make_cause(CauseCode::boot_initrd_invalid, {{"path", "initrd of " + machine::image_reference(state.spec)}, {"reason", reason}},
+                      {damaged->finding.text});
   }
   const auto* root = find(run, ConsoleKind::no_root);
   if (root == nullptr || !captured(root->finding, "device", "").empty()) return std::nullopt;
@@ -141,8 +144,10 @@ std::vector<Finding> kernel_findings(const Run& run) {
     const auto same = std::find_if(findings.begin(), findings.end(), [&](const Finding& each) {
       return each.cause.text == found.cause.text && each.cause.fields == found.cause.fields;
     });
-    if (same == findings.end()) findings.push_back(std::move(found));
-    else add_evidence(same->cause, found.cause.evidence);   // "Remounting filesystem read-only" behind the error that led to it
+    if (same == findings.end())
+      findings.push_back(std::move(found));
+    else
+      add_evidence(same->cause, found.cause.evidence);   // "Remounting filesystem read-only" behind the error that led to it
   }
   return findings;
 }

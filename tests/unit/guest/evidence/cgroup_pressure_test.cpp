@@ -1,7 +1,7 @@
 #include "guest/evidence/cgroup_pressure.hpp"
 
-#include <catch2/catch_test_macros.hpp>
 #include <unistd.h>
+#include <catch2/catch_test_macros.hpp>
 
 #include <filesystem>
 #include <fstream>

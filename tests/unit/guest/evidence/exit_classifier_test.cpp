@@ -73,7 +73,9 @@ TEST_CASE("exit classifier: a shell's code 126 says that what it names may not b
 }
 
 TEST_CASE("exit classifier: a lock that nobody holds is stale, one that is only complained of is not", "[guest][evidence]") {
-  ExitFacts facts = facts_of(ExitCode{1}, "(EE) Server is already active for display 1\n\tIf this server is no longer running, remove /tmp/.X1-lock\n\tand start again.\n");
+  ExitFacts facts = facts_of(
+      ExitCode{1},
+      "(EE) Server is already active for display 1\n\tIf this server is no longer running, remove /tmp/.X1-lock\n\tand start again.\n");
   CHECK(verdict(facts) == "service.exited{code=1}");
   facts.stale_lock = "/tmp/.X1-lock";
   CHECK(verdict(facts) == "service.lock_stale{path=/tmp/.X1-lock}");
@@ -96,7 +98,13 @@ TEST_CASE("exit classifier: a failure after refused forks is the limit of proces
 }
 
 TEST_CASE("exit classifier: taking its evidence away changes the verdict, and never to a neighbour", "[guest][evidence]") {
-  struct Story { const char* name; ExitFacts facts; std::function<void(ExitFacts&)> take_away; const char* with; const char* without; };
+  struct Story {
+    const char* name;
+    ExitFacts facts;
+    std::function<void(ExitFacts&)> take_away;
+    const char* with;
+    const char* without;
+  };
   const protocol::OomEvidence oom{1000, 990, "hog (pid 4)", 1};
   const auto made = [](ExitFacts facts, auto change) {
     change(facts);
@@ -107,17 +115,19 @@ TEST_CASE("exit classifier: taking its evidence away changes the verdict, and ne
        "service.oom_killed{limit=1000,peak=990,victim=hog (pid 4)}", "service.signalled{signal=SIGKILL}"},
       {"memory of the VM", made(facts_of(ExitSignal{SIGKILL, false}), [](ExitFacts& f) { f.guest_oom_victim = "hog (pid 4)"; }),
        [](ExitFacts& f) { f.guest_oom_victim.reset(); }, "guest.oom{victim=hog (pid 4)}", "service.signalled{signal=SIGKILL}"},
-      {"port", made(facts_of(ExitCode{1}, "bind: Address already in use\n"), [](ExitFacts& f) { f.taken_port = TakenPort{80, "web (pid 3)"}; }),
+      {"port",
+       made(facts_of(ExitCode{1}, "bind: Address already in use\n"), [](ExitFacts& f) { f.taken_port = TakenPort{80, "web (pid 3)"}; }),
        [](ExitFacts& f) { f.taken_port.reset(); }, "service.port_taken{holder=web (pid 3),port=80}", "service.exited{code=1}"},
-      {"library", facts_of(ExitCode{127}, "x: error while loading shared libraries: libz.so.1: cannot open\n"), [](ExitFacts& f) { f.stderr_tail.clear(); },
-       "service.missing_library{library=libz.so.1}", "service.exited{code=127}"},
+      {"library", facts_of(ExitCode{127}, "x: error while loading shared libraries: libz.so.1: cannot open\n"),
+       [](ExitFacts& f) { f.stderr_tail.clear(); }, "service.missing_library{library=libz.so.1}", "service.exited{code=127}"},
       {"module", facts_of(ExitCode{1}, "Error: Cannot find module 'express'\n"), [](ExitFacts& f) { f.stderr_tail.clear(); },
        "service.missing_module{module=express}", "service.exited{code=1}"},
       {"background", made(facts_of(ExitCode{0}, {}, LifeStage::before_ready), [](ExitFacts& f) { f.left_behind = 9; }),
        [](ExitFacts& f) { f.left_behind.reset(); }, "service.daemonised{pid=9}", "service.exited_early{}"},
-      {"descriptors", facts_of(ExitCode{1}, "open: Too many open files\n"), [](ExitFacts& f) { f.stderr_tail.clear(); }, "service.fd_exhausted{}",
-       "service.exited{code=1}"},
-      {"status", facts_of(ExitCode{3}), [](ExitFacts& f) { f.status = protocol::ExitUnknown{"lost"}; }, "service.exited{code=3}", "unknown{seen=unknown (lost)}"},
+      {"descriptors", facts_of(ExitCode{1}, "open: Too many open files\n"), [](ExitFacts& f) { f.stderr_tail.clear(); },
+       "service.fd_exhausted{}", "service.exited{code=1}"},
+      {"status", facts_of(ExitCode{3}), [](ExitFacts& f) { f.status = protocol::ExitUnknown{"lost"}; }, "service.exited{code=3}",
+       "unknown{seen=unknown (lost)}"},
   };
   for (const Story& story : stories) {
     INFO(story.name);

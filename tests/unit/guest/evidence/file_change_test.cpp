@@ -1,7 +1,7 @@
 #include "guest/evidence/file_change.hpp"
 
-#include <catch2/catch_test_macros.hpp>
 #include <unistd.h>
+#include <catch2/catch_test_macros.hpp>
 
 #include <chrono>
 #include <filesystem>

@@ -2,10 +2,10 @@
 
 #include "shared/base/unique_fd.hpp"
 
-#include <catch2/catch_test_macros.hpp>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
+#include <catch2/catch_test_macros.hpp>
 
 #include <cstring>
 #include <filesystem>
@@ -37,7 +37,9 @@ UniqueFd bound_socket(const std::string& path) {
   return fd;
 }
 
-std::string complaint_of_x(const std::string& path) { return "\tIf this server is no longer running, remove " + path + "\n\tand start again.\n"; }
+std::string complaint_of_x(const std::string& path) {
+  return "\tIf this server is no longer running, remove " + path + "\n\tand start again.\n";
+}
 
 }  // namespace
 

@@ -104,7 +104,7 @@ Evidence either(Evidence left, Evidence right) {
 
 struct Recording {
   const char* file;
-  std::vector<std::string> with;                // all that was ever said
+  std::vector<std::string> with;  // all that was ever said
   Evidence evidence;
   std::vector<std::string> without;
 };

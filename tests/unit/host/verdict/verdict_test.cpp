@@ -157,7 +157,8 @@ TEST_CASE("verdict: panics whose words name the missing thing", "[host][verdict]
 
 TEST_CASE("verdict: a kernel that looks for a root of its own has lost its init", "[host][verdict]") {
   const auto panics = [](Story& story) {
-    story.tell(510, make_finding(ConsoleKind::no_root, "VFS: Cannot open root device \"\" or unknown-block(0,0): error -19", {{"device", ""}}));
+    story.tell(510,
+               make_finding(ConsoleKind::no_root, "VFS: Cannot open root device \"\" or unknown-block(0,0): error -19", {{"device", ""}}));
     story.tell(511, make_finding(ConsoleKind::panic, "Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(0,0)",
                                  {{"text", "VFS: Unable to mount root fs on unknown-block(0,0)"}}));
   };
@@ -175,21 +176,24 @@ TEST_CASE("verdict: a kernel that looks for a root of its own has lost its init"
 
   Story damaged;
   damaged.start();
-  damaged.tell(500, make_finding(ConsoleKind::initrd_failed, "Initramfs unpacking failed: uncompression error", {{"text", "uncompression error"}}));
+  damaged.tell(
+      500, make_finding(ConsoleKind::initrd_failed, "Initramfs unpacking failed: uncompression error", {{"text", "uncompression error"}}));
   panics(damaged);
   CHECK(main_code(damaged) == CauseCode::boot_initrd_invalid);
   CHECK(main_field(damaged, "reason").ends_with("uncompression error"));
 
   Story named_device;
   named_device.start();
-  named_device.tell(510, make_finding(ConsoleKind::no_root, "VFS: Cannot open root device \"vda9\" or unknown-block(0,0): error -6", {{"device", "vda9"}}));
+  named_device.tell(510, make_finding(ConsoleKind::no_root, "VFS: Cannot open root device \"vda9\" or unknown-block(0,0): error -6",
+                                      {{"device", "vda9"}}));
   named_device.tell(511, make_finding(ConsoleKind::panic, "Kernel panic - not syncing: VFS: Unable to mount root fs on vda9",
                                       {{"text", "VFS: Unable to mount root fs on vda9"}}));
   CHECK(main_code(named_device) == CauseCode::boot_root_missing);
 }
 
 TEST_CASE("verdict: a kernel without memory while it boots had too little of it", "[host][verdict]") {
-  const auto finding = make_finding(ConsoleKind::panic, "Kernel panic - not syncing: System is deadlocked on memory", {{"text", "System is deadlocked on memory"}});
+  const auto finding = make_finding(ConsoleKind::panic, "Kernel panic - not syncing: System is deadlocked on memory",
+                                    {{"text", "System is deadlocked on memory"}});
   Story boots;
   boots.start();
   boots.tell(500, finding);
@@ -370,7 +374,8 @@ TEST_CASE("verdict: a stage that the guest calls failed has failed, though its l
   Story story;
   story.start();
   story.tell(900, up);
-  story.report(950, make_stage(Stage::initrd, StageReport::Phase::failed, "", make_cause(CauseCode::boot_module_missing, {{"module", "overlay.ko"}})));
+  story.report(950, make_stage(Stage::initrd, StageReport::Phase::failed, "",
+                               make_cause(CauseCode::boot_module_missing, {{"module", "overlay.ko"}})));
   CHECK(main_code(story) == CauseCode::boot_module_missing);
   CHECK(story.derived() == RunState::failed);
   story.tell(1200, up);
@@ -378,7 +383,8 @@ TEST_CASE("verdict: a stage that the guest calls failed has failed, though its l
   Story done;
   done.start();
   done.report(900, make_stage(Stage::initrd, StageReport::Phase::done));
-  done.report(950, make_stage(Stage::initrd, StageReport::Phase::failed, "", make_cause(CauseCode::boot_module_missing, {{"module", "overlay.ko"}})));
+  done.report(950, make_stage(Stage::initrd, StageReport::Phase::failed, "",
+                              make_cause(CauseCode::boot_module_missing, {{"module", "overlay.ko"}})));
   CHECK_FALSE(classify(done.state).main.has_value());
 }
 
@@ -391,7 +397,8 @@ TEST_CASE("verdict: an agent that said that it crashed did not just reboot", "[h
   CHECK(main_code(story) == CauseCode::guest_agent_crashed);
 }
 
-TEST_CASE("verdict: an agent that was refused for its version is why the boot stands still, a stranger beside a good one is not", "[host][verdict]") {
+TEST_CASE("verdict: an agent that was refused for its version is why the boot stands still, a stranger beside a good one is not",
+          "[host][verdict]") {
   const LinkLost refused{"unfit", make_cause(CauseCode::boot_agent_skew, {{"host", "1"}, {"guest", "7"}})};
   Story story;
   story.start();
@@ -412,7 +419,8 @@ TEST_CASE("verdict: the kernel's further words about the same thing are evidence
   story.tell(3001, make_finding(ConsoleKind::filesystem_error, "EXT4-fs (vdb): Remounting filesystem read-only", {{"device", "vdb"}}));
   const auto also = classify(story.state).also;
   REQUIRE(also.size() == 1);
-  CHECK(also[0].cause.evidence == std::vector<std::string>{"EXT4-fs error (device vdb): bad block", "EXT4-fs (vdb): Remounting filesystem read-only"});
+  CHECK(also[0].cause.evidence ==
+        std::vector<std::string>{"EXT4-fs error (device vdb): bad block", "EXT4-fs (vdb): Remounting filesystem read-only"});
 }
 
 TEST_CASE("announcement: made once a change, and final with the end of a run", "[host][verdict]") {
