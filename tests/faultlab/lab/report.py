@@ -85,8 +85,10 @@ class Summary:
 
 def markdown(document):
     out = ["# The fault laboratory's report", "",
-           "Written by `./dev faultlab --all --report docs/faultlab.md` from one run; do not edit. Each row is a fault in a VM of its own, whose services, files,",
-           "ports and names are drawn at random. *Time* is from the instant when the evidence existed (the guest's clock, mapped by the link's pings, or the host's",
+           "Written by `./dev faultlab --all --report docs/faultlab.md` from one run; do not edit. "
+           "Each row is a fault in a VM of its own, whose services, files,",
+           "ports and names are drawn at random. *Time* is from the instant when the evidence existed "
+           "(the guest's clock, mapped by the link's pings, or the host's",
            "for what the host did) to the instant when a subscriber of the event stream had the cause; in brackets where only the VM's start is known.",
            "*Reference method* is what asking port 8080 every 2 s for 180 s would have told of the same run: derived from the run's own events, the 180 s cut",
            "down to the length of the row.", "", *[f"- {line}" for line in document["lines"]]]

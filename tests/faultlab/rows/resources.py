@@ -23,7 +23,8 @@ ROWS = [
         services={"<victim>": {"exec": Script("set -- $(stat -f -c '%a %S' /); fallocate -l $(($1 * $2 - 1048576)) /<word:fill>; @stamp exec sleep 1000"),
                                **LATE, **ONCE}}, vm={"disk_mib": 2048}, deadline_s=3),
     Row("inodes-used-up", "the VM's disk has no inodes left", "guest.inodes_full", fields={"mount": "/"}, place="also", image=images.few_inodes,
-        services={"<victim>": {"exec": Script("mkdir /<word:many>; cd /<word:many>; perl -e 'for (1..3000) { open(F, \">\", $_) or last }'; @stamp exec sleep 1000"),
+        services={"<victim>": {"exec": Script("mkdir /<word:many>; cd /<word:many>; "
+                                              "perl -e 'for (1..3000) { open(F, \">\", $_) or last }'; @stamp exec sleep 1000"),
                                **LATE, **ONCE}}),
     Row("forks-without-end", "a service forks up to its limit of processes and dies of it", "guest.fork_bomb", "victim", fields={"service": "<victim>"},
         services={"<victim>": {"exec": Script(FORKS), "limits": {"pids": 20}, **ONCE}}),
