@@ -52,9 +52,9 @@ class Summary:
         self.scale, self.seed = laboratory.scale, laboratory.seed
 
     def latencies(self):
-        """Seconds from evidence to subscriber, of those rows whose instant of evidence is known from a clock and not only from the VM's start."""
+        """Seconds from evidence to subscriber, of those rows whose instant of evidence a clock tells: not only the VM's start, not a deadline of the product."""
         faults, _ = split(self.results)
-        return [r.seconds for r in faults if r.good and r.seconds is not None and not r.since.startswith("start")]
+        return [r.seconds for r in faults if r.good and r.seconds is not None and not r.since.startswith("start") and not r.row.later_s]
 
     def lines(self):
         samples, (faults, _) = self.latencies(), split(self.results)
@@ -76,7 +76,7 @@ class Summary:
 
     def document(self):
         rows = [{"row": r.row.name, "family": r.row.family, "fault": r.row.what, "expected": r.row.code or None, "place": r.row.place, "named": r.named,
-                 "verdict": r.verdict, "good": r.good, "seconds": r.seconds, "since": r.since, "deadline_s": r.row.deadline_s * self.scale,
+                 "verdict": r.verdict, "good": r.good, "seconds": r.seconds, "since": r.since, "later_s": r.row.later_s, "deadline_s": r.row.deadline_s * self.scale,
                  "earlier": r.before, "note": r.note, "not_yet": r.row.not_yet or r.row.impossible or None, "reference": r.reference} for r in self.results]
         return {"lines": [*self.lines(), last_line(self.results)], "rows": rows}
 
@@ -89,7 +89,8 @@ def markdown(document):
            "Each row is a fault in a VM of its own, whose services, files,",
            "ports and names are drawn at random. *Time* is from the instant when the evidence existed "
            "(the guest's clock, mapped by the link's pings, or the host's",
-           "for what the host did) to the instant when a subscriber of the event stream had the cause; in brackets where only the VM's start is known.",
+           "for what the host did) to the instant when a subscriber of the event stream had the cause. In brackets, and in no figure: only the VM's start is known,",
+           "or the evidence is that a deadline of the product has passed, and the time is what came on top.",
            "*Reference method* is what asking port 8080 every 2 s for 180 s would have told of the same run: derived from the run's own events, the 180 s cut",
            "down to the length of the row.", "", *[f"- {line}" for line in document["lines"]]]
     for family, title in FAMILY_TITLES.items():
@@ -115,7 +116,7 @@ def time_of(row):
     if row["seconds"] is None:
         return ""
     text = f"{row['seconds']:.2f} s"
-    return f"({text})" if row["since"].startswith("start") else text
+    return f"({text})" if row["since"].startswith("start") or row["later_s"] else text
 
 
 def unnamed(rows):

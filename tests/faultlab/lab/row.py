@@ -53,6 +53,7 @@ class Row:
     prepare: str = ""                           # shell, run as root before the services that this row adds
     vm: dict = field(default_factory=dict)      # more of the create request
     image: Callable | None = None               # makes a variant of the image, gives its name
+    at_created: Callable | None = None          # done before the VM is started for the first time
     at_ready: Callable | None = None            # done to the VM when it is ready
     at_start: Callable | None = None            # done to the VM when its VMM runs
 

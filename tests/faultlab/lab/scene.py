@@ -97,7 +97,14 @@ class Scene:
         return "".join(lines) + (self.fill(self.row.prepare) + "; " if self.row.prepare else ""), arguments
 
     def create(self, request):
-        self.vm = self.lab.daemon.create(self.lab.vm_name(self.random), **request)
+        name, daemon = self.lab.vm_name(self.random), self.lab.daemon
+        if self.row.at_created is None:
+            self.vm = daemon.create(name, **request)
+            return self.vm
+        self.vm = daemon.api.post("/v1/instances", {"name": name, **request})
+        self.row.at_created(self)
+        self.now()
+        daemon.api.post(f"/v1/instances/{self.vm['id']}/start")
         return self.vm
 
     def now(self):

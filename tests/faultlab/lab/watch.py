@@ -12,6 +12,8 @@ TELLING = ("crash", "service", "stage", "health", "state", "console_finding", "v
 
 UNNAMED_S = 25   # a row that is known not to be named runs all the same, but is not waited for
 
+CLOCK_S = 3
+
 
 @dataclass
 class Result:
@@ -59,6 +61,24 @@ class Watch:
                     break
                 if event["type"] == "state" and event["body"]["outcome"] and event["run"] >= self.row.runs:
                     break   # the run has ended and its verdict is final
+        except TimeoutError:
+            pass
+        self.wait_for_clock()
+
+    def wait_for_clock(self):
+        """The first word may have come by the console, before the clocks were compared: some seconds for the link to bring that, unless the VM has ended."""
+        kind, _, stage = self.row.since.partition(":")
+        clock = self.clocks.get(self.run)
+        knows = clock and clock.pings and (kind != "stage" or stage in clock.stages)
+        ended = any(e["type"] in ("vmm_exited", "start_failed") for e in self.result.events)
+        if kind in ("host", "start") or knows or ended or self.named_us is None:
+            return
+        try:
+            for event in self.daemon.api.events(self.scene.vm["id"], after=self.result.events[-1]["seq"], deadline=CLOCK_S):
+                self.note(event)
+                clock = self.clocks[event["run"]]
+                if clock.pings and (kind != "stage" or stage in clock.stages):
+                    return
         except TimeoutError:
             pass
 

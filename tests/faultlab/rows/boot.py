@@ -1,6 +1,7 @@
 """The VM does not get to its services."""
 import struct
 
+from harness.image import digest_of
 from lab import images
 from lab.native import exits, waits_for_ever
 from lab.row import Like, Row
@@ -19,6 +20,12 @@ def drop_module(members, scene):
 
 def other_image(members, scene):
     members["etc/vigil/image-id"] = (members["etc/vigil/image-id"][0], b"0123456789abcdef" * 2 + b"\n")
+
+
+def alter_manifest(scene):
+    folder = scene.lab.daemon.state / "images" / scene.word("image")
+    manifest = folder / digest_of(scene.lab.daemon, scene.word("image")) / "manifest.json"
+    manifest.write_text(manifest.read_text().replace('"format"', ' "format"', 1))
 
 
 def too_small_for_linux(scene):
@@ -56,6 +63,9 @@ ROWS = [
         image=images.initrd(drop_module), since="start", ci=True),
     Row("initramfs-of-another-image", "initramfs and root disk are of two images", "boot.image_mismatch",
         fields={"expected": "0123456789abcdef" * 2, "found": Like("^[0-9a-f]{32}$")}, image=images.initrd(other_image), since="stage:initrd"),
+    Row("manifest-altered", "the image's manifest was altered after the VM was made of it", "boot.image_mismatch",
+        fields={"expected": Like("^[0-9a-f]{64}$"), "found": Like("^[0-9a-f]{64}$")}, evidence=(Like("digest mismatch"),),
+        image=images.publish, at_created=alter_manifest, since="host", ci=True),
     Row("init-absent", "the initramfs holds no /init", "boot.init_missing", fields={"path": "/init"}, image=images.without("init"),
         since="kernel:Kernel panic"),
     Row("init-not-executable", "the initramfs's /init is for another architecture", "boot.init_missing", fields={"path": "/init"},
