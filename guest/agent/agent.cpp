@@ -46,9 +46,13 @@ Agent::Agent(AgentSetup setup, link::Dialler& dialler, console::ConsolePort cons
             std::exchange(setup_.left.outbox, {})),
       reaper_(loop_),
       cores_(loop_, line_.reporter(), trace_budget * scale_ * 3 / 2),
-      health_(loop_, line_.reporter(), {"/"}),
+      health_(loop_, line_.reporter(), {"/", "/run", "/dev/shm"}),
       exec_sessions_({loop_, launcher_, reaper_, setup_.supervisor.cgroup_root, setup_.supervisor.env}),
       file_workers_(exec_sessions_.host(), "/proc/self/exe"),
+      clock_(loop_,
+             [this](std::int64_t seconds) {
+               health_.raise(protocol::make_cause(protocol::CauseCode::guest_clock_jumped, {{"delta", seconds}}));
+             }),
       signals_(loop_, [this](const init::ShutdownAsk& ask) { shut_down(ask); }) {}
 
 Kind Agent::run() {
@@ -104,6 +108,7 @@ link::Connection Agent::take_connection() {
 
 void Agent::welcomed(const protocol::Welcome& welcome) {
   if (setup_.place == Place::vm) init::adopt_wall_clock(welcome.wall_unix_us);
+  clock_.forgive();
   if (!supervisor_) start_services(welcome.config, Configured::by_host);
   health_.report_now();
 }
@@ -121,6 +126,7 @@ void Agent::start_services(const protocol::GuestConfig& config, Configured how) 
   supervisor::SupervisorEvents events;
   events.essentials_ready = [this] { services_ready(); };
   events.essential_failed = [this](const protocol::ServiceReport& service) { essential_failed(service); };
+  events.trouble = [this](protocol::Cause cause) { health_.raise(std::move(cause)); };
   supervisor_->start(service_spec::load_service_specs(setup_.services, config.services), std::move(events));
 }
 

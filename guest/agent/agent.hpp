@@ -8,6 +8,7 @@
 #include "guest/boot/handover.hpp"
 #include "guest/console/console_port.hpp"
 #include "guest/evidence/core_intake.hpp"
+#include "guest/health/clock_watch.hpp"
 #include "guest/health/health_monitor.hpp"
 #include "guest/init/shutdown_signals.hpp"
 #include "guest/link/guest_request.hpp"
@@ -76,6 +77,7 @@ private:
   streams::ExecSessions exec_sessions_;
   streams::FileWorkers file_workers_;
   std::optional<streams::StreamServer> streams_;
+  health::ClockWatch clock_;
   std::optional<supervisor::Supervisor> supervisor_;
   std::optional<init::ShutdownAsk> ending_;
   bool told_failure_ = false;

@@ -51,7 +51,10 @@ struct Supervisor::Impl {
   Impl(EventLoop& event_loop, ReportSink& report_sink, process::Reaper& process_reaper, SupervisorOptions supervisor_options)
       : loop(event_loop), sink(report_sink), reaper(process_reaper), options(std::move(supervisor_options)), listeners(loop, options.tracefs),
         tools{loop, launcher, reaper, listeners, options.deadline_scale, options.runtime_dir, [this](pid_t pid) { return name_process(pid); }},
-        context{sink, options, tools, oom_log, [this] { evaluate_soon(); }} {}
+        context{sink, options, tools, oom_log, [this] { evaluate_soon(); },
+                [this](protocol::Cause cause) {
+                  if (events.trouble) events.trouble(std::move(cause));
+                }} {}
 
   void start(const service_spec::SpecSet& specs, SupervisorEvents stage_events);
   void evaluate_soon();

@@ -32,10 +32,11 @@ struct SupervisorOptions {
   std::map<std::string, std::string> secrets;   // name -> value; handed out as files to the services that name them
 };
 
-/// What the boot stages wait for. Each is called at most once, but for essential_failed (once for each such service).
+/// What the boot stages wait for. Each is called at most once, but for essential_failed (once for each such service) and trouble.
 struct SupervisorEvents {
   std::function<void()> essentials_ready;       // every essential service is ready, or ended with success: stage `ready`
   std::function<void(const protocol::ServiceReport&)> essential_failed;
+  std::function<void(protocol::Cause)> trouble;  // a service reached one of its limits and lives on
   std::function<void()> all_settled;            // none is waiting, starting or backing off any more: stage `services` is over, well or not
 };
 

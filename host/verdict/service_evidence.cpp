@@ -84,6 +84,15 @@ std::vector<Finding> service_findings(const Run& run) {
   return findings;
 }
 
+/// What a service does wrong while it is being stopped is no failure of the VM, but its stop took longer for it.
+std::vector<Finding> overdue_stops(const Run& run) {
+  std::vector<Finding> findings;
+  for (const auto& [name, record] : run.services)
+    if (record.while_stopping && record.report.cause && record.report.cause->code == CauseCode::service_stop_timeout)
+      findings.push_back({*record.report.cause, name, record.at_unix_us});
+  return findings;
+}
+
 std::vector<Finding> crash_findings(const Run& run) {
   std::vector<Finding> findings;
   for (const auto& crash : run.crashes) {

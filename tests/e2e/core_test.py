@@ -24,11 +24,11 @@ class Cores(VmCase):
         notes = subprocess.run(["readelf", "-n", program], check=True, capture_output=True, text=True).stdout
         cls.build_id = re.search(r"Build ID: ([0-9a-f]+)", notes).group(1)
         files = {INSIDE: program, STRIPPED: stripped}
-        variant(cls.daemon, "crashers", root=root_with(cls.daemon, files))
+        variant(cls.daemon, "crashers", parts={"root": root_with(cls.daemon, files)})
         symbols = cls.daemon.base / "crasher.debug"
         subprocess.run(["objcopy", "--only-keep-debug", program, symbols], check=True)
         files[f"/usr/lib/debug/.build-id/{cls.build_id[:2]}/{cls.build_id[2:]}.debug"] = symbols
-        variant(cls.daemon, "crashers-debug", root=root_with(cls.daemon, files))
+        variant(cls.daemon, "crashers-debug", parts={"root": root_with(cls.daemon, files)})
 
     def crasher(self, how, program=INSIDE, **more):
         return {"exec": [program, how], "after": ["web", "echo"], "ready": [], "essential": False, "restart": "never", "user": "root", **more}

@@ -105,8 +105,8 @@ class Daemon:
     def wait_state(self, vm, *states, deadline=150):
         return self.wait_for(vm, lambda e: e["type"] == "state" and e["body"]["state"] in states, deadline)
 
-    def why(self, vm):
-        return self.api.get(f"/v1/instances/{vm['id']}/why")
+    def why(self, vm, run=None):
+        return self.api.get(f"/v1/instances/{vm['id']}/why" + (f"?run={run}" if run else ""))
 
 
 def process_gone(pid, deadline=10):

@@ -5,6 +5,8 @@ import os
 import pathlib
 import subprocess
 
+PARTS = ("kernel", "initrd", "root", "overlay")
+
 
 def digest_of(daemon, image="minimal"):
     return os.readlink(daemon.state / "images" / image / "current")
@@ -30,21 +32,50 @@ def is_in(root, path):
     return "Inode:" in subprocess.run(["debugfs", "-R", f"stat {path}", root], capture_output=True, text=True, check=True).stdout
 
 
-def variant(daemon, name, image="minimal", kernel=None, root=None, **changes):
-    """Publishes `name` in the daemon's state: `changes` are laid over the manifest, `kernel` and `root` replace these files."""
+def part_of(daemon, part, image="minimal"):
+    """The path of an image's kernel, initrd, root or overlay."""
+    source = daemon.state / "images" / image / digest_of(daemon, image)
+    return source / json.loads((source / "manifest.json").read_text())[part]["file"]
+
+
+def variant(daemon, name, image="minimal", parts=None, **changes):
+    """Publishes `name` in the daemon's state: `changes` are laid over the manifest, `parts` (kernel, initrd, root, overlay: a file) replace files."""
     source = daemon.state / "images" / image / digest_of(daemon, image)
     manifest = json.loads((source / "manifest.json").read_text())
     manifest.update(changes, name=name)
-    replaced = {part: pathlib.Path(path) for part, path in (("kernel", kernel), ("root", root)) if path is not None}
-    for part, path in replaced.items():
-        manifest[part].update(sha256=hashlib.sha256(path.read_bytes()).hexdigest(), bytes=path.stat().st_size)
+    parts = {part: pathlib.Path(path) for part, path in (parts or {}).items()}
+    for part, path in parts.items():
+        with path.open("rb") as file:
+            manifest[part].update(sha256=hashlib.file_digest(file, "sha256").hexdigest(), bytes=path.stat().st_size)
     text = json.dumps(manifest, indent=1).encode()
     digest = hashlib.sha256(text).hexdigest()
     target = daemon.state / "images" / name / digest
     target.mkdir(parents=True)
     (target / "manifest.json").write_bytes(text)
-    for part in ("kernel", "initrd", "root", "overlay"):
+    for part in PARTS:
         file = manifest[part]["file"]
-        os.link(replaced.get(part, source / file), target / file)
+        os.link(parts.get(part, source / file), target / file)
     os.symlink(digest, target.parent / "current")
     return digest
+
+
+def sparse_copy(source, target):
+    """For a part that is to be damaged: images are shared by hard link and must stay as they are."""
+    subprocess.run(["cp", "--sparse=always", source, target], check=True)
+    target.chmod(0o644)
+    return target
+
+
+def read_cpio(data):
+    """The members of a newc archive, as image_build's cpio.archive takes them: {path: (mode, contents)}."""
+    members, at = {}, 0
+    while data[at:at + 6] == b"070701":
+        fields = [int(data[at + 6 + 8 * n:at + 14 + 8 * n], 16) for n in range(13)]
+        mode, size, name_size = fields[1], fields[6], fields[11]
+        name = data[at + 110:at + 110 + name_size - 1].decode()
+        start = (at + 110 + name_size + 3) & ~3
+        if name == "TRAILER!!!":
+            break
+        members[name] = (mode, data[start:start + size])
+        at = (start + size + 3) & ~3
+    return members

@@ -1,6 +1,8 @@
 #include "guest/health/health_monitor.hpp"
 #include "guest/health/health_sample.hpp"
 
+#include "guest/loop/event_loop.hpp"
+
 #include <catch2/catch_test_macros.hpp>
 
 #include <vector>
@@ -52,4 +54,26 @@ TEST_CASE("health: a real machine has memory, processes and a root", "[guest][he
   REQUIRE(report.memory_available_kib > 0);
   REQUIRE(report.processes > 0);
   REQUIRE(report.root_total_kib > 0);
+}
+
+TEST_CASE("health: what happened and is over is reported at once and stays for a while", "[guest][health]") {
+  struct Kept final : vigil::guest::ReportSink {
+    std::vector<protocol::HealthReport> reports;
+    Seq submit(protocol::ReportBody body) override {
+      reports.push_back(std::get<protocol::HealthReport>(std::move(body)));
+      return reports.size();
+    }
+  };
+  vigil::guest::EventLoop loop;
+  Kept sink;
+  HealthMonitor monitor(loop, sink, {});
+  monitor.raise(protocol::make_cause(protocol::CauseCode::guest_clock_jumped, {{"delta", std::int64_t{3600}}}));
+  REQUIRE(sink.reports.size() == 1);
+  REQUIRE(sink.reports[0].causes.size() == 1);
+  REQUIRE(sink.reports[0].causes[0].text == "guest.clock_jumped");
+  REQUIRE(protocol::field_text(sink.reports[0].causes[0], "delta") == "3600");
+  monitor.report_now();
+  REQUIRE(sink.reports.at(1).causes == sink.reports[0].causes);
+  for (int i = 0; i < 20; ++i) monitor.raise(protocol::make_cause(protocol::CauseCode::guest_clock_jumped, {{"delta", std::int64_t{i}}}));
+  REQUIRE(sink.reports.back().causes.size() == 8);
 }
