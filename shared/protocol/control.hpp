@@ -27,7 +27,7 @@ struct Hello {
 };
 
 struct GuestConfig {
-  std::map<std::string, std::string> services;   // service name -> JSON text laid over its file (RFC 7396 merge)
+  std::map<std::string, std::string> services;   // service name -> JSON text laid over its file (RFC 7396 merge; a probe is replaced whole)
   std::map<std::string, std::string> env;        // for every service
   std::map<std::string, std::string> secrets;    // name -> value; never logged
   std::string hostname;

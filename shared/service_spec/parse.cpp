@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include <array>
+#include <initializer_list>
 
 namespace vigil::service_spec {
 
@@ -224,6 +225,18 @@ void read_spec(const json& object, ParsedFile& parsed) {
   reader.finish();
 }
 
+/// An object of which one key is chosen (a probe) is replaced whole, as a list is: merged with the file's it would be of two kinds.
+void make_way_for(const json& overlay, json& object, std::initializer_list<const char*> path) {
+  const json* theirs = &overlay;
+  json* ours = &object;
+  for (const char* key : path) {
+    if (!theirs->is_object() || !ours->is_object() || !theirs->contains(key) || !ours->contains(key)) return;
+    theirs = &theirs->at(key);
+    ours = &ours->at(key);
+  }
+  if (ours->is_object()) *ours = nullptr;
+}
+
 /// The file with its overlay laid over it; nothing when either is not JSON, which is then noted.
 std::optional<json> merged(const SpecSource& source, std::vector<Problem>& problems) {
   auto object = parse_json(source.text, file_limits, JsonComments::allow);
@@ -232,6 +245,8 @@ std::optional<json> merged(const SpecSource& source, std::vector<Problem>& probl
   const auto overlay = parse_json(*source.overlay, file_limits);
   if (!overlay || !overlay->is_object()) problems.push_back({"(overlay)", overlay ? "not an object" : overlay.error().message()});
   if (!problems.empty()) return std::nullopt;
+  make_way_for(*overlay, *object, {"ready"});
+  make_way_for(*overlay, *object, {"health", "probe"});
   object->merge_patch(*overlay);
   return std::move(*object);
 }

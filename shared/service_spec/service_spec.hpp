@@ -20,6 +20,7 @@
 // Units:  seconds and milliseconds as the key says, bytes for memory.
 // Errors: Cause service.spec_invalid{file,key} with the reason as evidence: unknown key, wrong type, value out of range, missing dependency;
 //         service.dependency_cycle{path}. All errors of a directory are given at once.
+//         An overlay replaces a probe (ready, health.probe) whole; other objects are merged.
 // Source: DESIGN "Supervision".
 #pragma once
 

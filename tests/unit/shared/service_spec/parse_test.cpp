@@ -16,6 +16,12 @@ using Problems = std::vector<std::string>;
 
 SpecSet parse(const SpecSource& source) { return parse_service_specs({source}); }
 
+ServiceSpec parse_good(const SpecSource& source) {
+  const auto set = parse(source);
+  REQUIRE(problems(set).empty());
+  return set.services.at(0);
+}
+
 Problems problems_of(const std::string& more) { return problems(parse(specs::file("web", more))); }
 
 const std::string everything = R"(
@@ -150,6 +156,37 @@ TEST_CASE("overlay: it replaces, adds and, with null, takes away", "[shared][ser
   CHECK(web.ready.empty());
   CHECK_FALSE(web.essential);
   CHECK(web.exec == std::vector<std::string>{"/bin/other", "-x"});
+}
+
+TEST_CASE("overlay: a probe replaces a probe of another kind, other objects are merged", "[shared][service_spec]") {
+  SpecSource source{"/d/web.json",
+                    R"({"name":"web","exec":["/bin/web"],"ready":{"notify-fd":{}},"limits":{"pids":10},
+                        "health":{"probe":{"tcp":{"port":80,"address":"0.0.0.0"}},"interval_s":2}})",
+                    {}};
+  SECTION("readiness") {
+    source.overlay = R"({"ready":{"tcp":{"port":7000}},"limits":{"nofile":20}})";
+    const auto spec = parse_good(source);
+    REQUIRE(spec.ready.size() == 1);
+    CHECK(probe_name(spec.ready[0]) == "tcp:7000");
+    CHECK(spec.limits.pids == 10U);
+    CHECK(spec.limits.nofile == 20U);
+  }
+  SECTION("a list") {
+    source.overlay = R"({"ready":[{"file":{"path":"/run/a"}}]})";
+    CHECK(probe_name(parse_good(source).ready.at(0)) == "file:/run/a");
+  }
+  SECTION("health, also of the same kind") {
+    source.overlay = R"({"health":{"probe":{"tcp":{"port":81}}}})";
+    const auto spec = parse_good(source);
+    REQUIRE(spec.health);
+    CHECK(std::get<TcpProbe>(spec.health->probe).port == 81);
+    CHECK(std::get<TcpProbe>(spec.health->probe).address == "127.0.0.1");
+    CHECK(spec.health->interval == std::chrono::seconds(2));
+  }
+  SECTION("two kinds in the overlay stay an error") {
+    source.overlay = R"({"ready":{"tcp":{"port":7000},"unix":{"path":"/a"}}})";
+    CHECK(problems(parse(source)).size() == 1);
+  }
 }
 
 TEST_CASE("overlay: what is wrong in it is an error of the service", "[shared][service_spec]") {
