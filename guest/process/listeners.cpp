@@ -96,6 +96,12 @@ bool serves_address(const Listener& listener, const std::string& wanted) {
   return listener.ipv6 != wants_ipv4 && listener.address == address;
 }
 
+bool stands_in_the_way(const Listener& listener, const std::string& wanted) {
+  if (serves_address(listener, wanted)) return true;
+  const bool wants_all = wanted == "::" || (wanted == "0.0.0.0" && !listener.ipv6);   // a socket of one address is enough to refuse all
+  return wants_all;
+}
+
 std::optional<pid_t> find_socket_owner(std::uint64_t inode, const std::vector<pid_t>& candidates) {
   const std::string link = "socket:[" + std::to_string(inode) + "]";
   for (const pid_t pid : candidates)

@@ -34,6 +34,9 @@ std::vector<Listener> read_listeners(std::uint16_t port);
 /// Whether someone who connects to `wanted` reaches this listener. The any-address reaches all, "0.0.0.0" wanted is met by nothing less.
 bool serves_address(const Listener& listener, const std::string& wanted);
 
+/// Whether nobody else can listen on `wanted` while this listener is there.
+bool stands_in_the_way(const Listener& listener, const std::string& wanted);
+
 /// Which of `candidates` has the socket `inode` open.
 std::optional<pid_t> find_socket_owner(std::uint64_t inode, const std::vector<pid_t>& candidates);
 

@@ -18,7 +18,7 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr milliseconds first_look{1}, last_look{250};
-constexpr milliseconds safety_look{1000};      // with events: in case the trace buffer was overwritten
+constexpr milliseconds safety_look{5000};      // with events: in case the trace buffer was overwritten
 constexpr int looks_after_event = 8;           // 1 + 2 + ... + 128 ms: more than listen(2) needs from the event to the table
 constexpr std::size_t trace_bytes_per_turn = 64 * 1024;
 

@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -59,6 +60,7 @@ struct ExitUnknown { std::string reason; friend bool operator==(const ExitUnknow
 using ExitStatus = std::variant<ExitCode, ExitSignal, ExitUnknown>;
 
 std::string signal_name(int signal);            // "SIGSEGV"; "SIG42" when it has no name
+std::optional<int> signal_number(std::string_view name);   // of "SIGSEGV"; nullopt: there is none of that name
 std::string to_text(const ExitStatus& status);  // "code 1", "SIGSEGV", "unknown (lost)"
 
 struct OomEvidence {
