@@ -118,6 +118,11 @@ Result<std::string> Agent::answer(const link::GuestRequest& request) {
     TRY_VOID(supervisor_->request(service->name, *action));
     return std::string("{}");
   }
+  if (const auto* signal = std::get_if<link::SignalRequest>(&request)) {
+    if (!supervisor_) return Error(Errc::conflict, "the services are not running yet");
+    TRY_VOID(supervisor_->signal(signal->name, signal->signal));
+    return std::string("{}");
+  }
   if (const auto* logs = std::get_if<link::LogsRequest>(&request)) {
     if (!supervisor_) return Error(Errc::conflict, "the services are not running yet");
     TRY(output, supervisor_->output(logs->name));

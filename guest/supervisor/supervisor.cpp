@@ -42,6 +42,7 @@ std::optional<ServiceAction> parse_service_action(std::string_view text) {
   if (text == "start") return ServiceAction::start;
   if (text == "stop") return ServiceAction::stop;
   if (text == "restart") return ServiceAction::restart;
+  if (text == "reload") return ServiceAction::reload;
   return std::nullopt;
 }
 
@@ -254,8 +255,14 @@ Result<void> Supervisor::request(const ServiceName& name, ServiceAction action) 
     case ServiceAction::start: service->ask_start(); break;
     case ServiceAction::stop: service->ask_stop(milliseconds::max()); break;
     case ServiceAction::restart: service->ask_restart(); break;
+    case ServiceAction::reload: return service->reload();
   }
   return {};
+}
+
+Result<void> Supervisor::signal(const ServiceName& name, int number) {
+  TRY(service, impl_->find(name));
+  return service->send_signal(number);
 }
 
 Result<ServiceOutput> Supervisor::output(const ServiceName& name) const {

@@ -45,7 +45,7 @@ struct ServiceOutput {
   std::uint64_t stdout_lost = 0, stderr_lost = 0;
 };
 
-enum class ServiceAction { start, stop, restart };
+enum class ServiceAction { start, stop, restart, reload };
 std::optional<ServiceAction> parse_service_action(std::string_view text);
 
 class Supervisor {
@@ -60,8 +60,10 @@ public:
   void start(const service_spec::SpecSet& specs, SupervisorEvents events = {});
   /// Stops dependants before what they depend on; whoever is alive after `grace` is killed. on_done is called once, at the latest a second after that.
   void stop_all(std::chrono::milliseconds grace, std::function<void()> on_done);
-  /// Errc::not_found names the services there are; Errc::conflict while everything stops.
+  /// Errc::not_found names the services there are; Errc::conflict while everything stops; Errc::unsupported to reload what has no reload.
   Result<void> request(const ServiceName& name, ServiceAction action);
+  /// To the main process of the service. Errc::conflict when it has none.
+  Result<void> signal(const ServiceName& name, int number);
 
   /// Errc::not_found names the services there are; Errc::unavailable when no process of it lives.
   Result<ServiceOutput> output(const ServiceName& name) const;

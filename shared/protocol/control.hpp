@@ -51,7 +51,7 @@ struct Ack { Seq seq = 0; friend bool operator==(const Ack&, const Ack&) = defau
 struct Ping { std::uint64_t n = 0; MonoUs sender_us = 0; friend bool operator==(const Ping&, const Ping&) = default; };
 struct Pong { std::uint64_t n = 0; MonoUs sender_us = 0; MonoUs answerer_us = 0; friend bool operator==(const Pong&, const Pong&) = default; };
 
-/// Host to guest: op is "shutdown" {"kind":"poweroff|reboot"}, "service" {"name","action":"start|stop|restart"}, "logs" {"name"} (the output
+/// Host to guest: op is "shutdown" {"kind":"poweroff|reboot"}, "service" {"name","action":"start|stop|restart|reload|signal","signal":"SIGHUP"}, "logs" {"name"} (the output
 /// tails of the run that lives), "diagnose"; args is JSON text.
 struct Request { std::uint64_t id = 0; std::string op; std::string args; friend bool operator==(const Request&, const Request&) = default; };
 struct Reply { std::uint64_t id = 0; bool ok = false; std::string problem; std::string result; friend bool operator==(const Reply&, const Reply&) = default; };
