@@ -36,10 +36,14 @@ Agent::Agent(AgentSetup setup, link::Dialler& dialler, console::ConsolePort cons
     : setup_(std::move(setup)),
       scale_(protocol::deadline_scale(setup_.accelerator)),
       line_(loop_, dialler, std::move(console), facts_for(setup_),
-            {[this](const protocol::Welcome& welcome) { welcomed(welcome); }, [this](const protocol::Request& request) { requested(request); }, {}},
+            {[this](const protocol::Welcome& welcome) { welcomed(welcome); }, [this](const protocol::Request& request) { requested(request); }, {},
+             [this](UnixUs host_unix_us) { host_clock_said(host_unix_us); }},
             std::exchange(setup_.left.outbox, {})),
       reaper_(loop_),
-      health_(loop_, line_.reporter(), {"/"}),
+      ports_(line_.reporter(), setup_.place == Place::vm ? health::ListeningPorts::Scope::machine : health::ListeningPorts::Scope::services,
+             [this](pid_t pid) { return service_of(pid); }),
+      health_(loop_, line_.reporter(), setup_.place == Place::vm ? health::HealthMonitor::Scope::machine : health::HealthMonitor::Scope::root_only,
+              {[this](pid_t pid) { return service_of(pid); }, [this] { ports_.look(); }}),
       signals_(loop_, [this](const init::ShutdownAsk& ask) { shut_down(ask); }) {}
 
 Kind Agent::run() {
@@ -68,9 +72,19 @@ link::Connection Agent::take_connection() {
 }
 
 void Agent::welcomed(const protocol::Welcome& welcome) {
-  if (setup_.place == Place::vm) init::adopt_wall_clock(welcome.wall_unix_us);
+  if (setup_.place == Place::vm) {
+    init::adopt_wall_clock(welcome.wall_unix_us);
+    health_.clock_was_set();
+  }
   if (!supervisor_) start_services(welcome.config, Configured::by_host);
   health_.report_now();
+}
+
+void Agent::host_clock_said(UnixUs host_unix_us) {
+  const auto offset = static_cast<std::int64_t>(SystemClock().unix_us()) - static_cast<std::int64_t>(host_unix_us);
+  health_.clock_offset(offset);
+  if (setup_.place != Place::vm) return;
+  if (wall_clock_.heard(offset) == init::WallClock::Did::set) health_.clock_was_set();
 }
 
 void Agent::start_services(const protocol::GuestConfig& config, Configured how) {
@@ -85,6 +99,7 @@ void Agent::start_services(const protocol::GuestConfig& config, Configured how) 
   supervisor::SupervisorEvents events;
   events.essentials_ready = [this] { services_ready(); };
   events.essential_failed = [this](const protocol::ServiceReport& service) { essential_failed(service); };
+  supervisor_->on_ports_changed([this] { ports_.look(); });
   supervisor_->start(service_spec::load_service_specs(setup_.services, config.services), std::move(events));
 }
 

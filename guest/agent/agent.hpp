@@ -8,7 +8,9 @@
 #include "guest/boot/handover.hpp"
 #include "guest/console/console_port.hpp"
 #include "guest/health/health_monitor.hpp"
+#include "guest/health/listening_ports.hpp"
 #include "guest/init/shutdown_signals.hpp"
+#include "guest/init/wall_clock.hpp"
 #include "guest/link/guest_request.hpp"
 #include "guest/link/host_line.hpp"
 #include "guest/process/reaper.hpp"
@@ -50,6 +52,8 @@ private:
   void start_services(const protocol::GuestConfig& config, Configured how);
   void services_ready();
   void essential_failed(const protocol::ServiceReport& service);
+  void host_clock_said(UnixUs host_unix_us);
+  std::string service_of(pid_t pid) const { return supervisor_ ? supervisor_->service_of(pid) : std::string(); }
   void requested(const protocol::Request& request);
   Result<std::string> answer(const link::GuestRequest& request);
   void shut_down(const init::ShutdownAsk& ask);
@@ -62,7 +66,9 @@ private:
   EventLoop loop_;
   link::HostLine line_;
   process::Reaper reaper_;
+  health::ListeningPorts ports_;
   health::HealthMonitor health_;
+  init::WallClock wall_clock_;
   std::optional<supervisor::Supervisor> supervisor_;
   std::optional<init::ShutdownAsk> ending_;
   bool told_failure_ = false;

@@ -11,7 +11,7 @@ std::optional<ProcessStat> parse_stat(std::string_view text) {
   const std::size_t open = text.find('('), close = text.rfind(')');   // comm itself may hold both
   if (open == std::string_view::npos || close == std::string_view::npos || close < open || open == 0) return std::nullopt;
   const std::vector<std::string_view> rest = words_of(text.substr(close + 1));
-  constexpr std::size_t state = 0, parent = 1, session = 3, start = 19;   // fields 3, 4, 6 and 22 of proc(5)
+  constexpr std::size_t state = 0, parent = 1, session = 3, user = 11, system = 12, start = 19, rss = 21;   // fields 3, 4, 6, 14, 15, 22 and 24 of proc(5)
   if (rest.size() <= start || rest[state].size() != 1) return std::nullopt;
   ProcessStat stat;
   stat.comm = std::string(text.substr(open + 1, close - open - 1));
@@ -19,6 +19,9 @@ std::optional<ProcessStat> parse_stat(std::string_view text) {
   if (!parse_whole(text.substr(0, open - 1), stat.pid) || !parse_whole(rest[parent], stat.parent) ||
       !parse_whole(rest[session], stat.session) || !parse_whole(rest[start], stat.start_ticks))
     return std::nullopt;
+  std::uint64_t user_ticks = 0, system_ticks = 0;
+  if (parse_whole(rest[user], user_ticks) && parse_whole(rest[system], system_ticks)) stat.cpu_ticks = user_ticks + system_ticks;
+  if (rest.size() <= rss || !parse_whole(rest[rss], stat.rss_pages)) stat.rss_pages = 0;
   return stat;
 }
 

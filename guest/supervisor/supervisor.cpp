@@ -74,6 +74,7 @@ struct Supervisor::Impl {
   const SupervisorOptions options;
   process::Launcher launcher;
   readiness::ListenerWatch listeners;
+  readiness::ListenerWatch::Subscription ports_changed;
   evidence::KernelOomLog oom_log;
   readiness::ProbeTools tools;
   ServiceContext context;
@@ -270,6 +271,13 @@ Result<ServiceOutput> Supervisor::output(const ServiceName& name) const {
   auto output = service->output();
   if (!output) return Error(Errc::unavailable, name.value() + " has no process now; its state is " + std::string(to_text(service->state())));
   return std::move(*output);
+}
+
+void Supervisor::on_ports_changed(std::function<void()> look) { impl_->ports_changed = impl_->listeners.subscribe_to_all(std::move(look)); }
+
+std::string Supervisor::service_of(pid_t pid) const {
+  const Service* service = impl_->service_of(pid);
+  return service == nullptr ? std::string() : service->spec().name.value();
 }
 
 std::vector<protocol::ServiceReport> Supervisor::services() const {

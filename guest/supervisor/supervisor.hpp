@@ -68,6 +68,11 @@ public:
   /// Errc::not_found names the services there are; Errc::unavailable when no process of it lives.
   Result<ServiceOutput> output(const ServiceName& name) const;
 
+  /// A listening port came or went; from the kernel's events, where it has them. Replaces the former listener.
+  void on_ports_changed(std::function<void()> look);
+  /// Of the process; empty when it is of none.
+  std::string service_of(pid_t pid) const;
+
   /// Every service as it is now, in start order: the table of the boot report.
   std::vector<protocol::ServiceReport> services() const;
 

@@ -48,7 +48,8 @@ struct Welcome {
 struct Ack { Seq seq = 0; friend bool operator==(const Ack&, const Ack&) = default; };
 
 /// Either side; the answer carries both clocks, which gives offset and round trip.
-struct Ping { std::uint64_t n = 0; MonoUs sender_us = 0; friend bool operator==(const Ping&, const Ping&) = default; };
+/// The host tells its wall clock too (0: it does not), for the guest has no other source.
+struct Ping { std::uint64_t n = 0; MonoUs sender_us = 0; UnixUs wall_unix_us = 0; friend bool operator==(const Ping&, const Ping&) = default; };
 struct Pong { std::uint64_t n = 0; MonoUs sender_us = 0; MonoUs answerer_us = 0; friend bool operator==(const Pong&, const Pong&) = default; };
 
 /// Host to guest: op is "shutdown" {"kind":"poweroff|reboot"}, "service" {"name","action":"start|stop|restart|reload|signal","signal":"SIGHUP"}, "logs" {"name"} (the output

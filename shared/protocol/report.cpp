@@ -33,6 +33,7 @@ std::string report_type(const ReportBody& body) {
                         [](const CrashReport&) { return std::string("crash"); },
                         [](const CrashTrace&) { return std::string("crash_trace"); },
                         [](const HealthReport&) { return std::string("health"); },
+                        [](const NetReport&) { return std::string("net"); },
                         [](const DroppedReport&) { return std::string("dropped"); },
                         [](const ByeReport&) { return std::string("bye"); },
                         [](const OtherReport& other) { return other.type; },

@@ -51,6 +51,22 @@ TEST_CASE("listener watch: the kernel's event wakes the probe", "[guest][readine
   CHECK(access(instance.c_str(), F_OK) != 0);
 }
 
+TEST_CASE("listener watch: who wants all ports hears of each that comes or goes, and is left alone otherwise", "[guest][readiness]") {
+  const TraceFs tracefs;
+  if (!tracefs) SKIP("tracefs cannot be mounted here");
+  ProcessScene scene;
+  ListenerWatch watch(scene.loop, tracefs.path());
+  int looks = 0;
+  const auto subscription = watch.subscribe_to_all([&] { ++looks; });
+  TestSocket socket;
+  socket.start_listening();
+  REQUIRE(run_until(scene.loop, [&] { return looks > 0; }));
+  REQUIRE(run_until(scene.loop, [&] { return looks >= 8; }));   // the looks that follow an event
+  looks = 0;
+  socket.close();
+  REQUIRE(run_until(scene.loop, [&] { return looks > 0; }));
+}
+
 TEST_CASE("listener watch: without tracefs it looks from time to time, until the subscription ends", "[guest][readiness]") {
   ProcessScene scene;
   ListenerWatch watch(scene.loop, "/nonexistent");
@@ -81,8 +97,10 @@ TEST_CASE("listener watch: a subscription may end from within its own look", "[g
 
 TEST_CASE("listener watch: trace lines are read, others are not", "[guest][readiness]") {
   CHECK(parse_listen_event("   nginx-123 [000] d..1. 12.34: inet_sock_set_state: family=AF_INET protocol=IPPROTO_TCP sport=8080 dport=0 saddr=127.0.0.1 "
-                           "daddr=0.0.0.0 oldstate=TCP_CLOSE newstate=TCP_LISTEN") == 8080);
-  CHECK_FALSE(parse_listen_event("inet_sock_set_state: sport=8080 dport=0 oldstate=TCP_LISTEN newstate=TCP_CLOSE"));
+                           "daddr=0.0.0.0 oldstate=TCP_CLOSE newstate=TCP_LISTEN") == ListenEvent{8080, ListenEvent::Kind::begun});
+  CHECK(parse_listen_event("inet_sock_set_state: sport=8080 dport=0 oldstate=TCP_LISTEN newstate=TCP_CLOSE") ==
+        ListenEvent{8080, ListenEvent::Kind::ended});
+  CHECK_FALSE(parse_listen_event("inet_sock_set_state: sport=8080 dport=0 oldstate=TCP_ESTABLISHED newstate=TCP_CLOSE"));
   CHECK_FALSE(parse_listen_event("sport=99999 newstate=TCP_LISTEN"));
   CHECK_FALSE(parse_listen_event(" sport=0 newstate=TCP_LISTEN"));
   CHECK_FALSE(parse_listen_event(""));
