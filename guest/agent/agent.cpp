@@ -7,6 +7,8 @@
 #include "guest/init/wall_clock.hpp"
 #include "guest/log/log.hpp"
 
+#include <sys/stat.h>
+
 #include <utility>
 
 namespace vigil::guest::agent {
@@ -52,6 +54,8 @@ Kind Agent::run() {
   });
   if (setup_.left.welcome) line_.outbox().set_epoch(setup_.left.welcome->epoch);
   line_.link().resume(take_connection());
+  ::mkdir(setup_.supervisor.runtime_dir.c_str(), 0755);
+  control_.emplace(loop_, setup_.supervisor.runtime_dir + "/agent.sock", [this](const protocol::Request& request) { return answer_inside(request); });
   if (setup_.left.welcome) {
     start_services(setup_.left.welcome->config, Configured::by_host);
     health_.report_now();
@@ -104,6 +108,7 @@ void Agent::start_services(const protocol::GuestConfig& config, Configured how) 
 }
 
 void Agent::services_ready() {
+  was_ready_ = true;
   report(Stage::services, Phase::done);
   report(Stage::ready, Phase::done);
   print_boot_report(true, {});
@@ -143,9 +148,19 @@ Result<std::string> Agent::answer(const link::GuestRequest& request) {
     TRY(output, supervisor_->output(logs->name));
     return to_json(output);
   }
+  return diagnose();
+}
+
+Result<std::string> Agent::answer_inside(const protocol::Request& request) {
+  TRY(parsed, link::parse_guest_request(request));
+  return answer(parsed);
+}
+
+std::string Agent::diagnose() {
+  ports_.look();   // where no event tells, the table may be five seconds old
   Diagnosis diagnosis{config::agent_version(), config::build_id(), config::kernel_release(), line_.link().describe(), loop_.now_us(),
                       line_.outbox().size(), line_.outbox().dropped(), line_.reporter().digests_left_out(), line_.console().lost(),
-                      reaper_.orphans(), setup_.problems, {}};
+                      reaper_.orphans(), setup_.problems, {}, was_ready_, health_.now(), ports_.now()};
   if (supervisor_) diagnosis.services = supervisor_->services();
   return to_json(diagnosis);
 }

@@ -7,6 +7,7 @@
 
 #include "guest/boot/handover.hpp"
 #include "guest/console/console_port.hpp"
+#include "guest/control/control_socket.hpp"
 #include "guest/health/health_monitor.hpp"
 #include "guest/health/listening_ports.hpp"
 #include "guest/init/shutdown_signals.hpp"
@@ -56,6 +57,8 @@ private:
   std::string service_of(pid_t pid) const { return supervisor_ ? supervisor_->service_of(pid) : std::string(); }
   void requested(const protocol::Request& request);
   Result<std::string> answer(const link::GuestRequest& request);
+  Result<std::string> answer_inside(const protocol::Request& request);
+  std::string diagnose();
   void shut_down(const init::ShutdownAsk& ask);
   void say_bye();
   void report(protocol::Stage stage, protocol::StageReport::Phase phase, std::string detail = {}, std::optional<protocol::Cause> cause = {});
@@ -71,8 +74,9 @@ private:
   init::WallClock wall_clock_;
   std::optional<supervisor::Supervisor> supervisor_;
   std::optional<init::ShutdownAsk> ending_;
-  bool told_failure_ = false;
+  bool told_failure_ = false, was_ready_ = false;
   LoopToken configuration_deadline_;
+  std::optional<control::ControlSocket> control_;
   init::ShutdownSignals signals_;
 };
 
