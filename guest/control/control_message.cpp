@@ -35,7 +35,8 @@ std::string encode_question(const std::string& op, const std::string& args_json)
 }
 
 std::string encode_answer(const Result<std::string>& result_json) {
-  const json answer = result_json ? json{{"ok", true}, {"result", as_json(*result_json)}} : json{{"ok", false}, {"problem", result_json.error().message()}};
+  const json answer =
+      result_json ? json{{"ok", true}, {"result", as_json(*result_json)}} : json{{"ok", false}, {"problem", result_json.error().message()}};
   return dump_json(answer) + "\n";
 }
 

@@ -28,7 +28,8 @@ bool may_ask(int socket) {
 
 }  // namespace
 
-ControlSocket::ControlSocket(EventLoop& loop, std::string path, Answer answer) : loop_(loop), path_(std::move(path)), answer_(std::move(answer)) {
+ControlSocket::ControlSocket(EventLoop& loop, std::string path, Answer answer)
+    : loop_(loop), path_(std::move(path)), answer_(std::move(answer)) {
   if (!listen_at(path_)) {
     log::warning("control.not_listening", {{"path", path_}, {"err", std::strerror(errno)}});
     listener_.reset();

@@ -19,7 +19,7 @@ namespace vigil::guest::control {
 
 class ControlSocket {
 public:
-  using Answer = std::function<Result<std::string>(const protocol::Request&)>;   // the result's JSON
+  using Answer = std::function<Result<std::string>(const protocol::Request&)>;  // the result's JSON
 
   ControlSocket(EventLoop& loop, std::string path, Answer answer);
   ControlSocket(const ControlSocket&) = delete;

@@ -65,7 +65,9 @@ std::optional<protocol::Cause> cause_of(const json& value) {
   return cause ? std::optional(*cause) : std::nullopt;
 }
 
-std::string cause_line(const protocol::Cause& cause) { return escape_for_terminal(cause.text + ": " + protocol::sentence(cause), Lines::escape); }
+std::string cause_line(const protocol::Cause& cause) {
+  return escape_for_terminal(cause.text + ": " + protocol::sentence(cause), Lines::escape);
+}
 
 std::string cause_text(const protocol::Cause& cause) {
   std::string text = "  " + cause_line(cause) + "\n";
@@ -81,9 +83,11 @@ std::string machine_text(const json& diagnosis) {
   const std::int64_t total = number_of(health, "memory_total_kib"), used = total - number_of(health, "memory_available_kib");
   std::string text = "state   " + text_of(diagnosis, "state") + ", link " + text_of(diagnosis, "link") + ", up " +
                      std::to_string(number_of(diagnosis, "mono_us") / 1'000'000) + " s\n";
-  if (total > 0) text += "memory  " + mib(used) + " of " + mib(total) + " in use, at most " + mib(number_of(health, "memory_peak_kib")) + "\n";
+  if (total > 0)
+    text += "memory  " + mib(used) + " of " + mib(total) + " in use, at most " + mib(number_of(health, "memory_peak_kib")) + "\n";
   for (const json& file_system : member(health, "file_systems"))
-    text += "disk    " + text_of(file_system, "mount") + ": " + mib(number_of(file_system, "available_kib")) + " of " + mib(number_of(file_system, "total_kib")) + " free\n";
+    text += "disk    " + text_of(file_system, "mount") + ": " + mib(number_of(file_system, "available_kib")) + " of " +
+            mib(number_of(file_system, "total_kib")) + " free\n";
   return text;
 }
 
@@ -121,7 +125,8 @@ std::string waiting_text(const json& diagnosis) {
     const std::string state = text_of(service, "state");
     if (state == "ready" || state == "stopped") continue;
     text += "  " + text_of(service, "name") + " is " + state;
-    if (const json& names = member(service, "waits_for"); names.is_array() && !names.empty()) text += ", waits for " + escape_for_terminal(dump_json(names), Lines::escape);
+    if (const json& names = member(service, "waits_for"); names.is_array() && !names.empty())
+      text += ", waits for " + escape_for_terminal(dump_json(names), Lines::escape);
     if (const std::string probes = probes_text(service); !probes.empty()) text += ": " + probes;
     text += "\n";
   }
@@ -135,7 +140,8 @@ std::string status_text(const json& diagnosis) {
   for (const json& service : member(diagnosis, "services")) {
     const auto cause = cause_of(member(service, "cause"));
     services.push_back({text_of(service, "name"), text_of(service, "state"), number_of(service, "pid") == 0 ? "" : text_of(service, "pid"),
-                        text_of(service, "restarts"), member(service, "essential") == false ? "no" : "yes", probes_text(service), cause ? cause_line(*cause) : ""});
+                        text_of(service, "restarts"), member(service, "essential") == false ? "no" : "yes", probes_text(service),
+                        cause ? cause_line(*cause) : ""});
   }
   std::vector<Row> ports = {{"PORT", "ADDRESS", "SERVICE", "PROCESS"}};
   for (const json& port : member(diagnosis, "listeners")) {

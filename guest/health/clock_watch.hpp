@@ -26,7 +26,7 @@ private:
 
   EventLoop& loop_;
   std::function<void(std::int64_t)> jumped_;
-  std::int64_t base_us_ = 0;          // wall clock less boot clock
+  std::int64_t base_us_ = 0;  // wall clock less boot clock
   UniqueFd timer_;
   LoopToken token_;
 };

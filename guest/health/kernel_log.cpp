@@ -30,7 +30,8 @@ std::optional<KernelRecord> parse_kernel_record(std::string_view record) {
   if (semicolon == std::string_view::npos) return std::nullopt;
   record.remove_prefix(semicolon + 1);
   const std::string_view text = record.substr(0, record.find('\n'));
-  return KernelRecord{static_cast<std::uint32_t>(priority >> 3), static_cast<std::uint32_t>(priority & 7), at_us, std::string(text.substr(0, max_message_text))};
+  return KernelRecord{static_cast<std::uint32_t>(priority >> 3), static_cast<std::uint32_t>(priority & 7), at_us,
+                      std::string(text.substr(0, max_message_text))};
 }
 
 KernelLog::KernelLog() : file_(open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC)) {
@@ -50,8 +51,10 @@ KernelLog::News KernelLog::look() {
     if (length <= 0) break;
     auto parsed = parse_kernel_record(std::string_view(block, static_cast<std::size_t>(length)));
     if (!parsed || parsed->facility != from_kernel || parsed->level > error_level) continue;
-    if (news.messages.size() < max_messages) news.messages.push_back({parsed->at_us, parsed->level, std::move(parsed->text)});
-    else ++news.lost;
+    if (news.messages.size() < max_messages)
+      news.messages.push_back({parsed->at_us, parsed->level, std::move(parsed->text)});
+    else
+      ++news.lost;
   }
   return news;
 }

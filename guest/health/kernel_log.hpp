@@ -28,7 +28,7 @@ public:
   KernelLog();
 
   struct News {
-    std::vector<protocol::KernelMessage> messages;   // at most max_messages, oldest first
+    std::vector<protocol::KernelMessage> messages;  // at most max_messages, oldest first
     std::uint64_t lost = 0;
   };
   News look();

@@ -32,7 +32,8 @@ void ListeningPorts::look() {
     report.listeners.push_back({owner.service, owner.process, owner.pid, listener.address_text(), listener.port});
   }
   const auto order = [](const protocol::ListeningPort& each) { return std::tie(each.port, each.address, each.pid); };
-  std::sort(report.listeners.begin(), report.listeners.end(), [&](const auto& left, const auto& right) { return order(left) < order(right); });
+  std::sort(report.listeners.begin(), report.listeners.end(),
+            [&](const auto& left, const auto& right) { return order(left) < order(right); });
   if (report.listeners.size() > most_reported) {
     report.left_out = report.listeners.size() - most_reported;
     report.listeners.resize(most_reported);
@@ -45,7 +46,8 @@ void ListeningPorts::look() {
 void ListeningPorts::find_owners(const std::vector<process::Listener>& listeners) {
   std::set<std::uint64_t> there, searched;
   for (const process::Listener& listener : listeners) there.insert(listener.inode);
-  std::erase_if(owners_, [&](const auto& each) { return !there.contains(each.first) || (each.second.pid != 0 && !is_alive(each.second.pid)); });
+  std::erase_if(owners_,
+                [&](const auto& each) { return !there.contains(each.first) || (each.second.pid != 0 && !is_alive(each.second.pid)); });
   for (const std::uint64_t inode : there)
     if (!owners_.contains(inode)) searched.insert(inode);
   if (searched.empty()) return;

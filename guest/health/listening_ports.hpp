@@ -17,7 +17,7 @@ namespace vigil::guest::health {
 
 class ListeningPorts {
 public:
-  enum class Scope { machine, services };   // services: on a machine that is not ours, only what belongs to a service
+  enum class Scope { machine, services };  // services: on a machine that is not ours, only what belongs to a service
 
   ListeningPorts(ReportSink& sink, Scope scope, std::function<std::string(pid_t)> service_of);
   ListeningPorts(const ListeningPorts&) = delete;
@@ -28,7 +28,7 @@ public:
 
 private:
   struct Owner {
-    pid_t pid = 0;                    // 0: not found
+    pid_t pid = 0;  // 0: not found
     std::string process, service;
   };
   void find_owners(const std::vector<process::Listener>& listeners);
@@ -36,7 +36,7 @@ private:
   ReportSink& sink_;
   Scope scope_;
   std::function<std::string(pid_t)> service_of_;
-  std::map<std::uint64_t, Owner> owners_;   // by inode of the socket
+  std::map<std::uint64_t, Owner> owners_;  // by inode of the socket
   protocol::NetReport reported_;
 };
 

@@ -21,8 +21,9 @@ struct MountRow {
 std::string unescaped(std::string_view text) {
   std::string path;
   for (std::size_t i = 0; i < text.size(); ++i) {
-    const bool is_escape = text[i] == '\\' && i + 3 < text.size() && std::all_of(text.begin() + static_cast<std::ptrdiff_t>(i) + 1, text.begin() + static_cast<std::ptrdiff_t>(i) + 4,
-                                                                                 [](char digit) { return digit >= '0' && digit <= '7'; });
+    const bool is_escape = text[i] == '\\' && i + 3 < text.size() &&
+                           std::all_of(text.begin() + static_cast<std::ptrdiff_t>(i) + 1, text.begin() + static_cast<std::ptrdiff_t>(i) + 4,
+                                       [](char digit) { return digit >= '0' && digit <= '7'; });
     if (!is_escape) {
       path += text[i];
       continue;
@@ -40,7 +41,8 @@ std::optional<MountRow> parse_mount_row(std::string_view line) {
   constexpr std::size_t device = 2, path = 4, options = 5;
   const std::vector<std::string_view> words = process::words_of(line);
   const auto dash = std::find(words.begin(), words.end(), "-");
-  if (words.size() <= options || dash - words.begin() <= static_cast<std::ptrdiff_t>(options) || words.end() - dash < 4) return std::nullopt;
+  if (words.size() <= options || dash - words.begin() <= static_cast<std::ptrdiff_t>(options) || words.end() - dash < 4)
+    return std::nullopt;
   const bool is_local = std::find(std::begin(local_types), std::end(local_types), dash[1]) != std::end(local_types);
   return MountRow{std::string(words[device]), unescaped(words[path]), is_local && says_rw(words[options]) && says_rw(dash[3])};
 }
@@ -52,7 +54,7 @@ std::vector<std::string> writable_mounts(std::string_view mountinfo) {
   while (!mountinfo.empty()) {
     const std::size_t end = std::min(mountinfo.find('\n'), mountinfo.size());
     if (auto row = parse_mount_row(mountinfo.substr(0, end))) {
-      std::erase_if(rows, [&](const MountRow& hidden) { return hidden.path == row->path; });   // the later one lies over it
+      std::erase_if(rows, [&](const MountRow& hidden) { return hidden.path == row->path; });  // the later one lies over it
       rows.push_back(std::move(*row));
     }
     mountinfo.remove_prefix(std::min(end + 1, mountinfo.size()));
@@ -61,7 +63,8 @@ std::vector<std::string> writable_mounts(std::string_view mountinfo) {
   std::vector<std::string> mounts;
   std::set<std::string> devices;
   for (const MountRow& row : rows)
-    if (row.counts && row.path.size() <= max_path_bytes && mounts.size() < max_mounts && devices.insert(row.device).second) mounts.push_back(row.path);
+    if (row.counts && row.path.size() <= max_path_bytes && mounts.size() < max_mounts && devices.insert(row.device).second)
+      mounts.push_back(row.path);
   return mounts;
 }
 

@@ -36,7 +36,9 @@ std::optional<StallShares> parse_pressure(std::string_view text) {
 }
 
 std::optional<protocol::Pressure> read_pressure() {
-  const auto read_one = [](const char* name) { return parse_pressure(process::read_small_file(std::string("/proc/pressure/") + name, 512).value_or("")); };
+  const auto read_one = [](const char* name) {
+    return parse_pressure(process::read_small_file(std::string("/proc/pressure/") + name, 512).value_or(""));
+  };
   const auto cpu = read_one("cpu"), memory = read_one("memory"), io = read_one("io");
   if (!cpu || !memory || !io) return std::nullopt;
   return protocol::Pressure{cpu->some_permille, memory->some_permille, memory->full_permille, io->some_permille, io->full_permille};

@@ -13,7 +13,9 @@
 
 namespace vigil::guest::health {
 
-struct StallShares { std::uint32_t some_permille = 0, full_permille = 0; };
+struct StallShares {
+  std::uint32_t some_permille = 0, full_permille = 0;
+};
 /// The ten-second averages of one file; nullopt when it is not such a file. Pure.
 std::optional<StallShares> parse_pressure(std::string_view text);
 

@@ -22,7 +22,9 @@ public:
   std::vector<protocol::ProcessHealth> judge(MonoUs now_us, const std::vector<process::ProcessStat>& stats);
 
 private:
-  struct Seen { std::uint64_t start_ticks = 0, cpu_ticks = 0; };
+  struct Seen {
+    std::uint64_t start_ticks = 0, cpu_ticks = 0;
+  };
   std::map<pid_t, Seen> seen_;
   MonoUs seen_us_ = 0;
 };

@@ -78,7 +78,8 @@ void Conversation::read_in() {
   Turn turn = dialogue_->take(unread_, ended || full ? Input::has_ended : Input::goes_on);
   // Whoever has closed can owe nothing, whatever the dialogue hopes for.
   const bool open_end = turn.kind == Turn::Kind::more || turn.kind == Turn::Kind::waiting;
-  if (open_end && (ended || unread_.size() >= max_unread)) turn = {Turn::Kind::failed, {}, ended ? "connection closed" : "an answer without end", turn.finding};
+  if (open_end && (ended || unread_.size() >= max_unread))
+    turn = {Turn::Kind::failed, {}, ended ? "connection closed" : "an answer without end", turn.finding};
   follow(std::move(turn));
 }
 

@@ -8,7 +8,10 @@ using protocol::CauseCode;
 using protocol::make_cause;
 
 Turn Dialogue::wrong_protocol(const std::string& expected, const std::string& got) const {
-  return {Turn::Kind::failed, {}, "not " + expected, make_cause(CauseCode::service_wrong_protocol, {{"port", port_}, {"expected", expected}, {"got", got}})};
+  return {Turn::Kind::failed,
+          {},
+          "not " + expected,
+          make_cause(CauseCode::service_wrong_protocol, {{"port", port_}, {"expected", expected}, {"got", got}})};
 }
 
 Turn Dialogue::closed_silently() const {

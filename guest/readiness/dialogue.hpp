@@ -15,15 +15,15 @@ namespace vigil::guest::readiness {
 
 struct Turn {
   enum class Kind {
-    more,       // an answer is owed; too late is service.not_answering
-    waiting,    // nothing is owed: the service will say by itself when it has changed
+    more,  // an answer is owed; too late is service.not_answering
+    waiting,  // nothing is owed: the service will say by itself when it has changed
     passed,
-    failed,     // to be tried anew
+    failed,  // to be tried anew
   };
   Kind kind = Kind::more;
-  std::string send = {};                            // more, waiting
-  std::string seen = {};                            // failed, waiting
-  std::optional<protocol::Cause> finding = {};      // failed, waiting
+  std::string send = {};  // more, waiting
+  std::string seen = {};  // failed, waiting
+  std::optional<protocol::Cause> finding = {};  // failed, waiting
 };
 
 enum class Input { goes_on, has_ended };

@@ -10,12 +10,15 @@ namespace vigil::guest::readiness {
 
 class DialogueProbe final : public Probe {
 public:
-  DialogueProbe(std::uint16_t port, const std::string& address, std::unique_ptr<Dialogue> dialogue, ProbeTools& tools, const ProbeEvents& events)
+  DialogueProbe(std::uint16_t port, const std::string& address, std::unique_ptr<Dialogue> dialogue, ProbeTools& tools,
+                const ProbeEvents& events)
       : conversation_(tcp_endpoint(address, port), std::move(dialogue), tools, events),
         listener_(port, address, tools, {[this] { conversation_.start(); }, events.finding_changed}) {}
 
   void begin(const process::ProcessGroup& group) override { listener_.begin(group); }
-  std::optional<protocol::Cause> finding() const override { return conversation_.finding() ? conversation_.finding() : listener_.finding(); }
+  std::optional<protocol::Cause> finding() const override {
+    return conversation_.finding() ? conversation_.finding() : listener_.finding();
+  }
   std::string seen() const override { return conversation_.seen(); }
 
 private:

@@ -24,7 +24,8 @@ Endpoint tcp_endpoint(const std::string& address, std::uint16_t port) {
   sockaddr_in to{};
   to.sin_family = AF_INET;
   to.sin_port = htons(port);
-  if (inet_pton(AF_INET, address.c_str(), &to.sin_addr) != 1 || to.sin_addr.s_addr == htonl(INADDR_ANY)) to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  if (inet_pton(AF_INET, address.c_str(), &to.sin_addr) != 1 || to.sin_addr.s_addr == htonl(INADDR_ANY))
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   result.length = sizeof to;
   std::memcpy(&result.storage, &to, sizeof to);
   return result;

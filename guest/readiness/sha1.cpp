@@ -14,13 +14,17 @@ constexpr std::size_t block_bytes = 64;
 void add_block(HashWords& hash, std::string_view block) {
   std::array<std::uint32_t, 80> schedule{};
   for (std::size_t i = 0; i < block_bytes; ++i) schedule[i / 4] = schedule[i / 4] << 8 | static_cast<unsigned char>(block[i]);
-  for (std::size_t i = 16; i < schedule.size(); ++i) schedule[i] = std::rotl(schedule[i - 3] ^ schedule[i - 8] ^ schedule[i - 14] ^ schedule[i - 16], 1);
+  for (std::size_t i = 16; i < schedule.size(); ++i)
+    schedule[i] = std::rotl(schedule[i - 3] ^ schedule[i - 8] ^ schedule[i - 14] ^ schedule[i - 16], 1);
   auto [a, b, c, d, e] = hash;
   for (std::size_t i = 0; i < schedule.size(); ++i) {
     std::uint32_t mix = b ^ c ^ d, constant = 0xca62c1d6;
-    if (i < 20) mix = (b & c) | (~b & d), constant = 0x5a827999;
-    else if (i < 40) constant = 0x6ed9eba1;
-    else if (i < 60) mix = (b & c) | (b & d) | (c & d), constant = 0x8f1bbcdc;
+    if (i < 20)
+      mix = (b & c) | (~b & d), constant = 0x5a827999;
+    else if (i < 40)
+      constant = 0x6ed9eba1;
+    else if (i < 60)
+      mix = (b & c) | (b & d) | (c & d), constant = 0x8f1bbcdc;
     const std::uint32_t next = std::rotl(a, 5) + mix + e + constant + schedule[i];
     e = d, d = c, c = std::rotl(b, 30), b = a, a = next;
   }

@@ -56,7 +56,7 @@ std::string websocket_accept(std::string_view key) { return to_base64(sha1(std::
 
 std::string WebsocketDialogue::begin() {
   char nonce[16] = {};
-  [[maybe_unused]] const ssize_t ignored = getrandom(nonce, sizeof nonce, GRND_NONBLOCK);   // it only has to differ from a cached answer's
+  [[maybe_unused]] const ssize_t ignored = getrandom(nonce, sizeof nonce, GRND_NONBLOCK);  // it only has to differ from a cached answer's
   key_ = to_base64(std::string_view(nonce, sizeof nonce));
   std::string headers = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " + key_ + "\r\n";
   if (!spec_.subprotocol.empty()) headers += "Sec-WebSocket-Protocol: " + spec_.subprotocol + "\r\n";

@@ -57,7 +57,8 @@ void X11Dialogue::hear(const x11::Message& message) {
   if (message.type == x11::Message::configure_notify && x11::window_of(message) == root_) size_ = x11::size_of(message);
   if (message.type == x11::Message::property_notify && check_atom_ != 0 && x11::property_of(message) == check_atom_) check_window_manager();
   if (message.type != x11::Message::reply && message.type != x11::Message::error) return;
-  const auto question = std::find_if(questions_.begin(), questions_.end(), [&](const Question& each) { return each.sequence == message.sequence; });
+  const auto question =
+      std::find_if(questions_.begin(), questions_.end(), [&](const Question& each) { return each.sequence == message.sequence; });
   if (question == questions_.end()) return;
   const Question answered = *question;
   questions_.erase(question);
@@ -85,7 +86,8 @@ void X11Dialogue::hear_answer(const Question& question, const x11::Message& mess
 }
 
 void X11Dialogue::check_window_manager() {
-  const bool asked = std::any_of(questions_.begin(), questions_.end(), [](const Question& each) { return each.asked == Asked::root_property; });
+  const bool asked =
+      std::any_of(questions_.begin(), questions_.end(), [](const Question& each) { return each.asked == Asked::root_property; });
   manager_found_ = false;
   if (!asked) ask(Asked::root_property, x11::window_property_request(root_, check_atom_));
 }
@@ -107,7 +109,8 @@ Turn X11Dialogue::judge() {
   turn.kind = Turn::Kind::waiting;
   if (spec_.size && *spec_.size != size_) {
     turn.seen = "the screen is " + service_spec::to_text(size_);
-    turn.finding = make_cause(CauseCode::service_screen_size, {{"wanted", service_spec::to_text(*spec_.size)}, {"found", service_spec::to_text(size_)}});
+    turn.finding = make_cause(CauseCode::service_screen_size,
+                              {{"wanted", service_spec::to_text(*spec_.size)}, {"found", service_spec::to_text(size_)}});
   } else if (spec_.window_manager && !manager_found_) {
     turn.seen = "no window manager";
     turn.finding = make_cause(CauseCode::service_no_window_manager);

@@ -40,7 +40,7 @@ private:
   std::uint32_t root_ = 0, check_atom_ = 0;
   service_spec::ScreenSize size_;
   std::uint16_t requests_ = 0;
-  std::deque<Question> questions_;    // not answered yet
+  std::deque<Question> questions_;  // not answered yet
   std::string send_;
 };
 

@@ -20,14 +20,16 @@ protocol::CauseField display_place(const service_spec::X11Probe& spec) {
 }  // namespace
 
 X11Probe::X11Probe(const service_spec::X11Probe& spec, ProbeTools& tools, const ProbeEvents& events)
-    : spec_(spec), tools_(tools),
+    : spec_(spec),
+      tools_(tools),
       conversation_(display_endpoint(spec), std::make_unique<X11Dialogue>(spec, display_place(spec)), tools, events,
                     [this](int socket) { return check_peer(socket); }) {
   ProbeEvents socket_events{[this] { conversation_.start(); }, events.finding_changed};
   if (spec.address.empty())
     path_.emplace(service_spec::UnixProbe{display_path(spec)}, tools, std::move(socket_events));
   else
-    listener_.emplace(display_port(spec), spec.address, tools, std::move(socket_events), spec.window_manager ? Whose::anybodys : Whose::own);
+    listener_.emplace(display_port(spec), spec.address, tools, std::move(socket_events),
+                      spec.window_manager ? Whose::anybodys : Whose::own);
 }
 
 void X11Probe::begin(const process::ProcessGroup& group) {

@@ -25,7 +25,7 @@ private:
   ProbeTools& tools_;
   process::ProcessGroup group_;
   Conversation conversation_;
-  std::optional<UnixProbe> path_;           // one of these two
+  std::optional<UnixProbe> path_;  // one of these two
   std::optional<OwnListener> listener_;
 };
 

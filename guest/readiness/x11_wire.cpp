@@ -44,7 +44,8 @@ Setup read_screen(std::string_view reply) {
   Setup setup;
   setup.kind = Setup::Kind::not_x11;
   if (reply.size() < fixed) return setup;
-  const std::size_t screen = fixed + padded(field<std::uint16_t>(reply, vendor_length_at)) + format_bytes * field<std::uint8_t>(reply, formats_at);
+  const std::size_t screen =
+      fixed + padded(field<std::uint16_t>(reply, vendor_length_at)) + format_bytes * field<std::uint8_t>(reply, formats_at);
   if (field<std::uint8_t>(reply, screens_at) == 0 || reply.size() < screen + screen_bytes) return setup;
   setup.kind = Setup::Kind::accepted;
   setup.root = field<std::uint32_t>(reply, screen);
@@ -116,7 +117,9 @@ Progress read_message(std::string_view bytes, Message& message) {
   return Progress::complete;
 }
 
-service_spec::ScreenSize geometry_of(const Message& reply) { return {field<std::uint16_t>(reply.bytes, 16), field<std::uint16_t>(reply.bytes, 18)}; }
+service_spec::ScreenSize geometry_of(const Message& reply) {
+  return {field<std::uint16_t>(reply.bytes, 16), field<std::uint16_t>(reply.bytes, 18)};
+}
 
 std::uint32_t atom_of(const Message& reply) { return field<std::uint32_t>(reply.bytes, 8); }
 

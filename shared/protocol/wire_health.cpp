@@ -105,9 +105,9 @@ Result<HealthReport> parse_health(const json& object) {
   TRY(kernel_lost, read_int_or<std::uint64_t>(object, "kernel_lost", 0));
   TRY(offset, try_read_integer(object, "clock_offset_us", -max_json_integer, max_json_integer));
   TRY(causes, read_list<Cause>(object, "causes", max_health_causes, parse_cause));
-  return HealthReport{memory_total, memory_available, root_total,        root_available,     load1,
-                      processes,    std::move(causes), memory_peak,      pressure,           std::move(file_systems),
-                      std::move(top), std::move(kernel), kernel_lost,    offset};
+  return HealthReport{memory_total,   memory_available,  root_total,  root_available, load1,
+                      processes,      std::move(causes), memory_peak, pressure,       std::move(file_systems),
+                      std::move(top), std::move(kernel), kernel_lost, offset};
 }
 
 json to_json(const ListeningPort& port) {
@@ -127,7 +127,9 @@ Result<ListeningPort> parse_listening_port(const json& object) {
   return ListeningPort{std::move(service), std::move(process), pid, std::move(address), port};
 }
 
-json to_json(const NetReport& report) { return {{"listeners", list_of(report.listeners, max_listeners)}, {"left_out", number(report.left_out)}}; }
+json to_json(const NetReport& report) {
+  return {{"listeners", list_of(report.listeners, max_listeners)}, {"left_out", number(report.left_out)}};
+}
 
 Result<NetReport> parse_net(const json& object) {
   TRY(listeners, read_list<ListeningPort>(object, "listeners", max_listeners, parse_listening_port));

@@ -28,8 +28,9 @@ void parse_table(unsigned kind, const std::string& text) {
     case 2:
       for (const auto& listener : process::parse_listeners(text, kind == 1 ? process::AddressFamily::ipv4 : process::AddressFamily::ipv6)) {
         require(!listener.address_text().empty(), "an address has a text");
-        require(!process::serves_address(listener, listener.address_text()) || process::stands_in_the_way(listener, listener.address_text()),
-                "what serves an address stands in the way of others");
+        require(
+            !process::serves_address(listener, listener.address_text()) || process::stands_in_the_way(listener, listener.address_text()),
+            "what serves an address stands in the way of others");
       }
       return;
     case 3: readiness::find_unix_socket(text, "/run/x/socket"); return;
@@ -41,10 +42,12 @@ void parse_table(unsigned kind, const std::string& text) {
     case 6: health::parse_meminfo(text); return;
     case 7: health::parse_loadavg(text); return;
     case 8:
-      if (const auto stalls = health::parse_pressure(text)) require(stalls->some_permille <= 1009 && stalls->full_permille <= 1009, "a share is a share");
+      if (const auto stalls = health::parse_pressure(text))
+        require(stalls->some_permille <= 1009 && stalls->full_permille <= 1009, "a share is a share");
       return;
     case 9:
-      if (const auto record = health::parse_kernel_record(text)) require(record->text.size() <= 256 && record->level < 8, "a record is bounded");
+      if (const auto record = health::parse_kernel_record(text))
+        require(record->text.size() <= 256 && record->level < 8, "a record is bounded");
       return;
     case 10: process::parse_socket_link(text); return;
     case 11:

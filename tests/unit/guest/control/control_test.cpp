@@ -76,7 +76,7 @@ TEST_CASE("control: questions are checked, answers keep the agent's words", "[gu
 TEST_CASE("control: root asks and is answered; a refusal is the agent's", "[guest][control]") {
   ControlScene scene;
   REQUIRE(scene.control.is_listening());
-  struct stat status {};
+  struct stat status{};
   REQUIRE(::stat(scene.path.c_str(), &status) == 0);
   CHECK((status.st_mode & 0777) == 0600);
   CHECK(asked_by_a_child(scene.loop, scene.path, "diagnose", R"({"a":1})") == 0);

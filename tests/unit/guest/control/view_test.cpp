@@ -1,5 +1,5 @@
-#include "guest/agent/diagnosis.hpp"
 #include "guest/control/view.hpp"
+#include "guest/agent/diagnosis.hpp"
 #include "shared/json/json.hpp"
 
 #include <catch2/catch_test_macros.hpp>
@@ -35,7 +35,9 @@ nlohmann::json diagnosis_of(std::vector<ServiceReport> services, bool was_ready)
   return parse_json(agent::to_json(diagnosis)).value();
 }
 
-protocol::Cause exited() { return protocol::make_cause(protocol::CauseCode::service_exited, {{"code", std::int64_t{7}}}, {"stderr: \x1b[31mbroken"}); }
+protocol::Cause exited() {
+  return protocol::make_cause(protocol::CauseCode::service_exited, {{"code", std::int64_t{7}}}, {"stderr: \x1b[31mbroken"});
+}
 
 }  // namespace
 
@@ -64,8 +66,10 @@ TEST_CASE("inside view: status shows state, memory, disks, services and ports", 
 
 TEST_CASE("inside view: why names the first cause first, with evidence and mend, safe for a terminal", "[guest][control]") {
   const auto derived = protocol::make_cause(protocol::CauseCode::service_dependency_failed, {{"dependency", "web"}});
-  const std::string text = control::why_text(diagnosis_of({service_in("ui", ServiceState::failed, derived), service_in("web", ServiceState::failed, exited())}, false));
-  CHECK(text.starts_with("this VM is failed\n  service web\n  service.exited: it exited with code 7\n    | stderr: \\x1b[31mbroken\n    -> "));
+  const std::string text = control::why_text(
+      diagnosis_of({service_in("ui", ServiceState::failed, derived), service_in("web", ServiceState::failed, exited())}, false));
+  CHECK(text.starts_with(
+      "this VM is failed\n  service web\n  service.exited: it exited with code 7\n    | stderr: \\x1b[31mbroken\n    -> "));
   CHECK(text.find("also:\n  service ui\n  service.dependency_failed") != std::string::npos);
   auto slow = service_in("slow", ServiceState::starting);
   slow.probes = {{"tcp:80", false, {}}};

@@ -17,7 +17,8 @@ public:
   enum class Speaks { after_request, at_once };
   enum class Then { closes, stays };
 
-  LocalServer(EventLoop& loop, const TestSocket& socket, std::vector<std::string> answers, Speaks speaks = Speaks::after_request, Then then = Then::closes)
+  LocalServer(EventLoop& loop, const TestSocket& socket, std::vector<std::string> answers, Speaks speaks = Speaks::after_request,
+              Then then = Then::closes)
       : loop_(loop), socket_(socket), answers_(std::move(answers)), speaks_(speaks), then_(then) {
     token_ = loop_.watch(socket_.fd(), EPOLLIN, [this](std::uint32_t) { take_connection(); });
   }
@@ -30,7 +31,8 @@ private:
     const int fd = connections_.back().get();
     const std::string answer = answers_[std::min(count_, answers_.size() - 1)];
     ++count_;
-    if (speaks_ == Speaks::at_once) say(fd, answer);
+    if (speaks_ == Speaks::at_once)
+      say(fd, answer);
     else
       reads_.push_back(loop_.watch(fd, EPOLLIN, [this, fd, answer, said = false](std::uint32_t) mutable {
         char request[2048];

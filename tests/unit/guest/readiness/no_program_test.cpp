@@ -30,7 +30,8 @@ bool forbid_new_processes() {
 
 /// How a process ends that runs the probes `make` gives, with `prepare` done before and `meanwhile` after they have begun.
 using SpecsOf = std::function<std::vector<service_spec::ProbeSpec>(ProbeScene&, const TestSocket&)>;
-int end_of(const SpecsOf& make, const std::vector<std::string>& answers = {""}, LocalServer::Speaks speaks = LocalServer::Speaks::after_request) {
+int end_of(const SpecsOf& make, const std::vector<std::string>& answers = {""},
+           LocalServer::Speaks speaks = LocalServer::Speaks::after_request) {
   const pid_t child = fork();
   if (child == 0) {
     ProbeScene scene;
@@ -47,18 +48,25 @@ int end_of(const SpecsOf& make, const std::vector<std::string>& answers = {""}, 
   return status;
 }
 
-bool passes(const SpecsOf& make, const std::vector<std::string>& answers = {""}, LocalServer::Speaks speaks = LocalServer::Speaks::after_request) {
+bool passes(const SpecsOf& make, const std::vector<std::string>& answers = {""},
+            LocalServer::Speaks speaks = LocalServer::Speaks::after_request) {
   const int status = end_of(make, answers, speaks);
   return WIFEXITED(status) && WEXITSTATUS(status) == passed_code;
 }
 
 TEST_CASE("probes: no one but exec starts a program", "[guest][readiness]") {
-  CHECK(passes([](ProbeScene&, const TestSocket& socket) { return std::vector<service_spec::ProbeSpec>{service_spec::TcpProbe{socket.port()}}; }));
+  CHECK(passes(
+      [](ProbeScene&, const TestSocket& socket) { return std::vector<service_spec::ProbeSpec>{service_spec::TcpProbe{socket.port()}}; }));
   CHECK(passes([](ProbeScene&, const TestSocket&) { return std::vector<service_spec::ProbeSpec>{service_spec::FileProbe{"/proc/self"}}; }));
-  CHECK(passes([](ProbeScene&, const TestSocket&) { return std::vector<service_spec::ProbeSpec>{service_spec::StableForProbe{std::chrono::milliseconds(1)}}; }));
-  CHECK(passes([](ProbeScene&, const TestSocket& socket) { return std::vector<service_spec::ProbeSpec>{service_spec::HttpProbe{socket.port()}}; }, {"HTTP/1.1 200 OK\r\n\r\n"}));
-  CHECK(passes([](ProbeScene&, const TestSocket& socket) { return std::vector<service_spec::ProbeSpec>{service_spec::RfbProbe{socket.port()}}; }, {"RFB 003.008\n"},
-               LocalServer::Speaks::at_once));
+  CHECK(passes([](ProbeScene&, const TestSocket&) {
+    return std::vector<service_spec::ProbeSpec>{service_spec::StableForProbe{std::chrono::milliseconds(1)}};
+  }));
+  CHECK(passes(
+      [](ProbeScene&, const TestSocket& socket) { return std::vector<service_spec::ProbeSpec>{service_spec::HttpProbe{socket.port()}}; },
+      {"HTTP/1.1 200 OK\r\n\r\n"}));
+  CHECK(passes(
+      [](ProbeScene&, const TestSocket& socket) { return std::vector<service_spec::ProbeSpec>{service_spec::RfbProbe{socket.port()}}; },
+      {"RFB 003.008\n"}, LocalServer::Speaks::at_once));
   CHECK(passes([](ProbeScene& scene, const TestSocket&) {
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
@@ -72,7 +80,9 @@ TEST_CASE("probes: no one but exec starts a program", "[guest][readiness]") {
 
 TEST_CASE("probes: those that fail, look for the holder of a port or are refused start none either", "[guest][readiness]") {
   // They never pass; the process that stays alive until its own deadline would be slow, so each is paired with one that does, and watched until then.
-  const auto with_stable = [](const service_spec::ProbeSpec& spec) { return std::vector<service_spec::ProbeSpec>{spec, service_spec::StableForProbe{std::chrono::milliseconds(100)}}; };
+  const auto with_stable = [](const service_spec::ProbeSpec& spec) {
+    return std::vector<service_spec::ProbeSpec>{spec, service_spec::StableForProbe{std::chrono::milliseconds(100)}};
+  };
   const auto lives_on = [&](const std::function<service_spec::ProbeSpec(const TestSocket&)>& make, const std::string& answer) {
     const pid_t child = fork();
     if (child == 0) {
@@ -89,13 +99,16 @@ TEST_CASE("probes: those that fail, look for the holder of a port or are refused
     return WIFEXITED(status) && WEXITSTATUS(status) == passed_code;
   };
   CHECK(lives_on([](const TestSocket& socket) { return service_spec::WebsocketProbe{socket.port()}; }, "HTTP/1.1 404 Not Found\r\n\r\n"));
-  CHECK(lives_on([](const TestSocket& socket) { return service_spec::X11Probe{"127.0.0.1", static_cast<std::uint16_t>(socket.port() - 6000)}; }, "HTTP/1.1 400\r\n\r\n"));
+  CHECK(lives_on(
+      [](const TestSocket& socket) { return service_spec::X11Probe{"127.0.0.1", static_cast<std::uint16_t>(socket.port() - 6000)}; },
+      "HTTP/1.1 400\r\n\r\n"));
   CHECK(lives_on([](const TestSocket&) { return service_spec::X11Probe{"", 31'999}; }, ""));
   CHECK(lives_on([](const TestSocket& socket) { return service_spec::TcpProbe{socket.port(), "0.0.0.0"}; }, ""));
 }
 
 TEST_CASE("probes: exec would be caught", "[guest][readiness]") {
-  const int status = end_of([](ProbeScene&, const TestSocket&) { return std::vector<service_spec::ProbeSpec>{service_spec::ExecProbe{{"/bin/true"}}}; });
+  const int status =
+      end_of([](ProbeScene&, const TestSocket&) { return std::vector<service_spec::ProbeSpec>{service_spec::ExecProbe{{"/bin/true"}}}; });
   CHECK(WIFSIGNALED(status));
   CHECK(WTERMSIG(status) == SIGSYS);
 }

@@ -8,12 +8,14 @@ namespace {
 
 bool is_installed(const char* program) { return access(("/usr/bin/" + std::string(program)).c_str(), X_OK) == 0; }
 
-#define NEEDS(program) if (!is_installed(program)) SKIP(std::string(program) + " is not installed (Debian package of the same name)")
+#define NEEDS(program) \
+  if (!is_installed(program)) SKIP(std::string(program) + " is not installed (Debian package of the same name)")
 
 /// A display that nobody has.
 std::uint16_t free_display() {
   for (std::uint16_t display = 90; display < 190; ++display)
-    if (access(("/tmp/.X11-unix/X" + std::to_string(display)).c_str(), F_OK) != 0 && access(("/tmp/.X" + std::to_string(display) + "-lock").c_str(), F_OK) != 0)
+    if (access(("/tmp/.X11-unix/X" + std::to_string(display)).c_str(), F_OK) != 0 &&
+        access(("/tmp/.X" + std::to_string(display) + "-lock").c_str(), F_OK) != 0)
       return display;
   SKIP("no free X display");
   return 0;
@@ -73,8 +75,8 @@ TEST_CASE("real openbox: the window manager is missed, then found without asking
   REQUIRE(server.wait_until_passed());
   service_spec::X11Probe probe = x11_on(display, {640, 480});
   probe.window_manager = true;
-  manager.start({probe}, "while ! test -e " + manager.file("go") + "; do sleep 0.05; done; HOME=" + manager.directory.path() + " DISPLAY=:" +
-                             std::to_string(display) + " exec openbox");
+  manager.start({probe}, "while ! test -e " + manager.file("go") + "; do sleep 0.05; done; HOME=" + manager.directory.path() +
+                             " DISPLAY=:" + std::to_string(display) + " exec openbox");
   REQUIRE(manager.wait_for_finding("service.no_window_manager"));
   manager.directory.write("go", "");
   CHECK(manager.wait_until_passed());
@@ -89,8 +91,9 @@ TEST_CASE("real x11vnc and websockify: banner, and banner through the WebSocket"
   display_scene.start({x11_on(display, {640, 480})}, "exec " + xvfb(display));
   REQUIRE(display_scene.wait_until_passed());
   const auto port = unused_port(), web_port = unused_port();
-  vnc.start({service_spec::RfbProbe{port}}, "exec x11vnc -display :" + std::to_string(display) + " -forever -shared -nopw -quiet -localhost -rfbport " +
-                                                std::to_string(port) + " -no6 -norc 2>/dev/null");
+  vnc.start({service_spec::RfbProbe{port}}, "exec x11vnc -display :" + std::to_string(display) +
+                                                " -forever -shared -nopw -quiet -localhost -rfbport " + std::to_string(port) +
+                                                " -no6 -norc 2>/dev/null");
   REQUIRE(vnc.wait_until_passed());
   service_spec::WebsocketProbe probe;
   probe.port = web_port;

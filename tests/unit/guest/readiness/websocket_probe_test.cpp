@@ -22,8 +22,8 @@ std::string key_in(const std::string& request) {
 }
 
 std::string upgrade_for(const std::string& request, const std::string& more = "") {
-  return "HTTP/1.1 101 Switching Protocols\r\nUpgrade: WebSocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: " + websocket_accept(key_in(request)) +
-         "\r\n" + more + "\r\n";
+  return "HTTP/1.1 101 Switching Protocols\r\nUpgrade: WebSocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: " +
+         websocket_accept(key_in(request)) + "\r\n" + more + "\r\n";
 }
 
 std::string frame(unsigned opcode, const std::string& payload) {
