@@ -62,7 +62,8 @@ class Health(VmCase):
 
     def test_health_and_ports_arrive_and_a_full_file_system_is_a_cause_until_it_is_emptied(self):
         vm = self.up("full", services={
-            "ticker": {"exec": busybox_sh("dd if=/dev/zero of=/dev/shm/fill bs=1M; " + until("test -e /run/empty") + "; rm /dev/shm/fill; exec sleep 1000"),
+            "ticker": {"exec": busybox_sh("fallocate -l 100G /var/fill; dd if=/dev/zero of=/dev/shm/fill bs=1M; " + until("test -e /run/empty") +
+                                          "; rm /dev/shm/fill; exec sleep 1000"),
                        "user": "root", "after": ["web", "echo"], "ready": []},
             "emptier": {"exec": busybox_sh(until(f"{AGENT} why | grep -q 'guest.disk_full: the file system /dev/shm is full'") + "; touch /run/empty; exec sleep 1000"),
                         "user": "root", "after": ["web"], "ready": []}})
@@ -71,6 +72,7 @@ class Health(VmCase):
             return self.daemon.wait_for(vm, lambda e: e["type"] == "health" and wanted([(c["code"], c.get("fields", {}).get("mount")) for c in e["body"]["causes"]],
                                                                                        e["seq"]))
         full = health_with(lambda causes, _: ("guest.disk_full", "/dev/shm") in causes)
+        self.assertIn(("guest.disk_full", "/"), [(c["code"], c["fields"]["mount"]) for c in full["body"]["causes"]], "the agent lives on with a full disk")
         health_with(lambda causes, seq: seq > full["seq"] and ("guest.disk_full", "/dev/shm") not in causes)
 
         def ports_of(event):
