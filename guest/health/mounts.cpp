@@ -43,8 +43,9 @@ std::optional<MountRow> parse_mount_row(std::string_view line) {
   const auto dash = std::find(words.begin(), words.end(), "-");
   if (words.size() <= options || dash - words.begin() <= static_cast<std::ptrdiff_t>(options) || words.end() - dash < 4)
     return std::nullopt;
+  const bool is_ours = words[path].starts_with("/run/vigil/layers/");   // what "/" is made of: told once is enough
   const bool is_local = std::find(std::begin(local_types), std::end(local_types), dash[1]) != std::end(local_types);
-  return MountRow{std::string(words[device]), unescaped(words[path]), is_local && says_rw(words[options]) && says_rw(dash[3])};
+  return MountRow{std::string(words[device]), unescaped(words[path]), is_local && !is_ours && says_rw(words[options]) && says_rw(dash[3])};
 }
 
 }  // namespace

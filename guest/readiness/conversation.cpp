@@ -13,7 +13,6 @@ namespace {
 
 constexpr std::size_t max_unread = 64 * 1024;
 constexpr std::chrono::milliseconds longest_answer{2000};   // times the deadline scale
-constexpr std::chrono::milliseconds longest_delay{1000};
 
 }  // namespace
 
@@ -106,8 +105,7 @@ void Conversation::follow(Turn turn) {
 void Conversation::retry(std::string seen, std::optional<protocol::Cause> finding) {
   hang_up();
   seen_ = std::move(seen);
-  retry_ = tools_.loop.after(delay_, [this] { connect(); });
-  delay_ = std::min(delay_ * 2, longest_delay);
+  retry_ = tools_.loop.after(patience_.take(), [this] { connect(); });
   set_finding(std::move(finding));
 }
 

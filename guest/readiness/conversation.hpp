@@ -1,12 +1,13 @@
 // Holds a Dialogue with a local service over a real connection, again and again until it is content.
 //
-// Shape:  start() connects; what fails is tried anew after 10 ms, doubling to 1 s. An answer that is owed must come within 2 s (times the deadline scale),
+// Shape:  start() connects; what fails is tried anew after 10 ms, doubling to 1 s, after a minute to 5 s. An answer that is owed must come within 2 s (times the deadline scale),
 //         else service.not_answering; at most 64 KiB of unread answer are kept. passed() ends it, with the connection.
 // Thread: the loop's.
 #pragma once
 
 #include "guest/readiness/dialogue.hpp"
 #include "guest/readiness/endpoint.hpp"
+#include "guest/readiness/patience.hpp"
 #include "guest/readiness/probe.hpp"
 #include "guest/readiness/probe_factory.hpp"
 #include "shared/base/unique_fd.hpp"
@@ -51,7 +52,7 @@ private:
   bool connected_ = false;
   std::string unsent_, unread_, seen_;
   std::optional<protocol::Cause> finding_;
-  std::chrono::milliseconds delay_{10};
+  Patience patience_{std::chrono::milliseconds(10), std::chrono::milliseconds(1000)};
   LoopToken io_, overtime_, retry_;
 };
 

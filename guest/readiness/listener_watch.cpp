@@ -1,5 +1,6 @@
 #include "guest/readiness/listener_watch.hpp"
 
+#include "guest/readiness/patience.hpp"
 #include "guest/process/small_file.hpp"
 
 #include <fcntl.h>
@@ -17,7 +18,6 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr milliseconds first_look{1}, last_look{250};
 constexpr milliseconds safety_look{5000};      // with events: in case the trace buffer was overwritten
 constexpr int looks_after_event = 8;           // 1 + 2 + ... + 128 ms: more than listen(2) needs from the event to the table
 constexpr std::size_t trace_bytes_per_turn = 64 * 1024;
@@ -28,7 +28,7 @@ constexpr std::uint16_t all_ports = 0;
 struct ListenerWatch::Subscription::Entry {
   std::uint16_t port = 0;
   std::function<void()> look;
-  milliseconds delay = first_look;
+  Patience patience{milliseconds(1), milliseconds(250)};
   int eager_looks = 0;             // how many of the next looks follow an event
   LoopToken timer;
 };
@@ -109,7 +109,7 @@ void ListenerWatch::hint(const ListenEvent& event) {
   for (const auto& known : entries_)
     if (auto entry = known.lock(); entry && concerns(*entry)) woken.push_back(std::move(entry));
   for (const auto& entry : woken) {
-    entry->delay = first_look;
+    entry->patience.renew();
     entry->eager_looks = looks_after_event;
     schedule(entry);
     if (entry.use_count() > 1) entry->look();
@@ -119,11 +119,10 @@ void ListenerWatch::hint(const ListenEvent& event) {
 void ListenerWatch::schedule(const std::shared_ptr<Subscription::Entry>& entry) {
   if (entry->port == all_ports && entry->eager_looks == 0) return;
   const bool eager = entry->eager_looks > 0 || !is_event_triggered();
-  const milliseconds delay = eager ? entry->delay : safety_look;
+  const milliseconds delay = eager ? entry->patience.take() : safety_look;
   entry->timer = loop_.after(delay, [this, weak = std::weak_ptr(entry)] {
     const auto alive = weak.lock();
     if (!alive) return;
-    alive->delay = std::min(alive->delay * 2, last_look);
     if (alive->eager_looks > 0) --alive->eager_looks;
     schedule(alive);
     alive->look();

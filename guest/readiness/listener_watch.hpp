@@ -1,7 +1,7 @@
 // Tells when somebody may have begun to listen on a TCP port, for all probes that wait for one; and when any port comes or goes.
 //
 // Shape:  a subscription a waiting probe; its handler is a hint to look, not a promise. Where tracefs is there the hint is the kernel's
-//         sock:inet_sock_set_state event in a trace instance of our own (nobody else's settings are touched); else a back-off from 1 ms to 250 ms.
+//         sock:inet_sock_set_state event in a trace instance of our own (nobody else's settings are touched); else a back-off from 1 ms to 250 ms, after a minute to 5 s.
 //         The event comes a moment before the socket is in /proc/net/tcp, so a hint is repeated a few times.
 // Source: trace/events/sock.h; Documentation/trace/ftrace.rst (instances). Thread: the loop's.
 #pragma once

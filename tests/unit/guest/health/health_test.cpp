@@ -86,6 +86,7 @@ TEST_CASE("health: writable local file systems are found, one a device, the root
       "25 20 254:32 / /media ro,relatime - ext4 /dev/vdc rw\n"
       "26 20 254:48 / /cd rw - ext4 /dev/vdd ro,norecovery\n"
       "27 20 0:30 / /remote rw - fuse.sshfs host:/ rw\n"
+      "28 20 254:64 / /run/vigil/layers/disk rw - ext4 /dev/vde rw\n"
       "28 20 0:31 / /squash rw - squashfs /dev/loop0 rw\n"
       "broken\n29 20 0:32 / /cut rw -\n";
   CHECK(writable_mounts(info) == std::vector<std::string>{"/", "/run", "/data disk"});

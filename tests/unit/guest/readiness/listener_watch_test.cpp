@@ -1,5 +1,6 @@
 #include "guest/readiness/listener_watch.hpp"
 
+#include "guest/readiness/patience.hpp"
 #include "tests/unit/guest/readiness/probe_scene.hpp"
 
 #include <sys/mount.h>
@@ -93,6 +94,23 @@ TEST_CASE("listener watch: a subscription may end from within its own look", "[g
     subscription = {};
   });
   REQUIRE(run_until(scene.loop, [&] { return looks == 1; }));
+}
+
+TEST_CASE("patience: doubles to its most, after a minute to five seconds, and begins anew", "[guest][readiness]") {
+  using std::chrono::milliseconds;
+  Patience patience(milliseconds(10), milliseconds(1000));
+  CHECK(patience.take() == milliseconds(10));
+  CHECK(patience.take() == milliseconds(20));
+  milliseconds spent{30};
+  while (spent < Patience::minute) {
+    const milliseconds next = patience.take();
+    CHECK(next <= milliseconds(1000));
+    spent += next;
+  }
+  for (int i = 0; i < 5; ++i) patience.take();
+  CHECK(patience.take() == milliseconds(5000));
+  patience.renew();
+  CHECK(patience.take() == milliseconds(10));
 }
 
 TEST_CASE("listener watch: trace lines are read, others are not", "[guest][readiness]") {
