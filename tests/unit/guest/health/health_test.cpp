@@ -141,6 +141,11 @@ TEST_CASE("health: the busiest processes come first, then the largest; the first
   CHECK(second[1].pid == 1);
   CHECK(second[1].cpu_permille == 200);
   CHECK(second[1].rss_kib == 10 * page_kib);
+  const auto third = top.judge(11'000'000, {stat(2, 1, 900, 30)}, {1});   // 1 is not looked at now
+  REQUIRE(third.size() == 1);
+  const auto fourth = top.judge(16'000'000, {stat(1, 1, 500 + 3 * ticks, 10)});
+  REQUIRE(fourth.size() == 1);
+  CHECK(fourth[0].cpu_permille == 200);   // two seconds of the ten since it was looked at
 }
 
 namespace {
