@@ -230,6 +230,7 @@ void Service::on_deadline() {
 }
 
 void Service::on_health(Health health) {
+  if (state_ != ServiceState::ready && state_ != ServiceState::unready) return;   // it is being stopped: its health is no news
   if (health == Health::healthy)
     cause_.reset();
   else
