@@ -7,6 +7,7 @@
 #include "guest/config/build_identity.hpp"
 #include "guest/config/kernel_command_line.hpp"
 #include "guest/files/worker.hpp"
+#include "guest/control/commands.hpp"
 #include "guest/init/crash_guard.hpp"
 #include "guest/init/early.hpp"
 #include "guest/init/power.hpp"
@@ -131,6 +132,7 @@ int run_command(const std::vector<std::string>& words) {
   }
   if (const auto* run = std::get_if<config::RunOptions>(&*options)) return run_outside(*run);
   if (const auto* check = std::get_if<config::CheckOptions>(&*options)) return agent::check_services(*check);
+  if (const auto* ask = std::get_if<config::AskAgent>(&*options)) return control::run_command(*ask);
   if (const auto* ask = std::get_if<config::AskInit>(&*options)) return ask_init(ask->kind);
   if (std::holds_alternative<config::ShowVersion>(*options)) return show_version();
   if (std::holds_alternative<config::ServeFileStream>(*options)) return files::serve(streams::worker_connection_fd, streams::worker_opening_fd);

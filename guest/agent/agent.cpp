@@ -10,6 +10,8 @@
 #include "guest/log/log.hpp"
 #include "guest/streams/opener.hpp"
 
+#include <sys/stat.h>
+
 #include <utility>
 
 namespace vigil::guest::agent {
@@ -40,19 +42,17 @@ Agent::Agent(AgentSetup setup, link::Dialler& dialler, console::ConsolePort cons
     : setup_(std::move(setup)),
       scale_(protocol::deadline_scale(setup_.accelerator)),
       line_(loop_, dialler, std::move(console), facts_for(setup_),
-            {[this](const protocol::Welcome& welcome) { welcomed(welcome); },
-             [this](const protocol::Request& request) { requested(request); },
-             {}},
+            {[this](const protocol::Welcome& welcome) { welcomed(welcome); }, [this](const protocol::Request& request) { requested(request); }, {},
+             [this](UnixUs host_unix_us) { host_clock_said(host_unix_us); }},
             std::exchange(setup_.left.outbox, {})),
       reaper_(loop_),
       cores_(loop_, line_.reporter(), trace_budget * scale_ * 3 / 2),
-      health_(loop_, line_.reporter(), {"/", "/run", "/dev/shm"}),
+      ports_(line_.reporter(), setup_.place == Place::vm ? health::ListeningPorts::Scope::machine : health::ListeningPorts::Scope::services,
+             [this](pid_t pid) { return service_of(pid); }),
+      health_(loop_, line_.reporter(), setup_.place == Place::vm ? health::HealthMonitor::Scope::machine : health::HealthMonitor::Scope::root_only,
+              {[this](pid_t pid) { return service_of(pid); }, [this] { ports_.look(); }}),
       exec_sessions_({loop_, launcher_, reaper_, setup_.supervisor.cgroup_root, setup_.supervisor.env}),
       file_workers_(exec_sessions_.host(), "/proc/self/exe"),
-      clock_(loop_,
-             [this](std::int64_t seconds) {
-               health_.raise(protocol::make_cause(protocol::CauseCode::guest_clock_jumped, {{"delta", seconds}}));
-             }),
       signals_(loop_, [this](const init::ShutdownAsk& ask) { shut_down(ask); }) {}
 
 Kind Agent::run() {
@@ -63,6 +63,8 @@ Kind Agent::run() {
   if (setup_.place == Place::vm) take_cores();
   if (setup_.left.welcome) line_.outbox().set_epoch(setup_.left.welcome->epoch);
   line_.link().resume(take_connection());
+  ::mkdir(setup_.supervisor.runtime_dir.c_str(), 0755);
+  control_.emplace(loop_, setup_.supervisor.runtime_dir + "/agent.sock", [this](const protocol::Request& request) { return answer_inside(request); });
   if (setup_.left.welcome) {
     start_services(setup_.left.welcome->config, Configured::by_host);
     health_.report_now();
@@ -107,10 +109,19 @@ link::Connection Agent::take_connection() {
 }
 
 void Agent::welcomed(const protocol::Welcome& welcome) {
-  if (setup_.place == Place::vm) init::adopt_wall_clock(welcome.wall_unix_us);
-  clock_.forgive();
+  if (setup_.place == Place::vm) {
+    init::adopt_wall_clock(welcome.wall_unix_us);
+    health_.clock_was_set();
+  }
   if (!supervisor_) start_services(welcome.config, Configured::by_host);
   health_.report_now();
+}
+
+void Agent::host_clock_said(UnixUs host_unix_us) {
+  const auto offset = static_cast<std::int64_t>(SystemClock().unix_us()) - static_cast<std::int64_t>(host_unix_us);
+  health_.clock_offset(offset);
+  if (setup_.place != Place::vm) return;
+  if (wall_clock_.heard(offset) == init::WallClock::Did::set) health_.clock_was_set();
 }
 
 void Agent::start_services(const protocol::GuestConfig& config, Configured how) {
@@ -127,10 +138,12 @@ void Agent::start_services(const protocol::GuestConfig& config, Configured how) 
   events.essentials_ready = [this] { services_ready(); };
   events.essential_failed = [this](const protocol::ServiceReport& service) { essential_failed(service); };
   events.trouble = [this](protocol::Cause cause) { health_.raise(std::move(cause)); };
+  supervisor_->on_ports_changed([this] { ports_.look(); });
   supervisor_->start(service_spec::load_service_specs(setup_.services, config.services), std::move(events));
 }
 
 void Agent::services_ready() {
+  was_ready_ = true;
   report(Stage::services, Phase::done);
   report(Stage::ready, Phase::done);
   print_boot_report(true, {});
@@ -160,24 +173,29 @@ Result<std::string> Agent::answer(const link::GuestRequest& request) {
     TRY_VOID(supervisor_->request(service->name, *action));
     return std::string("{}");
   }
+  if (const auto* signal = std::get_if<link::SignalRequest>(&request)) {
+    if (!supervisor_) return Error(Errc::conflict, "the services are not running yet");
+    TRY_VOID(supervisor_->signal(signal->name, signal->signal));
+    return std::string("{}");
+  }
   if (const auto* logs = std::get_if<link::LogsRequest>(&request)) {
     if (!supervisor_) return Error(Errc::conflict, "the services are not running yet");
     TRY(output, supervisor_->output(logs->name));
     return to_json(output);
   }
-  Diagnosis diagnosis{config::agent_version(),
-                      config::build_id(),
-                      config::kernel_release(),
-                      line_.link().describe(),
-                      loop_.now_us(),
-                      line_.outbox().size(),
-                      line_.outbox().dropped(),
-                      line_.reporter().digests_left_out(),
-                      line_.console().lost(),
-                      reaper_.orphans(),
-                      cores_.refused(),
-                      setup_.problems,
-                      {}};
+  return diagnose();
+}
+
+Result<std::string> Agent::answer_inside(const protocol::Request& request) {
+  TRY(parsed, link::parse_guest_request(request));
+  return answer(parsed);
+}
+
+std::string Agent::diagnose() {
+  ports_.look();   // where no event tells, the table may be five seconds old
+  Diagnosis diagnosis{config::agent_version(), config::build_id(), config::kernel_release(), line_.link().describe(), loop_.now_us(),
+                      line_.outbox().size(), line_.outbox().dropped(), line_.reporter().digests_left_out(), line_.console().lost(),
+                      reaper_.orphans(), cores_.refused(), setup_.problems, {}, was_ready_, health_.now(), ports_.now()};
   if (supervisor_) diagnosis.services = supervisor_->services();
   return to_json(diagnosis);
 }

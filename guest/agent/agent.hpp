@@ -7,10 +7,12 @@
 
 #include "guest/boot/handover.hpp"
 #include "guest/console/console_port.hpp"
+#include "guest/control/control_socket.hpp"
 #include "guest/evidence/core_intake.hpp"
-#include "guest/health/clock_watch.hpp"
 #include "guest/health/health_monitor.hpp"
+#include "guest/health/listening_ports.hpp"
 #include "guest/init/shutdown_signals.hpp"
+#include "guest/init/wall_clock.hpp"
 #include "guest/link/guest_request.hpp"
 #include "guest/link/host_line.hpp"
 #include "guest/process/launcher.hpp"
@@ -59,8 +61,12 @@ private:
   void start_services(const protocol::GuestConfig& config, Configured how);
   void services_ready();
   void essential_failed(const protocol::ServiceReport& service);
+  void host_clock_said(UnixUs host_unix_us);
+  std::string service_of(pid_t pid) const { return supervisor_ ? supervisor_->service_of(pid) : std::string(); }
   void requested(const protocol::Request& request);
   Result<std::string> answer(const link::GuestRequest& request);
+  Result<std::string> answer_inside(const protocol::Request& request);
+  std::string diagnose();
   void shut_down(const init::ShutdownAsk& ask);
   void say_bye();
   void report(protocol::Stage stage, protocol::StageReport::Phase phase, std::string detail = {}, std::optional<protocol::Cause> cause = {});
@@ -72,16 +78,18 @@ private:
   link::HostLine line_;
   process::Reaper reaper_;
   evidence::CoreIntake cores_;  // what the supervisor reports to
+  health::ListeningPorts ports_;
   health::HealthMonitor health_;
+  init::WallClock wall_clock_;
   process::Launcher launcher_;
   streams::ExecSessions exec_sessions_;
   streams::FileWorkers file_workers_;
   std::optional<streams::StreamServer> streams_;
-  health::ClockWatch clock_;
   std::optional<supervisor::Supervisor> supervisor_;
   std::optional<init::ShutdownAsk> ending_;
-  bool told_failure_ = false;
+  bool told_failure_ = false, was_ready_ = false;
   LoopToken configuration_deadline_;
+  std::optional<control::ControlSocket> control_;
   init::ShutdownSignals signals_;
 };
 

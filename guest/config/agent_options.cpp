@@ -70,6 +70,41 @@ Result<AgentOptions> parse_check(const std::vector<std::string>& words) {
   return AgentOptions(std::move(check));
 }
 
+Result<void> take_ask_option(AskAgent& ask, const std::vector<std::string>& words, std::size_t& at) {
+  const bool shows = ask.verb == AskAgent::Verb::status || ask.verb == AskAgent::Verb::why;
+  if (words[at] == "--json" && shows) {
+    ask.json = true;
+  } else if (words[at] == "--raw" && ask.verb == AskAgent::Verb::logs) {
+    ask.raw = true;
+  } else if (words[at] == "--socket") {
+    if (++at >= words.size()) return Error(Errc::invalid, "--socket needs a value");
+    ask.socket = words[at];
+  } else {
+    return Error(Errc::invalid, words[1] + " does not know " + words[at]);
+  }
+  return {};
+}
+
+Result<AgentOptions> parse_ask(AskAgent::Verb verb, const std::vector<std::string>& words) {
+  AskAgent ask;
+  ask.verb = verb;
+  std::vector<std::string> names;
+  for (std::size_t i = 2; i < words.size(); ++i) {
+    if (words[i].starts_with("--")) TRY_VOID(take_ask_option(ask, words, i));
+    else names.push_back(words[i]);
+  }
+  const bool signals = verb == AskAgent::Verb::ctl && !names.empty() && names[0] == "signal";
+  const std::size_t needed = verb == AskAgent::Verb::ctl ? (signals ? 3 : 2) : verb == AskAgent::Verb::logs ? 1 : 0;
+  if (names.size() != needed) return Error(Errc::invalid, words[1] + (needed == 0 ? " takes no " + names[0] : " needs other words"));
+  if (verb == AskAgent::Verb::logs) ask.service = names[0];
+  if (verb == AskAgent::Verb::ctl) {
+    ask.action = names[0];
+    ask.service = names[1];
+    if (signals) ask.signal = names[2];
+  }
+  return AgentOptions(std::move(ask));
+}
+
 }  // namespace
 
 Result<AgentOptions> parse_agent_options(const std::vector<std::string>& words) {
@@ -81,6 +116,10 @@ Result<AgentOptions> parse_agent_options(const std::vector<std::string>& words) 
   const std::string& command = words[1];
   if (command == "run") return parse_run(words);
   if (command == "check") return parse_check(words);
+  if (command == "status") return parse_ask(AskAgent::Verb::status, words);
+  if (command == "why") return parse_ask(AskAgent::Verb::why, words);
+  if (command == "logs") return parse_ask(AskAgent::Verb::logs, words);
+  if (command == "ctl") return parse_ask(AskAgent::Verb::ctl, words);
   if (words.size() > 2) return Error(Errc::invalid, command + " does not know " + words[2]);
   if (command == "poweroff" || command == "halt") return AgentOptions(AskInit{Kind::poweroff});
   if (command == "reboot") return AgentOptions(AskInit{Kind::reboot});
@@ -94,6 +133,12 @@ std::string usage() {
   return "usage: vigil-guest run --services DIR --link unix:PATH [--streams unix:PATH] [--config FILE] [--boot-id ID]\n"
          "                       [--console FILE] [--runtime-dir DIR] [--cgroup DIR] [--image DIGEST] [--accelerator kvm|tcg]\n"
          "       vigil-guest check DIR [--json]      every error of the service files; 0 right, 1 wrong, 2 usage\n"
+         "       vigil-guest status [--json]         state, services, ports; as root inside the VM, as all below\n"
+         "       vigil-guest why [--json]            what is wrong, with evidence and what to do\n"
+         "       vigil-guest logs SERVICE [--raw]    the last output of a service that runs\n"
+         "       vigil-guest ctl start|stop|restart|reload SERVICE\n"
+         "       vigil-guest ctl signal SERVICE SIGNAL\n"
+         "                       each with [--socket PATH]: another agent's than /run/vigil/agent.sock\n"
          "       vigil-guest poweroff | reboot       asks the VM's init\n"
          "       vigil-guest version\n";
 }

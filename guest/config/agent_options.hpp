@@ -3,6 +3,8 @@
 //   vigil-guest run --services DIR --link unix:PATH [--streams unix:PATH] [--config FILE] [--boot-id ID] [--console FILE] [--runtime-dir DIR]
 //                   [--cgroup DIR] [--image DIGEST] [--accelerator kvm|tcg]
 //   vigil-guest check DIR [--json]
+//   vigil-guest status [--json] | why [--json] | logs SERVICE [--raw] | ctl start|stop|restart|reload SERVICE | ctl signal SERVICE SIGNAL
+//                   [--socket PATH]          (asks the agent that runs; for root inside the VM)
 //   vigil-guest poweroff | reboot          (also by those names, and halt, as argv[0])
 //   vigil-guest version
 //   vigil-guest init                       (from the initramfs stage, as PID 1)
@@ -33,12 +35,19 @@ struct RunOptions {
   protocol::Accelerator accelerator = protocol::Accelerator::kvm;
 };
 struct CheckOptions { std::string directory; bool json = false; };
+struct AskAgent {
+  enum class Verb { status, why, logs, ctl };
+  Verb verb = Verb::status;
+  std::string service, action, signal;      // as the verb needs them
+  bool json = false, raw = false;
+  std::string socket = "/run/vigil/agent.sock";
+};
 struct AskInit { protocol::ByeReport::Kind kind = protocol::ByeReport::Kind::poweroff; };
 struct ShowVersion {};
 struct BeInit {};
 struct ServeFileStream {};
 
-using AgentOptions = std::variant<RunOptions, CheckOptions, AskInit, ShowVersion, BeInit, ServeFileStream>;
+using AgentOptions = std::variant<RunOptions, CheckOptions, AskAgent, AskInit, ShowVersion, BeInit, ServeFileStream>;
 
 /// `words` holds argv[0] too.
 Result<AgentOptions> parse_agent_options(const std::vector<std::string>& words);

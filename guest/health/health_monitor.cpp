@@ -1,20 +1,59 @@
 #include "guest/health/health_monitor.hpp"
 
+#include "guest/health/mounts.hpp"
+#include "guest/process/small_file.hpp"
+
+#include <algorithm>
 #include <utility>
 
 namespace vigil::guest::health {
+namespace {
 
-using namespace std::chrono_literals;
-
-constexpr auto look_interval = 2s;   // some microseconds of work; a full disk is to be known before what fails of it
-constexpr MonoUs report_interval_us = 60'000'000;
+constexpr std::chrono::milliseconds look_interval{5'000};
 constexpr MonoUs raised_for_us = 600'000'000;
 constexpr std::size_t most_raised = 8;
 
-HealthMonitor::HealthMonitor(EventLoop& loop, ReportSink& sink, std::vector<std::string> mounts)
-    : loop_(loop), sink_(sink), mounts_(std::move(mounts)), reported_us_(loop.now_us()), timer_(loop.after(look_interval, [this] { look(); })) {}
+}  // namespace
 
-void HealthMonitor::report_now() { submit(make_report()); }
+HealthMonitor::HealthMonitor(EventLoop& loop, ReportSink& sink, Scope scope, HealthTools tools)
+    : loop_(loop), sink_(sink), scope_(scope), tools_(std::move(tools)), timer_(loop.after(look_interval, [this] { look(); })) {
+  if (scope_ != Scope::machine) return;
+  kernel_log_.emplace();
+  clock_.emplace(loop, [this](std::int64_t by_us) {
+    raise(protocol::make_cause(protocol::CauseCode::guest_clock_jumped, {{"delta", by_us / 1'000'000}}));
+  });
+  stalls_.emplace(loop, [this] { report_now(); });
+}
+
+void HealthMonitor::look() {
+  timer_ = loop_.after(look_interval, [this] { look(); });
+  if (clock_) clock_->rebase();
+  report_now();
+  if (tools_.looked) tools_.looked();
+}
+
+void HealthMonitor::report_now() {
+  const bool whole = scope_ == Scope::machine;
+  const auto mounts = whole ? writable_mounts(process::read_small_file("/proc/self/mountinfo", 256 * 1024).value_or("")) : std::vector<std::string>{"/"};
+  protocol::HealthReport report = to_report(take_sample(mounts), last_.causes);
+  memory_peak_kib_ = std::max(memory_peak_kib_, report.memory_total_kib - std::min(report.memory_total_kib, report.memory_available_kib));
+  report.memory_peak_kib = memory_peak_kib_;
+  report.pressure = read_pressure();
+  report.clock_offset_us = clock_offset_us_;
+  if (whole) report.top = top_.look(loop_.now_us(), tools_.service_of);
+  if (kernel_log_) {
+    auto news = kernel_log_->look();
+    report.kernel = std::move(news.messages);
+    report.kernel_lost = news.lost;
+  }
+  add_raised(report);
+  last_ = report;
+  sink_.submit(std::move(report));
+}
+
+void HealthMonitor::clock_was_set() {
+  if (clock_) clock_->rebase();
+}
 
 void HealthMonitor::raise(protocol::Cause cause) {
   if (raised_.size() >= most_raised) raised_.erase(raised_.begin());
@@ -22,23 +61,9 @@ void HealthMonitor::raise(protocol::Cause cause) {
   report_now();
 }
 
-protocol::HealthReport HealthMonitor::make_report() {
-  auto report = to_report(take_sample(mounts_), crossed_);
+void HealthMonitor::add_raised(protocol::HealthReport& report) {
   std::erase_if(raised_, [now = loop_.now_us()](const Raised& raised) { return raised.until_us <= now; });
   for (const Raised& raised : raised_) report.causes.push_back(raised.cause);
-  return report;
-}
-
-void HealthMonitor::look() {
-  timer_ = loop_.after(look_interval, [this] { look(); });
-  auto report = make_report();
-  if (report.causes != crossed_ || loop_.now_us() - reported_us_ >= report_interval_us) submit(std::move(report));
-}
-
-void HealthMonitor::submit(protocol::HealthReport report) {
-  crossed_ = report.causes;
-  reported_us_ = loop_.now_us();
-  sink_.submit(std::move(report));
 }
 
 }  // namespace vigil::guest::health

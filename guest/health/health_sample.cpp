@@ -29,7 +29,10 @@ std::uint64_t meminfo_row(std::string_view text, std::string_view key) {
 // Full below 3 % free, over again above 6 %: a value that wavers does not make a report each time.
 bool is_full(const Space& space, bool was_full) { return space.total > 0 && space.available * 100 < space.total * (was_full ? 6U : 3U); }
 
-bool was_crossed(const std::vector<protocol::Cause>& before, CauseCode code, const std::string& mount) {
+/// Low below 5 % available, over again above 10 %.
+bool is_low(const Space& memory, bool was_low) { return memory.total > 0 && memory.available * 100 < memory.total * (was_low ? 10U : 5U); }
+
+bool was_crossed(const std::vector<protocol::Cause>& before, CauseCode code, const std::optional<std::string>& mount) {
   return std::any_of(before.begin(), before.end(),
                      [&](const protocol::Cause& cause) { return cause.code == code && protocol::field_text(cause, "mount") == mount; });
 }
@@ -71,7 +74,10 @@ protocol::HealthReport to_report(const HealthSample& sample, const std::vector<p
     report.root_total_kib = sample.file_systems.front().kib.total;
     report.root_available_kib = sample.file_systems.front().kib.available;
   }
+  if (is_low(sample.memory_kib, was_crossed(before, CauseCode::guest_memory_low, {})))
+    report.causes.push_back(protocol::make_cause(CauseCode::guest_memory_low, {{"mib", static_cast<std::int64_t>(sample.memory_kib.total / 1024)}}));
   for (const FileSystemSample& file_system : sample.file_systems) {
+    report.file_systems.push_back({file_system.mount, file_system.kib.total, file_system.kib.available, file_system.inodes.total, file_system.inodes.available});
     const auto check = [&](CauseCode code, const Space& space) {
       if (is_full(space, was_crossed(before, code, file_system.mount)))
         report.causes.push_back(protocol::make_cause(code, {{"mount", file_system.mount}}));

@@ -15,12 +15,20 @@ Result<GuestRequest> parse_shutdown(const nlohmann::json& args) {
   return GuestRequest(ShutdownRequest{*kind});
 }
 
+Result<GuestRequest> parse_signal_request(const ServiceName& name, const nlohmann::json& args) {
+  TRY(signal_text, read_string(args, "signal"));
+  const auto signal = protocol::signal_number(signal_text.starts_with("SIG") ? signal_text : "SIG" + signal_text);
+  if (!signal) return Error(Errc::invalid, "signal: a name such as SIGHUP or HUP, not " + signal_text);
+  return GuestRequest(SignalRequest{name, *signal});
+}
+
 Result<GuestRequest> parse_service(const nlohmann::json& args) {
   TRY(name_text, read_string(args, "name"));
   TRY(name, parse_service_name(name_text));
   TRY(action, read_string(args, "action"));
-  if (action != "start" && action != "stop" && action != "restart")
-    return Error(Errc::invalid, "action: start, stop or restart, not " + action);
+  if (action == "signal") return parse_signal_request(name, args);
+  if (action != "start" && action != "stop" && action != "restart" && action != "reload")
+    return Error(Errc::invalid, "action: start, stop, restart, reload or signal, not " + action);
   return GuestRequest(ServiceRequest{name, action});
 }
 

@@ -13,10 +13,11 @@
 namespace vigil::guest::link {
 
 struct ShutdownRequest { protocol::ByeReport::Kind kind = protocol::ByeReport::Kind::poweroff; };
-struct ServiceRequest { ServiceName name; std::string action; };   // start, stop or restart
+struct ServiceRequest { ServiceName name; std::string action; };   // start, stop, restart or reload
+struct SignalRequest { ServiceName name; int signal = 0; };
 struct LogsRequest { ServiceName name; };
 struct DiagnoseRequest {};
-using GuestRequest = std::variant<ShutdownRequest, ServiceRequest, LogsRequest, DiagnoseRequest>;
+using GuestRequest = std::variant<ShutdownRequest, ServiceRequest, SignalRequest, LogsRequest, DiagnoseRequest>;
 
 Result<GuestRequest> parse_guest_request(const protocol::Request& request);
 

@@ -176,6 +176,7 @@ void Link::take(const protocol::Message& message) {
   } else if (const auto* ping = std::get_if<protocol::Ping>(&message.content)) {
     queue(protocol::Message{facts_.boot, epoch_, protocol::Pong{ping->n, ping->sender_us, loop_.now_us()}});
     write_out();   // at once: the host computes the clock offset from it
+    if (welcomed_ && ping->wall_unix_us != 0 && events_.host_clock) events_.host_clock(ping->wall_unix_us);
   } else if (const auto* request = std::get_if<protocol::Request>(&message.content)) {
     if (welcomed_ && events_.requested) events_.requested(*request);
   }   // pong: heard_ says it all; types of a newer host are not for us

@@ -38,6 +38,7 @@ struct LinkEvents {
   std::function<void(const protocol::Welcome&)> welcomed;   // once a link
   std::function<void(const protocol::Request&)> requested;
   std::function<void()> acknowledged;
+  std::function<void(UnixUs)> host_clock = {};              // what the host's wall clock said a moment ago, with each ping that tells it
 };
 
 class Link {

@@ -37,20 +37,21 @@ std::optional<Listener> parse_row(const std::vector<std::string_view>& words, Ad
   return listener;
 }
 
-bool holds_socket(pid_t pid, const std::string& link) {
+/// Calls `see` with the inode of each socket that the process has open, until it says that it has seen enough.
+template <class See>
+void for_each_socket(pid_t pid, const See& see) {
   const std::string path = "/proc/" + std::to_string(pid) + "/fd";
   DIR* directory = opendir(path.c_str());
-  if (directory == nullptr) return false;
-  bool found = false;
+  if (directory == nullptr) return;
   char target[64];
-  while (!found) {
+  for (bool enough = false; !enough;) {
     const dirent* entry = readdir(directory);
     if (entry == nullptr) break;
     const ssize_t length = readlinkat(dirfd(directory), entry->d_name, target, sizeof target);
-    found = length > 0 && std::string_view(target, static_cast<std::size_t>(length)) == link;
+    if (length <= 0) continue;
+    if (const auto inode = parse_socket_link(std::string_view(target, static_cast<std::size_t>(length)))) enough = see(*inode);
   }
   closedir(directory);
-  return found;
 }
 
 }  // namespace
@@ -79,10 +80,15 @@ std::vector<Listener> parse_listeners(std::string_view text, AddressFamily famil
   return listeners;
 }
 
-std::vector<Listener> read_listeners(std::uint16_t port) {
+std::vector<Listener> read_listeners() {
   std::vector<Listener> listeners = parse_listeners(read_small_file("/proc/net/tcp", max_table_bytes).value_or(""), AddressFamily::ipv4);
   for (const Listener& listener : parse_listeners(read_small_file("/proc/net/tcp6", max_table_bytes).value_or(""), AddressFamily::ipv6))
     listeners.push_back(listener);
+  return listeners;
+}
+
+std::vector<Listener> read_listeners(std::uint16_t port) {
+  std::vector<Listener> listeners = read_listeners();
   std::erase_if(listeners, [port](const Listener& listener) { return listener.port != port; });
   return listeners;
 }
@@ -96,11 +102,35 @@ bool serves_address(const Listener& listener, const std::string& wanted) {
   return listener.ipv6 != wants_ipv4 && listener.address == address;
 }
 
+bool stands_in_the_way(const Listener& listener, const std::string& wanted) {
+  if (serves_address(listener, wanted)) return true;
+  const bool wants_all = wanted == "::" || (wanted == "0.0.0.0" && !listener.ipv6);   // a socket of one address is enough to refuse all
+  return wants_all;
+}
+
 std::optional<pid_t> find_socket_owner(std::uint64_t inode, const std::vector<pid_t>& candidates) {
-  const std::string link = "socket:[" + std::to_string(inode) + "]";
-  for (const pid_t pid : candidates)
-    if (holds_socket(pid, link)) return pid;
-  return std::nullopt;
+  const auto owners = find_socket_owners({inode}, candidates);
+  return owners.empty() ? std::nullopt : std::optional(owners.begin()->second);
+}
+
+std::map<std::uint64_t, pid_t> find_socket_owners(const std::set<std::uint64_t>& inodes, const std::vector<pid_t>& candidates) {
+  std::map<std::uint64_t, pid_t> owners;
+  for (const pid_t pid : candidates) {
+    if (owners.size() == inodes.size()) break;
+    for_each_socket(pid, [&](std::uint64_t inode) {
+      if (inodes.contains(inode)) owners.emplace(inode, pid);
+      return owners.size() == inodes.size();
+    });
+  }
+  return owners;
+}
+
+std::optional<std::uint64_t> parse_socket_link(std::string_view target) {
+  constexpr std::string_view start = "socket:[";
+  std::uint64_t inode = 0;
+  if (!target.starts_with(start) || !target.ends_with(']')) return std::nullopt;
+  if (!parse_whole(target.substr(start.size(), target.size() - start.size() - 1), inode)) return std::nullopt;
+  return inode;
 }
 
 }  // namespace vigil::guest::process

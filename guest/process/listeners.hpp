@@ -8,7 +8,9 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,17 +26,26 @@ struct Listener {
   /// "127.0.0.1", "0.0.0.0", "::"
   std::string address_text() const;
   bool is_any() const;
+  friend bool operator==(const Listener&, const Listener&) = default;
 };
 
 enum class AddressFamily { ipv4, ipv6 };
 
 std::vector<Listener> parse_listeners(std::string_view text, AddressFamily family);
+std::vector<Listener> read_listeners();
 std::vector<Listener> read_listeners(std::uint16_t port);
 
 /// Whether someone who connects to `wanted` reaches this listener. The any-address reaches all, "0.0.0.0" wanted is met by nothing less.
 bool serves_address(const Listener& listener, const std::string& wanted);
 
+/// Whether nobody else can listen on `wanted` while this listener is there.
+bool stands_in_the_way(const Listener& listener, const std::string& wanted);
+
 /// Which of `candidates` has the socket `inode` open.
 std::optional<pid_t> find_socket_owner(std::uint64_t inode, const std::vector<pid_t>& candidates);
+/// The same for many sockets in one pass; what nobody has open is left out.
+std::map<std::uint64_t, pid_t> find_socket_owners(const std::set<std::uint64_t>& inodes, const std::vector<pid_t>& candidates);
+/// "socket:[31]" -> 31, as the links of /proc/PID/fd read.
+std::optional<std::uint64_t> parse_socket_link(std::string_view target);
 
 }  // namespace vigil::guest::process

@@ -32,6 +32,8 @@ struct ProcessStat {
   char state = '?';
   pid_t parent = 0, session = 0;
   std::uint64_t start_ticks = 0;      // since boot, in clock ticks: with the pid it identifies a process
+  std::uint64_t cpu_ticks = 0;        // user and system
+  std::uint64_t rss_pages = 0;
 };
 
 /// nullopt: not a line of /proc/PID/stat.

@@ -1,5 +1,6 @@
 #include "guest/readiness/listener_watch.hpp"
 
+#include "guest/readiness/patience.hpp"
 #include "guest/process/small_file.hpp"
 
 #include <fcntl.h>
@@ -17,23 +18,24 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr milliseconds first_look{1}, last_look{250};
-constexpr milliseconds safety_look{1000};      // with events: in case the trace buffer was overwritten
+constexpr milliseconds safety_look{5000};      // with events: in case the trace buffer was overwritten
 constexpr int looks_after_event = 8;           // 1 + 2 + ... + 128 ms: more than listen(2) needs from the event to the table
 constexpr std::size_t trace_bytes_per_turn = 64 * 1024;
+constexpr std::uint16_t all_ports = 0;
 
 }  // namespace
 
 struct ListenerWatch::Subscription::Entry {
   std::uint16_t port = 0;
   std::function<void()> look;
-  milliseconds delay = first_look;
+  Patience patience{milliseconds(1), milliseconds(250)};
   int eager_looks = 0;             // how many of the next looks follow an event
   LoopToken timer;
 };
 
-std::optional<std::uint16_t> parse_listen_event(std::string_view trace_line) {
-  if (trace_line.find("newstate=TCP_LISTEN") == std::string_view::npos) return std::nullopt;
+std::optional<ListenEvent> parse_listen_event(std::string_view trace_line) {
+  const bool begun = trace_line.find("newstate=TCP_LISTEN") != std::string_view::npos;
+  if (!begun && trace_line.find("oldstate=TCP_LISTEN") == std::string_view::npos) return std::nullopt;
   constexpr std::string_view key = " sport=";
   const std::size_t at = trace_line.find(key);
   if (at == std::string_view::npos) return std::nullopt;
@@ -41,7 +43,7 @@ std::optional<std::uint16_t> parse_listen_event(std::string_view trace_line) {
   std::uint16_t port = 0;
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
   if (error != std::errc{} || port == 0) return std::nullopt;
-  return port;
+  return ListenEvent{port, begun ? ListenEvent::Kind::begun : ListenEvent::Kind::ended};
 }
 
 ListenerWatch::ListenerWatch(EventLoop& loop, std::string tracefs) : loop_(loop), tracefs_(std::move(tracefs)) {}
@@ -52,7 +54,11 @@ ListenerWatch::~ListenerWatch() {
   if (!instance_.empty()) rmdir(instance_.c_str());
 }
 
-ListenerWatch::Subscription ListenerWatch::subscribe(std::uint16_t port, std::function<void()> look) {
+ListenerWatch::Subscription ListenerWatch::subscribe(std::uint16_t port, std::function<void()> look) { return add(port, std::move(look)); }
+
+ListenerWatch::Subscription ListenerWatch::subscribe_to_all(std::function<void()> look) { return add(all_ports, std::move(look)); }
+
+ListenerWatch::Subscription ListenerWatch::add(std::uint16_t port, std::function<void()> look) {
   if (!tried_trace_) open_trace();
   auto entry = std::make_shared<Subscription::Entry>();
   entry->port = port;
@@ -72,7 +78,7 @@ void ListenerWatch::open_trace() {
   process::write_control_file(instance + "/buffer_size_kb", "8");
   process::write_control_file(instance + "/buffer_percent", "0");   // wake the reader for one event, not for half a buffer
   const std::string event = instance + "/events/sock/inet_sock_set_state";
-  if (process::write_control_file(event + "/filter", "newstate == 10") != 0 || process::write_control_file(event + "/enable", "1") != 0) return;
+  if (process::write_control_file(event + "/filter", "newstate == 10 || oldstate == 10") != 0 || process::write_control_file(event + "/enable", "1") != 0) return;
   trace_pipe_.reset(open((instance + "/trace_pipe").c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
   if (trace_pipe_) trace_token_ = loop_.watch(trace_pipe_.get(), EPOLLIN, [this](std::uint32_t) { read_trace(); });
 }
@@ -90,17 +96,20 @@ void ListenerWatch::read_trace() {
   while ((end = partial_line_.find('\n')) != std::string::npos) {
     const std::string line = partial_line_.substr(0, end);
     partial_line_.erase(0, end + 1);
-    if (const auto port = parse_listen_event(line)) hint(*port);
+    if (const auto event = parse_listen_event(line)) hint(*event);
   }
   if (partial_line_.size() > sizeof block) partial_line_.clear();
 }
 
-void ListenerWatch::hint(std::uint16_t port) {
+void ListenerWatch::hint(const ListenEvent& event) {
+  const auto concerns = [&](const Subscription::Entry& entry) {
+    return entry.port == all_ports || (entry.port == event.port && event.kind == ListenEvent::Kind::begun);
+  };
   std::vector<std::shared_ptr<Subscription::Entry>> woken;   // a handler may end its own or another subscription
   for (const auto& known : entries_)
-    if (auto entry = known.lock(); entry && entry->port == port) woken.push_back(std::move(entry));
+    if (auto entry = known.lock(); entry && concerns(*entry)) woken.push_back(std::move(entry));
   for (const auto& entry : woken) {
-    entry->delay = first_look;
+    entry->patience.renew();
     entry->eager_looks = looks_after_event;
     schedule(entry);
     if (entry.use_count() > 1) entry->look();
@@ -108,12 +117,12 @@ void ListenerWatch::hint(std::uint16_t port) {
 }
 
 void ListenerWatch::schedule(const std::shared_ptr<Subscription::Entry>& entry) {
+  if (entry->port == all_ports && entry->eager_looks == 0) return;
   const bool eager = entry->eager_looks > 0 || !is_event_triggered();
-  const milliseconds delay = eager ? entry->delay : safety_look;
+  const milliseconds delay = eager ? entry->patience.take() : safety_look;
   entry->timer = loop_.after(delay, [this, weak = std::weak_ptr(entry)] {
     const auto alive = weak.lock();
     if (!alive) return;
-    alive->delay = std::min(alive->delay * 2, last_look);
     if (alive->eager_looks > 0) --alive->eager_looks;
     schedule(alive);
     alive->look();

@@ -1,7 +1,7 @@
-// Tells when somebody may have begun to listen on a TCP port, for all probes that wait for one.
+// Tells when somebody may have begun to listen on a TCP port, for all probes that wait for one; and when any port comes or goes.
 //
 // Shape:  a subscription a waiting probe; its handler is a hint to look, not a promise. Where tracefs is there the hint is the kernel's
-//         sock:inet_sock_set_state event in a trace instance of our own (nobody else's settings are touched); else a back-off from 1 ms to 250 ms.
+//         sock:inet_sock_set_state event in a trace instance of our own (nobody else's settings are touched); else a back-off from 1 ms to 250 ms, after a minute to 5 s.
 //         The event comes a moment before the socket is in /proc/net/tcp, so a hint is repeated a few times.
 // Source: trace/events/sock.h; Documentation/trace/ftrace.rst (instances). Thread: the loop's.
 #pragma once
@@ -20,8 +20,15 @@
 
 namespace vigil::guest::readiness {
 
-/// The port of a trace line that reports a socket going to LISTEN; nullopt for any other line.
-std::optional<std::uint16_t> parse_listen_event(std::string_view trace_line);
+struct ListenEvent {
+  enum class Kind { begun, ended };
+  std::uint16_t port = 0;
+  Kind kind = Kind::begun;
+  friend bool operator==(const ListenEvent&, const ListenEvent&) = default;
+};
+
+/// A trace line that reports a socket going to LISTEN, or leaving it; nullopt for any other line.
+std::optional<ListenEvent> parse_listen_event(std::string_view trace_line);
 
 class ListenerWatch {
 public:
@@ -43,13 +50,16 @@ public:
   ~ListenerWatch();
 
   [[nodiscard]] Subscription subscribe(std::uint16_t port, std::function<void()> look);
+  /// For every port, beginning and end. Events only: where the kernel does not tell, nobody is woken.
+  [[nodiscard]] Subscription subscribe_to_all(std::function<void()> look);
   /// Whether the kernel tells (after the first subscription), or we look from time to time.
   bool is_event_triggered() const { return static_cast<bool>(trace_pipe_); }
 
 private:
   void open_trace();
   void read_trace();
-  void hint(std::uint16_t port);
+  Subscription add(std::uint16_t port, std::function<void()> look);
+  void hint(const ListenEvent& event);
   void schedule(const std::shared_ptr<Subscription::Entry>& entry);
 
   EventLoop& loop_;

@@ -7,8 +7,8 @@ namespace vigil::guest::readiness {
 using protocol::CauseCode;
 using protocol::make_cause;
 
-OwnListener::OwnListener(std::uint16_t port, std::string address, ProbeTools& tools, ProbeEvents events)
-    : port_(port), address_(std::move(address)), tools_(tools), events_(std::move(events)) {}
+OwnListener::OwnListener(std::uint16_t port, std::string address, ProbeTools& tools, ProbeEvents events, Whose whose)
+    : port_(port), address_(std::move(address)), whose_(whose), tools_(tools), events_(std::move(events)) {}
 
 void OwnListener::begin(const process::ProcessGroup& group) {
   group_ = group;
@@ -36,18 +36,18 @@ std::optional<protocol::Cause> OwnListener::judge(const std::vector<process::Lis
   const std::vector<pid_t> members = group_.members();
   for (const process::Listener& listener : listeners) {
     const bool serves = process::serves_address(listener, address_);
-    if (process::find_socket_owner(listener.inode, members)) {
+    if (whose_ == Whose::anybodys || process::find_socket_owner(listener.inode, members)) {
       found = found || serves;
       if (!serves)
         obstacle = make_cause(CauseCode::service_wrong_address,
                               {{"port", std::int64_t{port_}}, {"wanted", address_}, {"found", listener.address_text()}});
-    } else if (serves && !obstacle) {
+    } else if (!obstacle && process::stands_in_the_way(listener, address_)) {
       const auto holder = process::find_socket_owner(listener.inode, process::all_pids());
       if (holder)
         obstacle = make_cause(CauseCode::service_port_taken, {{"port", std::int64_t{port_}}, {"holder", tools_.name_process(*holder)}});
     }
   }
-  return obstacle;
+  return found ? std::nullopt : obstacle;
 }
 
 }  // namespace vigil::guest::readiness

@@ -13,7 +13,6 @@ namespace vigil::guest::readiness {
 namespace {
 
 constexpr std::size_t max_table_bytes = 1024 * 1024;
-constexpr std::chrono::milliseconds longest_pause{100};
 constexpr std::uint32_t accepts_connections = 0x10000;
 constexpr std::uint32_t datagram_socket = 2;
 
@@ -51,7 +50,10 @@ UnixSocketState find_unix_socket(std::string_view table, std::string_view path) 
 }
 
 UnixProbe::UnixProbe(const service_spec::UnixProbe& spec, ProbeTools& tools, ProbeEvents events)
-    : path_(spec.path), loop_(tools.loop), events_(std::move(events)), watch_(tools.loop, spec.path, [this] { look(); }) {}
+    : path_(spec.path), loop_(tools.loop), events_(std::move(events)), watch_(tools.loop, spec.path, [this] {
+        patience_.renew();
+        look();
+      }) {}
 
 void UnixProbe::begin(const process::ProcessGroup&) {
   watch_.begin();
@@ -70,8 +72,7 @@ void UnixProbe::look() {
     return;
   }
   seen_ = "the socket exists, but nobody accepts connections on it";
-  retry_ = loop_.after(delay_, [this] { look(); });
-  delay_ = std::min(delay_ * 2, longest_pause);
+  retry_ = loop_.after(patience_.take(), [this] { look(); });
 }
 
 }  // namespace vigil::guest::readiness

@@ -6,10 +6,10 @@
 #pragma once
 
 #include "guest/readiness/path_watch.hpp"
+#include "guest/readiness/patience.hpp"
 #include "guest/readiness/probe.hpp"
 #include "guest/readiness/probe_factory.hpp"
 
-#include <chrono>
 #include <string>
 #include <string_view>
 
@@ -34,7 +34,7 @@ private:
   EventLoop& loop_;
   ProbeEvents events_;
   PathWatch watch_;
-  std::chrono::milliseconds delay_{1};
+  Patience patience_{std::chrono::milliseconds(1), std::chrono::milliseconds(100)};
   LoopToken retry_;
 };
 

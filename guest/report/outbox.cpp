@@ -1,6 +1,7 @@
 #include "guest/report/outbox.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <utility>
 
@@ -29,6 +30,13 @@ std::size_t size_of(const protocol::ReportBody& body) {
   if (const auto* other = std::get_if<protocol::OtherReport>(&body)) return envelope + other->json.size();
   if (const auto* service = std::get_if<ServiceReport>(&body))
     return envelope + 80 * service->probes.size() + (service->cause ? size_of(*service->cause) : 0);
+  if (const auto* health = std::get_if<HealthReport>(&body)) {
+    std::size_t bytes = envelope + 150 * health->file_systems.size() + 120 * health->top.size();
+    for (const auto& message : health->kernel) bytes += 60 + message.text.size();
+    for (const auto& cause : health->causes) bytes += size_of(cause);
+    return bytes;
+  }
+  if (const auto* net = std::get_if<protocol::NetReport>(&body)) return envelope + 150 * net->listeners.size();
   if (const auto* trace = std::get_if<protocol::CrashTrace>(&body)) return envelope + 200 * trace->frames.size();
   return envelope;
 }
@@ -58,7 +66,7 @@ Seq Outbox::append(protocol::ReportBody body) {
     note_dropped("crash:" + crash->cause.text, seq, seq, 1);
     return seq;
   }
-  if (std::holds_alternative<HealthReport>(body)) give_up_older_health();
+  if (auto* health = std::get_if<HealthReport>(&body)) give_up_older_health(*health);
   keep(seq, std::move(body));
   make_room();
   return seq;
@@ -134,9 +142,18 @@ void Outbox::note_dropped(const std::string& kind, Seq first, Seq last, std::uin
   keep(next_seq_++, std::move(report));
 }
 
-void Outbox::give_up_older_health() {
+void Outbox::give_up_older_health(HealthReport& newer) {
+  constexpr std::size_t most_kernel_messages = 32;
   for (auto entry = entries_.begin(); entry != entries_.end(); ++entry) {
-    if (entry->report.seq <= last_sent_ || !std::holds_alternative<HealthReport>(entry->report.body)) continue;
+    if (entry->report.seq <= last_sent_) continue;
+    auto* older = std::get_if<HealthReport>(&entry->report.body);
+    if (older == nullptr) continue;
+    newer.kernel.insert(newer.kernel.begin(), std::make_move_iterator(older->kernel.begin()), std::make_move_iterator(older->kernel.end()));
+    newer.kernel_lost += older->kernel_lost;
+    if (newer.kernel.size() > most_kernel_messages) {   // the first ones tell most
+      newer.kernel_lost += newer.kernel.size() - most_kernel_messages;
+      newer.kernel.resize(most_kernel_messages);
+    }
     give_up(entry, "health");   // there is at most one: each append comes through here
     return;
   }
@@ -175,6 +192,8 @@ Outbox::Place Outbox::oldest_expendable() {
   if (trace != entries_.end()) return trace;
   const auto other = oldest([](const auto& body) { return std::holds_alternative<protocol::OtherReport>(body); });
   if (other != entries_.end()) return other;
+  const auto net = oldest([](const auto& body) { return std::holds_alternative<protocol::NetReport>(body); });   // the next one tells all again
+  if (net != entries_.end()) return net;
   return oldest([](const auto& body) { return std::holds_alternative<HealthReport>(body); });
 }
 

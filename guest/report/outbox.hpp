@@ -2,7 +2,7 @@
 //
 // Shape:  append() gives a number; next_to_send() walks through what this link has not carried yet; acknowledge() forgets; rewind() starts a new link.
 //         Over its limits the outbox gives up, in this order: service reports with a newer one of the same service (the newest counts them in `collapsed`),
-//         traces, reports of other types, health. Health keeps the newest whenever it is unsent. Crash reports over their limit are numbered and counted by
+//         traces, reports of other types, net, health. Health keeps the newest whenever it is unsent, with the kernel's messages of the older. Crash reports over their limit are numbered and counted by
 //         cause, not kept. Whatever is given up is explained by a DroppedReport (kind, range, count); a range may hold numbers that did arrive.
 // Units:  bytes are an estimate of the JSON. Free of I/O. Errors: none.
 // Source: CONTRACTS "Control link", Outbox.
@@ -62,7 +62,7 @@ private:
   void keep(Seq seq, protocol::ReportBody body);
   void give_up(Place victim, const std::string& kind);
   void note_dropped(const std::string& kind, Seq first, Seq last, std::uint64_t count);
-  void give_up_older_health();
+  void give_up_older_health(protocol::HealthReport& newer);
   void make_room();
   bool is_over_limits() const;
   Place oldest_superseded_service();

@@ -15,10 +15,8 @@ namespace {
 
 std::vector<std::uint16_t> probed_ports(const service_spec::ServiceSpec& spec) {
   std::vector<std::uint16_t> ports;
-  for (const service_spec::ProbeSpec& probe : spec.ready) {
-    if (const auto* tcp = std::get_if<service_spec::TcpProbe>(&probe)) ports.push_back(tcp->port);
-    if (const auto* http = std::get_if<service_spec::HttpProbe>(&probe)) ports.push_back(http->port);
-  }
+  for (const service_spec::ProbeSpec& probe : spec.ready)
+    if (const auto port = service_spec::probed_port(probe)) ports.push_back(*port);
   return ports;
 }
 

@@ -22,20 +22,29 @@ void HealthCheck::answered() {
   if (!probe_ || !probe_->all_passed()) return;
   failures_ = 0;
   next_ = tools_.loop.after(spec_.interval, [this] { ask(); });
-  if (std::exchange(health_, Health::healthy) == Health::unhealthy) changed_(Health::healthy);
+  if (std::exchange(health_, Health::healthy) == Health::unhealthy) tell();
 }
 
 void HealthCheck::due() {
   ++failures_;
-  if (failures_ >= spec_.failures && health_ == Health::healthy) {
-    health_ = Health::unhealthy;
-    const auto obstacle = probe_->finding();
-    cause_ = obstacle ? *obstacle
-                      : protocol::make_cause(protocol::CauseCode::service_unhealthy, {{"probe", service_spec::probe_name(spec_.probe)}},
-                                             probe_->timeout_cause().evidence);
-    changed_(Health::unhealthy);
-  }
+  const bool turned = failures_ >= spec_.failures && health_ == Health::healthy;
+  if (turned) cause_ = explain();
   ask();
+  if (!turned) return;
+  health_ = Health::unhealthy;
+  tell();
+}
+
+protocol::Cause HealthCheck::explain() const {
+  std::vector<std::string> evidence;
+  if (const auto obstacle = probe_->finding()) evidence.push_back(obstacle->text + ": " + protocol::sentence(*obstacle));
+  for (std::string& line : probe_->timeout_cause().evidence) evidence.push_back(std::move(line));
+  return protocol::make_cause(protocol::CauseCode::service_unhealthy, {{"probe", service_spec::probe_name(spec_.probe)}}, std::move(evidence));
+}
+
+void HealthCheck::tell() {
+  const Changed changed = changed_;   // survives us
+  changed(health_);
 }
 
 }  // namespace vigil::guest::supervisor

@@ -1,6 +1,7 @@
 // The health probe of a service that is ready: asked anew every interval, unhealthy after some failures in a row, healthy with the first success.
 //
-// Shape:  lives from ready to the end of the process. A probe that has not passed when the next is due has failed.
+// Shape:  lives from ready to the end of the process. A probe that has not passed when the next is due has failed. The owner may drop it from within
+//         `changed`.
 #pragma once
 
 #include "guest/process/launch_plan.hpp"
@@ -23,13 +24,15 @@ public:
   HealthCheck(const HealthCheck&) = delete;
   HealthCheck& operator=(const HealthCheck&) = delete;
 
-  /// Why it is unhealthy: the probe's named obstacle, else service.unhealthy{probe}.
+  /// service.unhealthy{probe}; what the probe met is its evidence.
   const protocol::Cause& cause() const { return cause_; }
 
 private:
   void ask();
   void answered();
   void due();
+  protocol::Cause explain() const;
+  void tell();
 
   service_spec::HealthSpec spec_;
   ServiceName service_;

@@ -84,6 +84,18 @@ void Service::ask_restart() {
   start_after_stop_ = true;
 }
 
+Result<void> Service::send_signal(int number) {
+  if (!has_process())
+    return Error(Errc::conflict, spec_.name.value() + " has no process now; its state is " + std::string(to_text(state_)));
+  run_->signal(number);
+  return {};
+}
+
+Result<void> Service::reload() {
+  if (spec_.reload_signal) return send_signal(*spec_.reload_signal);
+  return Error(Errc::unsupported, spec_.name.value() + " cannot be reloaded: its service file has no \"reload\":{\"signal\":\"SIGHUP\"}; restart it instead");
+}
+
 void Service::kill_now() {
   if (run_) run_->kill_all();
 }
@@ -175,6 +187,7 @@ bool Service::is_alone() {
 void Service::launch() {
   ready_since_us_ = 0;
   cause_.reset();
+  ended_by_us_.reset();
   run_ = std::make_unique<ServiceRun>(spec_, cgroup_, context_,
                                       RunEvents{[this] { on_probes_changed(); }, [this] { on_deadline(); },
                                                 [this](Health health) { on_health(health); }, [this](RunEnd end) { on_end(std::move(end)); }});
@@ -217,11 +230,17 @@ void Service::on_deadline() {
 }
 
 void Service::on_health(Health health) {
+  if (state_ != ServiceState::ready && state_ != ServiceState::unready) return;   // it is being stopped: its health is no news
   if (health == Health::healthy)
     cause_.reset();
   else
     cause_ = run_->health_cause();
   apply(health == Health::healthy ? ServiceEvent::became_healthy : ServiceEvent::became_unhealthy);
+  if (health == Health::healthy || !spec_.health->restart || state_ != ServiceState::unready) return;
+  ended_by_us_ = cause_;
+  grace_ = spec_.stop.grace * context_.options.deadline_scale;
+  run_->stop_watching_health();
+  end_process();
 }
 
 void Service::on_end(RunEnd end) {
@@ -238,6 +257,10 @@ void Service::judge_end(RunEnd end) {
     apply(ServiceEvent::ended_finished);
     if (std::exchange(start_after_stop_, false)) ask_start();
     return;
+  }
+  if (ended_by_us_) {
+    end.kind = Death::Kind::failure;   // however it took it
+    end.crash.cause = *std::exchange(ended_by_us_, std::nullopt);
   }
   const MonoUs ready_for_us = ready_since_us_ == 0 ? 0 : end.crash.ended_us - std::min(ready_since_us_, end.crash.ended_us);
   RestartVerdict verdict = policy_.judge({end.kind, end.crash.ended_us, ready_for_us, end.crash.cause});
@@ -267,10 +290,14 @@ void Service::judge_end(RunEnd end) {
 
 void Service::stop_process() {
   cause_.reset();
+  end_process();
+}
+
+void Service::end_process() {
   run_->signal(spec_.stop.signal);
   timer_ = loop_.after(std::max(grace_, milliseconds(0)), [this] {
     if (!run_) return;
-    cause_ = protocol::make_cause(CauseCode::service_stop_timeout);
+    if (state_ == ServiceState::stopping) cause_ = protocol::make_cause(CauseCode::service_stop_timeout);
     run_->kill_all();
   });
 }

@@ -28,6 +28,10 @@ public:
   /// Kills after the file's grace, or after `grace_limit` if that is shorter.
   void ask_stop(std::chrono::milliseconds grace_limit);
   void ask_restart();
+  /// To its main process. Errc::conflict when there is none.
+  Result<void> send_signal(int number);
+  /// Errc::unsupported when its file says nothing of reloading.
+  Result<void> reload();
   /// All its processes, at once.
   void kill_now();
 
@@ -55,6 +59,7 @@ private:
   void on_end(RunEnd end);
   void judge_end(RunEnd end);
   void stop_process();
+  void end_process();
 
   const service_spec::ServiceSpec spec_;
   ServiceContext& context_;
@@ -67,6 +72,7 @@ private:
   std::vector<std::string> waits_for_;
   std::vector<protocol::ProbeResult> last_probes_;   // of the run that has ended
   std::unique_ptr<ServiceRun> run_;
+  std::optional<protocol::Cause> ended_by_us_;       // why: its health
   std::optional<process::ProcessGroup> leftovers_;   // killed, maybe not gone yet
   MonoUs ready_since_us_ = 0;                        // 0: not ready in this run
   std::uint32_t restarts_ = 0, crashes_ = 0, checks_for_leftovers_ = 0;

@@ -55,6 +55,7 @@ public:
   std::optional<LaunchProblem> launch();
   /// From now on its health is watched, if its file says so.
   void became_ready();
+  void stop_watching_health() { health_.reset(); }
   void signal(int number);
   void kill_all();
 

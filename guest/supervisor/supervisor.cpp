@@ -42,6 +42,7 @@ std::optional<ServiceAction> parse_service_action(std::string_view text) {
   if (text == "start") return ServiceAction::start;
   if (text == "stop") return ServiceAction::stop;
   if (text == "restart") return ServiceAction::restart;
+  if (text == "reload") return ServiceAction::reload;
   return std::nullopt;
 }
 
@@ -76,6 +77,7 @@ struct Supervisor::Impl {
   const SupervisorOptions options;
   process::Launcher launcher;
   readiness::ListenerWatch listeners;
+  readiness::ListenerWatch::Subscription ports_changed;
   evidence::KernelOomLog oom_log;
   readiness::ProbeTools tools;
   ServiceContext context;
@@ -257,8 +259,14 @@ Result<void> Supervisor::request(const ServiceName& name, ServiceAction action) 
     case ServiceAction::start: service->ask_start(); break;
     case ServiceAction::stop: service->ask_stop(milliseconds::max()); break;
     case ServiceAction::restart: service->ask_restart(); break;
+    case ServiceAction::reload: return service->reload();
   }
   return {};
+}
+
+Result<void> Supervisor::signal(const ServiceName& name, int number) {
+  TRY(service, impl_->find(name));
+  return service->send_signal(number);
 }
 
 Result<ServiceOutput> Supervisor::output(const ServiceName& name) const {
@@ -269,6 +277,12 @@ Result<ServiceOutput> Supervisor::output(const ServiceName& name) const {
 }
 
 void Supervisor::died_elsewhere(const process::ProcessEnd& end) { impl_->report_orphan(end); }
+void Supervisor::on_ports_changed(std::function<void()> look) { impl_->ports_changed = impl_->listeners.subscribe_to_all(std::move(look)); }
+
+std::string Supervisor::service_of(pid_t pid) const {
+  const Service* service = impl_->service_of(pid);
+  return service == nullptr ? std::string() : service->spec().name.value();
+}
 
 std::vector<protocol::ServiceReport> Supervisor::services() const {
   std::vector<protocol::ServiceReport> reports;

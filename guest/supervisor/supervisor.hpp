@@ -46,7 +46,7 @@ struct ServiceOutput {
   std::uint64_t stdout_lost = 0, stderr_lost = 0;
 };
 
-enum class ServiceAction { start, stop, restart };
+enum class ServiceAction { start, stop, restart, reload };
 std::optional<ServiceAction> parse_service_action(std::string_view text);
 
 class Supervisor {
@@ -61,14 +61,21 @@ public:
   void start(const service_spec::SpecSet& specs, SupervisorEvents events = {});
   /// Stops dependants before what they depend on; whoever is alive after `grace` is killed. on_done is called once, at the latest a second after that.
   void stop_all(std::chrono::milliseconds grace, std::function<void()> on_done);
-  /// Errc::not_found names the services there are; Errc::conflict while everything stops.
+  /// Errc::not_found names the services there are; Errc::conflict while everything stops; Errc::unsupported to reload what has no reload.
   Result<void> request(const ServiceName& name, ServiceAction action);
+  /// To the main process of the service. Errc::conflict when it has none.
+  Result<void> signal(const ServiceName& name, int number);
 
   /// A process that is no child of ours has died, of a service or not: reported if it died of a fault.
   void died_elsewhere(const process::ProcessEnd& end);
 
   /// Errc::not_found names the services there are; Errc::unavailable when no process of it lives.
   Result<ServiceOutput> output(const ServiceName& name) const;
+
+  /// A listening port came or went; from the kernel's events, where it has them. Replaces the former listener.
+  void on_ports_changed(std::function<void()> look);
+  /// Of the process; empty when it is of none.
+  std::string service_of(pid_t pid) const;
 
   /// Every service as it is now, in start order: the table of the boot report.
   std::vector<protocol::ServiceReport> services() const;

@@ -81,6 +81,14 @@ json services_json(const machine::VmState& state) {
     return out;
 }
 
+/// How the guest is, and who listens in it; null and empty before it has told.
+void put_vitals(json& out, const std::optional<machine::Run>& run) {
+    out["health"] = run && run->vitals ? parse_own(protocol::encode_body(*run->vitals)) : json(nullptr);
+    protocol::NetReport net;
+    if (run) net.listeners = run->listeners;
+    out["listeners"] = parse_own(protocol::encode_body(net))["listeners"];
+}
+
 json instance_json(const Look& look) {
     const auto& state = look.state;
     const auto& run = state.run;
@@ -100,6 +108,7 @@ json instance_json(const Look& look) {
                 {"link", run && run->link_is_up},
                 {"removed", look.row.removed_unix_us.has_value()},
                 {"labels", look.row.spec.labels}};
+    put_vitals(out, run);
     out["accelerator"] = run && run->accelerator ? json(vigil::to_text(*run->accelerator)) : json(nullptr);
     out["cause"] = verdict.main ? to_json(verdict.main->cause) : json(nullptr);
     out["outcome"] = verdict.outcome ? json(vigil::to_text(*verdict.outcome)) : json(nullptr);

@@ -142,7 +142,7 @@ std::optional<SessionEnd> Session::take_hello(const BootId& boot, const protocol
 std::string Session::next_ping() {
     const MonoUs now = clock_.mono_us();
     ping_due_us_ = now + static_cast<MonoUs>(std::chrono::microseconds(limits_.ping_interval).count());
-    return frame_of(protocol::Ping{++ping_n_, now});
+    return frame_of(protocol::Ping{++ping_n_, now, clock_.unix_us()});
 }
 
 void Session::take_pong(const protocol::Pong& pong) {

@@ -84,10 +84,13 @@ void apply(const Change& change, const Reported&, const CrashTrace& trace) {
     if (record.report.crash == trace.crash) record.trace = trace;
 }
 
-void apply(const Change& change, const Reported&, const HealthReport& health) {
+void apply(const Change& change, const Reported& reported, const HealthReport& health) {
   change.run.health.clear();
   for (const auto& cause : health.causes) change.run.health.push_back({change.event.at_unix_us, cause});
+  if (!reported.partial) change.run.vitals = health;
 }
+
+void apply(const Change& change, const Reported&, const NetReport& net) { change.run.listeners = net.listeners; }
 
 void apply(const Change& change, const Reported&, const DroppedReport& dropped) { change.run.reports_dropped += dropped.count; }
 

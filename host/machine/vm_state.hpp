@@ -107,6 +107,8 @@ struct Run {
   std::vector<CrashRecord> crashes;
   std::vector<FindingRecord> findings;
   std::vector<TimedCause> health;               // the causes of the newest health report
+  std::optional<protocol::HealthReport> vitals; // the newest whole one; its causes are in `health`
+  std::vector<protocol::ListeningPort> listeners;   // TCP ports in the guest, as it told last
   std::vector<TimedCause> link_causes;          // flood, protocol errors, refused links
   std::vector<TimedCause> device_causes;        // vmm.device_died
   std::optional<UnixUs> vmm_halted;             // since when the VMM's process is stopped by a signal

@@ -41,6 +41,25 @@ void BatchState::append(VmEvent& event, std::uint64_t row) {
   event.seq = next_seq();
   encoded_.push_back(std::make_shared<const machine::EncodedEvent>(machine::encode_event(event)));
   rows_.push_back(row);
+  thin_out_health(event, row);
+}
+
+void BatchState::thin_out_health(const VmEvent& event, std::uint64_t row) {
+  constexpr UnixUs one_stays_us = 60'000'000;
+  const auto* reported = std::get_if<machine::Reported>(&event.body);
+  const auto* health = reported == nullptr || reported->partial ? nullptr : std::get_if<protocol::HealthReport>(&reported->report.body);
+  if (health == nullptr) return;
+  const auto staged = health_.find(row);
+  const auto stored = store_.health.find(row);
+  const LatestHealth* const before = staged != health_.end() ? &staged->second : stored != store_.health.end() ? &stored->second : nullptr;
+  LatestHealth latest{event.seq, event.run, event.at_unix_us, health->causes, !health->kernel.empty()};
+  const bool gives_way = before != nullptr && before->run == event.run && before->causes == health->causes && !before->has_news &&
+                         event.at_unix_us >= before->kept_unix_us && event.at_unix_us - before->kept_unix_us < one_stays_us;
+  if (gives_way) {
+    latest.kept_unix_us = before->kept_unix_us;
+    superseded_.push_back(before->seq);
+  }
+  health_[row] = std::move(latest);
 }
 
 Result<Admission> BatchState::add_created(VmEvent& event, const machine::InstanceSpec& spec) {

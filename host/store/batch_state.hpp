@@ -38,6 +38,8 @@ private:
   Result<Admission> add_created(machine::VmEvent& event, const machine::InstanceSpec& spec);
   void project(const machine::VmEvent& event, const KnownInstance& instance);
   void append(machine::VmEvent& event, std::uint64_t row);
+  /// Health comes every five seconds: one that says nothing new takes the place of the one before it, but for one a minute.
+  void thin_out_health(const machine::VmEvent& event, std::uint64_t row);
 
   Result<Admission> admit(machine::Reported& reported, std::uint64_t row, RunNumber run);
   Result<Admission> admit_full(machine::Reported& reported, const StreamKey& key, Stream& stream);
@@ -60,6 +62,8 @@ private:
   std::vector<Projection> projections_;
   std::vector<PartialChange> partials_;
   std::set<Origin> origins_;
+  std::map<std::uint64_t, LatestHealth> health_;
+  std::vector<machine::EventSeq> superseded_;   // to be deleted
 };
 
 }  // namespace vigil::store

@@ -49,6 +49,9 @@ Result<void> BatchState::write_events() {
     insert.bind(1, event.seq).bind(2, rows_[i]).bind(3, std::uint64_t{event.run.value()}).bind(4, event.type);
     TRY_VOID(insert.bind(5, event.at_unix_us).bind(6, event.mono_us).bind(7, event.body).run());
   }
+  if (superseded_.empty()) return {};
+  TRY(erase, store_.database.prepare("DELETE FROM events WHERE seq = ?"));
+  for (const auto seq : superseded_) TRY_VOID(erase.bind(1, seq).run());
   return {};
 }
 
@@ -92,6 +95,11 @@ void BatchState::keep() {
     if (const auto* start = std::get_if<LastRun>(&projection)) store_.forget_streams(start->row);
     if (const auto* removed = std::get_if<RemovedAt>(&projection)) store_.forget_streams(removed->row);
   }
+  for (auto& [row, latest] : health_) store_.health.insert_or_assign(row, std::move(latest));
+  for (const auto& projection : projections_)
+    if (const auto* removed = std::get_if<RemovedAt>(&projection)) store_.health.erase(removed->row);
+  health_.clear();
+  superseded_.clear();
   streams_.clear();
   instances_.clear();
   projections_.clear();

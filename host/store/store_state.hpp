@@ -16,6 +16,15 @@ struct KnownInstance {
   bool removed = false;
 };
 
+/// The newest health report of an instance: the next one may take its place.
+struct LatestHealth {
+  machine::EventSeq seq = 0;
+  RunNumber run;
+  UnixUs kept_unix_us = 0;            // of the last one that stays
+  std::vector<protocol::Cause> causes;
+  bool has_news = false;              // messages of the kernel: it stays
+};
+
 class StoreState {
 public:
   static Result<std::unique_ptr<StoreState>> load(Database database);
@@ -37,6 +46,7 @@ public:
   std::unordered_map<InstanceId, KnownInstance> instances;   // all existing ones, and removed ones that were asked for
   std::unordered_map<InstanceName, InstanceId> names;        // of existing ones
   std::map<StreamKey, Stream> streams;
+  std::unordered_map<std::uint64_t, LatestHealth> health;    // by instance row; of this process' life
   bool has_batch = false;
 };
 

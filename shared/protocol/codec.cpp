@@ -16,6 +16,7 @@ json body_to_json(const ReportBody& body) {
                         [](const CrashReport& each) { return wire::to_json(each); },
                         [](const CrashTrace& each) { return wire::to_json(each); },
                         [](const HealthReport& each) { return wire::to_json(each); },
+                        [](const NetReport& each) { return wire::to_json(each); },
                         [](const DroppedReport& each) { return wire::to_json(each); },
                         [](const ByeReport& each) { return wire::to_json(each); },
                         [](const OtherReport& each) { return wire::nested(each.json); },
@@ -30,7 +31,7 @@ Result<ReportBody> widen(Result<T> report) {
 }
 
 bool is_known_report(std::string_view type) {
-  static constexpr std::string_view known[] = {"stage", "service", "crash", "crash_trace", "health", "dropped", "bye"};
+  static constexpr std::string_view known[] = {"stage", "service", "crash", "crash_trace", "health", "net", "dropped", "bye"};
   return std::find(std::begin(known), std::end(known), type) != std::end(known);
 }
 
@@ -40,6 +41,7 @@ Result<ReportBody> parse_known_body(std::string_view type, const json& object) {
   if (type == "crash") return widen(wire::parse_crash(object));
   if (type == "crash_trace") return widen(wire::parse_crash_trace(object));
   if (type == "health") return widen(wire::parse_health(object));
+  if (type == "net") return widen(wire::parse_net(object));
   if (type == "dropped") return widen(wire::parse_dropped(object));
   return widen(wire::parse_bye(object));
 }

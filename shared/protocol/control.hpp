@@ -32,7 +32,7 @@ struct Hello {
 };
 
 struct GuestConfig {
-  std::map<std::string, std::string> services;   // service name -> JSON text laid over its file (RFC 7396 merge)
+  std::map<std::string, std::string> services;   // service name -> JSON text laid over its file (RFC 7396 merge; a probe is replaced whole)
   std::map<std::string, std::string> env;        // for every service
   std::map<std::string, std::string> secrets;    // name -> value; never logged
   std::string hostname;
@@ -53,10 +53,11 @@ struct Welcome {
 struct Ack { Seq seq = 0; friend bool operator==(const Ack&, const Ack&) = default; };
 
 /// Either side; the answer carries both clocks, which gives offset and round trip.
-struct Ping { std::uint64_t n = 0; MonoUs sender_us = 0; friend bool operator==(const Ping&, const Ping&) = default; };
+/// The host tells its wall clock too (0: it does not), for the guest has no other source.
+struct Ping { std::uint64_t n = 0; MonoUs sender_us = 0; UnixUs wall_unix_us = 0; friend bool operator==(const Ping&, const Ping&) = default; };
 struct Pong { std::uint64_t n = 0; MonoUs sender_us = 0; MonoUs answerer_us = 0; friend bool operator==(const Pong&, const Pong&) = default; };
 
-/// Host to guest: op is "shutdown" {"kind":"poweroff|reboot"}, "service" {"name","action":"start|stop|restart"}, "logs" {"name"} (the output
+/// Host to guest: op is "shutdown" {"kind":"poweroff|reboot"}, "service" {"name","action":"start|stop|restart|reload|signal","signal":"SIGHUP"}, "logs" {"name"} (the output
 /// tails of the run that lives), "diagnose"; args is JSON text.
 struct Request { std::uint64_t id = 0; std::string op; std::string args; friend bool operator==(const Request&, const Request&) = default; };
 struct Reply { std::uint64_t id = 0; bool ok = false; std::string problem; std::string result; friend bool operator==(const Reply&, const Reply&) = default; };

@@ -96,6 +96,8 @@ json to_digest(const ByeReport& report, const Room& room) {
   return object;
 }
 
+json to_digest(const NetReport&, const Room&) { return json::object(); }   // never printed: it is long, and nobody is lost without it
+
 json to_digest(const OtherReport&, const Room&) { return json::object(); }
 
 Result<std::optional<Cause>> read_cause(const json& object) {
@@ -176,7 +178,13 @@ Result<ReportBody> read_health(const json& object) {
   TRY(load, wire::read_int<std::uint32_t>(object, "l"));
   TRY(processes, wire::read_int<std::uint32_t>(object, "n"));
   TRY(codes, read_strings(object, "c", wire::max_health_causes, 64));
-  HealthReport report{memory.first, memory.second, root.first, root.second, load, processes, {}};
+  HealthReport report;
+  report.memory_total_kib = memory.first;
+  report.memory_available_kib = memory.second;
+  report.root_total_kib = root.first;
+  report.root_available_kib = root.second;
+  report.load1_permille = load;
+  report.processes = processes;
   for (const auto& code : codes) {
     const CauseRow* const row = find_cause(code);
     report.causes.push_back(Cause{row == nullptr ? CauseCode::unlisted : row->code, code, {}, {}});

@@ -46,6 +46,12 @@ std::string signal_name(int signal) {
   return "SIG" + (short_name != nullptr ? std::string(short_name) : std::to_string(signal));
 }
 
+std::optional<int> signal_number(std::string_view name) {
+  for (int signal = 1; signal < 32; ++signal)
+    if (signal_name(signal) == name) return signal;
+  return std::nullopt;
+}
+
 std::string to_text(const ExitStatus& status) {
   return std::visit(Overloaded{
                         [](const ExitCode& exit) { return "code " + std::to_string(exit.code); },
@@ -62,6 +68,7 @@ std::string report_type(const ReportBody& body) {
                         [](const CrashReport&) { return std::string("crash"); },
                         [](const CrashTrace&) { return std::string("crash_trace"); },
                         [](const HealthReport&) { return std::string("health"); },
+                        [](const NetReport&) { return std::string("net"); },
                         [](const DroppedReport&) { return std::string("dropped"); },
                         [](const ByeReport&) { return std::string("bye"); },
                         [](const OtherReport& other) { return other.type; },

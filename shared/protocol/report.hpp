@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -59,6 +60,7 @@ struct ExitUnknown { std::string reason; friend bool operator==(const ExitUnknow
 using ExitStatus = std::variant<ExitCode, ExitSignal, ExitUnknown>;
 
 std::string signal_name(int signal);            // "SIGSEGV"; "SIG42" when it has no name
+std::optional<int> signal_number(std::string_view name);   // of "SIGSEGV"; nullopt: there is none of that name
 std::string to_text(const ExitStatus& status);  // "code 1", "SIGSEGV", "unknown (lost)"
 
 struct OomEvidence {
@@ -129,13 +131,66 @@ struct CrashTrace {
 /// The function to name: the innermost that is not of the C or C++ runtime, where abort() and memcpy() are never at fault; nullopt: none has a name.
 std::optional<std::string> blamed_function(const CrashTrace& trace);
 
+/// Shares of the last ten seconds, in thousandths, in which some (full: all) processes stalled for it. Source: Documentation/accounting/psi.rst.
+struct Pressure {
+  std::uint32_t cpu_permille = 0, memory_permille = 0, memory_full_permille = 0, io_permille = 0, io_full_permille = 0;
+  friend bool operator==(const Pressure&, const Pressure&) = default;
+};
+
+struct FileSystemHealth {
+  std::string mount;
+  std::uint64_t total_kib = 0, available_kib = 0;
+  std::uint64_t inodes = 0, inodes_available = 0;   // 0 of both: it does not count them
+  friend bool operator==(const FileSystemHealth&, const FileSystemHealth&) = default;
+};
+
+struct ProcessHealth {
+  std::int64_t pid = 0;
+  std::string name;                   // comm
+  std::string service;                // empty: of none
+  std::uint32_t cpu_permille = 0;     // of one processor, since the last look
+  std::uint64_t rss_kib = 0;
+  friend bool operator==(const ProcessHealth&, const ProcessHealth&) = default;
+};
+
+/// A message of the kernel, of level error or worse.
+struct KernelMessage {
+  MonoUs at_us = 0;
+  std::uint32_t level = 3;            // 0 emergency .. 3 error
+  std::string text;
+  friend bool operator==(const KernelMessage&, const KernelMessage&) = default;
+};
+
+/// How the machine is: every 5 s, and at once when a threshold is crossed either way.
 struct HealthReport {
   std::uint64_t memory_total_kib = 0, memory_available_kib = 0;
   std::uint64_t root_total_kib = 0, root_available_kib = 0;
   std::uint32_t load1_permille = 0;
   std::uint32_t processes = 0;
   std::vector<Cause> causes;          // thresholds that are crossed now: guest.disk_full, guest.oom, ...
+  std::uint64_t memory_peak_kib = 0;  // the most that was in use since the agent's start, as seen at its looks
+  std::optional<Pressure> pressure;   // a kernel without it tells nothing
+  std::vector<FileSystemHealth> file_systems;   // writable ones, "/" first
+  std::vector<ProcessHealth> top;     // by processor time, then by memory
+  std::vector<KernelMessage> kernel;  // since the last report
+  std::uint64_t kernel_lost = 0;      // messages that came too fast or did not fit
+  std::optional<std::int64_t> clock_offset_us;   // the guest's wall clock less the host's; absent before the host has told its own
   friend bool operator==(const HealthReport&, const HealthReport&) = default;
+};
+
+struct ListeningPort {
+  std::string service, process;       // service empty: of none; process empty: its owner is not known
+  std::int64_t pid = 0;
+  std::string address;                // "127.0.0.1", "0.0.0.0", "::"
+  std::uint16_t port = 0;
+  friend bool operator==(const ListeningPort&, const ListeningPort&) = default;
+};
+
+/// Every TCP port that is listened on: the whole table, whenever it has changed.
+struct NetReport {
+  std::vector<ListeningPort> listeners;
+  std::uint64_t left_out = 0;         // did not fit
+  friend bool operator==(const NetReport&, const NetReport&) = default;
 };
 
 /// What was collapsed or dropped, so that gaps in the numbers are explained.
@@ -155,16 +210,16 @@ struct ByeReport {
   friend bool operator==(const ByeReport&, const ByeReport&) = default;
 };
 
-/// A type that this build does not know (net, signin, receipt, or newer): its JSON is kept as text.
+/// A type that this build does not know (signin, receipt, or newer): its JSON is kept as text.
 struct OtherReport {
   std::string type;
   std::string json;
   friend bool operator==(const OtherReport&, const OtherReport&) = default;
 };
 
-using ReportBody = std::variant<StageReport, ServiceReport, CrashReport, CrashTrace, HealthReport, DroppedReport, ByeReport, OtherReport>;
+using ReportBody = std::variant<StageReport, ServiceReport, CrashReport, CrashTrace, HealthReport, NetReport, DroppedReport, ByeReport, OtherReport>;
 
-/// "stage", "service", "crash", "crash_trace", "health", "dropped", "bye", or the text of an OtherReport.
+/// "stage", "service", "crash", "crash_trace", "health", "net", "dropped", "bye", or the text of an OtherReport.
 std::string report_type(const ReportBody& body);
 
 /// A numbered report as it travels.

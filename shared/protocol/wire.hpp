@@ -27,6 +27,7 @@ inline constexpr std::size_t max_cause_fields = 16, max_field_bytes = 1024;
 inline constexpr std::size_t max_evidence_lines = 16, max_evidence_bytes = 512;
 inline constexpr std::size_t max_probes = 64, max_names = 256, max_frames = 64, max_thread_frames = 32, max_other_threads = 63,
                              max_health_causes = 32;
+inline constexpr std::size_t max_file_systems = 32, max_top = 16, max_kernel_messages = 32, max_listeners = 256;
 inline constexpr std::size_t max_config_entries = 1024, max_config_bytes = 64 * 1024;
 
 json text(std::string_view value, std::size_t max_bytes = max_text_bytes);
@@ -89,12 +90,24 @@ json to_json(const ProbeResult& probe);
 Result<ProbeResult> parse_probe(const json& object);
 json to_json(const ServiceReport& report);
 Result<ServiceReport> parse_service(const json& object);
-json to_json(const HealthReport& report);
-Result<HealthReport> parse_health(const json& object);
 json to_json(const DroppedReport& report);
 Result<DroppedReport> parse_dropped(const json& object);
 json to_json(const ByeReport& report);
 Result<ByeReport> parse_bye(const json& object);
+
+// wire_health.cpp
+json to_json(const FileSystemHealth& file_system);
+Result<FileSystemHealth> parse_file_system(const json& object);
+json to_json(const ProcessHealth& process);
+Result<ProcessHealth> parse_process(const json& object);
+json to_json(const KernelMessage& message);
+Result<KernelMessage> parse_kernel_message(const json& object);
+json to_json(const HealthReport& report);
+Result<HealthReport> parse_health(const json& object);
+json to_json(const ListeningPort& port);
+Result<ListeningPort> parse_listening_port(const json& object);
+json to_json(const NetReport& report);
+Result<NetReport> parse_net(const json& object);
 
 // wire_crash.cpp
 json to_json(const ExitStatus& exit);

@@ -134,12 +134,17 @@ Result<Ack> parse_ack(const json& object) {
   return Ack{seq};
 }
 
-json to_json(const Ping& ping) { return {{"n", number(ping.n)}, {"sender_us", number(ping.sender_us)}}; }
+json to_json(const Ping& ping) {
+  json object = {{"n", number(ping.n)}, {"sender_us", number(ping.sender_us)}};
+  if (ping.wall_unix_us != 0) object["wall_unix_us"] = number(ping.wall_unix_us);
+  return object;
+}
 
 Result<Ping> parse_ping(const json& object) {
   TRY(n, read_int<std::uint64_t>(object, "n"));
   TRY(sender, read_int<MonoUs>(object, "sender_us"));
-  return Ping{n, sender};
+  TRY(wall, read_int_or<UnixUs>(object, "wall_unix_us", 0));
+  return Ping{n, sender, wall};
 }
 
 json to_json(const Pong& pong) {

@@ -70,27 +70,6 @@ Result<ServiceReport> parse_service(const json& object) {
                        std::move(cause), collapsed};
 }
 
-json to_json(const HealthReport& report) {
-  return {{"memory_total_kib", number(report.memory_total_kib)},
-          {"memory_available_kib", number(report.memory_available_kib)},
-          {"root_total_kib", number(report.root_total_kib)},
-          {"root_available_kib", number(report.root_available_kib)},
-          {"load1_permille", report.load1_permille},
-          {"processes", report.processes},
-          {"causes", list_of(report.causes, max_health_causes)}};
-}
-
-Result<HealthReport> parse_health(const json& object) {
-  TRY(memory_total, read_int_or<std::uint64_t>(object, "memory_total_kib", 0));
-  TRY(memory_available, read_int_or<std::uint64_t>(object, "memory_available_kib", 0));
-  TRY(root_total, read_int_or<std::uint64_t>(object, "root_total_kib", 0));
-  TRY(root_available, read_int_or<std::uint64_t>(object, "root_available_kib", 0));
-  TRY(load1, read_int_or<std::uint32_t>(object, "load1_permille", 0));
-  TRY(processes, read_int_or<std::uint32_t>(object, "processes", 0));
-  TRY(causes, read_list<Cause>(object, "causes", max_health_causes, parse_cause));
-  return HealthReport{memory_total, memory_available, root_total, root_available, load1, processes, std::move(causes)};
-}
-
 json to_json(const DroppedReport& report) {
   return {{"kind", text(report.kind, 64)},
           {"first_seq", number(report.first_seq)},

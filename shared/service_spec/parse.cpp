@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include <array>
+#include <initializer_list>
 
 namespace vigil::service_spec {
 
@@ -116,23 +117,37 @@ void read_restart(KeyReader& reader, RestartSpec& restart, std::vector<Problem>&
   policy.finish();
 }
 
-std::optional<int> parse_signal(const std::string& name) {
-  for (int signal = 1; signal < 32; ++signal)
-    if (protocol::signal_name(signal) == name) return signal;
-  return std::nullopt;
+/// nullopt, with a complaint, when it is no signal; when it is absent too.
+std::optional<int> read_signal(KeyReader& keys) {
+  const auto name = keys.text("signal", 16);
+  if (!name) return std::nullopt;
+  const auto signal = protocol::signal_number(*name);
+  if (!signal) keys.complain("signal", "not a signal's name such as SIGTERM");
+  return signal;
 }
 
 void read_stop(KeyReader& reader, StopSpec& stop, std::vector<Problem>& problems) {
   const json* const value = reader.member("stop");
   if (value == nullptr) return;
   KeyReader keys(*value, "stop", problems);
-  if (const auto name = keys.text("signal", 16)) {
-    const auto signal = parse_signal(*name);
-    if (!signal) keys.complain("signal", "not a signal's name such as SIGTERM");
-    stop.signal = signal.value_or(stop.signal);
-  }
+  stop.signal = read_signal(keys).value_or(stop.signal);
   stop.grace = keys.seconds("grace_s", 0, 3600).value_or(stop.grace);
   keys.finish();
+}
+
+void read_reload(KeyReader& reader, ServiceSpec& spec, std::vector<Problem>& problems) {
+  const json* const value = reader.member("reload");
+  if (value == nullptr) return;
+  KeyReader keys(*value, "reload", problems);
+  keys.require("signal");
+  spec.reload_signal = read_signal(keys);
+  keys.finish();
+}
+
+void check_stable_for(KeyReader& reader, const ServiceSpec& spec) {
+  for (const auto& probe : spec.ready)
+    if (const auto* stable = std::get_if<StableForProbe>(&probe); stable && stable->duration >= spec.ready_timeout)
+      reader.complain("ready_timeout_s", "not longer than stable-for.seconds");
 }
 
 /// "64M" -> bytes; K, M and G are powers of 1024.
@@ -178,15 +193,22 @@ void read_limits(KeyReader& reader, LimitSpec& limits, std::vector<Problem>& pro
   keys.finish();
 }
 
+bool can_be_asked_again(const ProbeSpec& probe) {
+  return !std::holds_alternative<NotifyFdProbe>(probe) && !std::holds_alternative<SdNotifyProbe>(probe) && !std::holds_alternative<StableForProbe>(probe);
+}
+
 void read_health(KeyReader& reader, ServiceSpec& spec, std::vector<Problem>& problems) {
   const json* const value = reader.member("health");
   if (value == nullptr) return;
   KeyReader keys(*value, "health", problems);
-  HealthSpec health;
+  HealthSpec health{TcpProbe{}};
   keys.require("probe");
   if (const json* const probe = keys.member("probe")) health.probe = parse_probe(*probe, "health.probe", problems).value_or(health.probe);
   health.interval = keys.seconds("interval_s", 0.1, 86'400).value_or(health.interval);
+  if (!can_be_asked_again(health.probe)) keys.complain("probe", probe_name(health.probe) + " speaks once, at the start; health needs a probe that can be asked again");
   health.failures = static_cast<std::uint32_t>(keys.integer("failures", 1, 1000).value_or(health.failures));
+  health.restart = keys.boolean("restart").value_or(health.restart);
+  if (health.restart && spec.restart.when == RestartWhen::never) keys.complain("restart", "true, but the service's own restart is never");
   keys.finish();
   spec.health = std::move(health);
 }
@@ -217,11 +239,25 @@ void read_spec(const json& object, ParsedFile& parsed) {
   read_ready(reader, spec, problems);
   spec.ready_timeout = reader.seconds("ready_timeout_s", 0.01, 86'400).value_or(spec.ready_timeout);
   read_restart(reader, spec.restart, problems);
+  check_stable_for(reader, spec);
   read_stop(reader, spec.stop, problems);
+  read_reload(reader, spec, problems);
   read_limits(reader, spec.limits, problems);
   read_health(reader, spec, problems);
   read_secrets(reader, spec);
   reader.finish();
+}
+
+/// An object of which one key is chosen (a probe) is replaced whole, as a list is: merged with the file's it would be of two kinds.
+void make_way_for(const json& overlay, json& object, std::initializer_list<const char*> path) {
+  const json* theirs = &overlay;
+  json* ours = &object;
+  for (const char* key : path) {
+    if (!theirs->is_object() || !ours->is_object() || !theirs->contains(key) || !ours->contains(key)) return;
+    theirs = &theirs->at(key);
+    ours = &ours->at(key);
+  }
+  if (ours->is_object()) *ours = nullptr;
 }
 
 /// The file with its overlay laid over it; nothing when either is not JSON, which is then noted.
@@ -232,6 +268,8 @@ std::optional<json> merged(const SpecSource& source, std::vector<Problem>& probl
   const auto overlay = parse_json(*source.overlay, file_limits);
   if (!overlay || !overlay->is_object()) problems.push_back({"(overlay)", overlay ? "not an object" : overlay.error().message()});
   if (!problems.empty()) return std::nullopt;
+  make_way_for(*overlay, *object, {"ready"});
+  make_way_for(*overlay, *object, {"health", "probe"});
   object->merge_patch(*overlay);
   return std::move(*object);
 }

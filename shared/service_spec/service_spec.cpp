@@ -63,9 +63,35 @@ std::string probe_name(const ProbeSpec& probe) {
                         [](const FileProbe& file) { return "file:" + file.path; },
                         [](const HttpProbe& http) { return with_port("http", http.port); },
                         [](const ExecProbe& exec) { return "exec:" + (exec.argv.empty() ? std::string() : exec.argv[0]); },
+                        [](const WebsocketProbe& websocket) { return with_port("websocket", websocket.port); },
+                        [](const RfbProbe& rfb) { return with_port("rfb", rfb.port); },
+                        [](const X11Probe& x11) { return "x11:" + display_text(x11); },
+                        [](const StableForProbe&) { return std::string("stable-for"); },
                     },
                     probe);
 }
+
+std::optional<std::uint16_t> probed_port(const ProbeSpec& probe) {
+  using Port = std::optional<std::uint16_t>;
+  return std::visit(Overloaded{
+                        [](const NotifyFdProbe&) { return Port(); },
+                        [](const SdNotifyProbe&) { return Port(); },
+                        [](const TcpProbe& tcp) { return Port(tcp.port); },
+                        [](const UnixProbe&) { return Port(); },
+                        [](const FileProbe&) { return Port(); },
+                        [](const HttpProbe& http) { return Port(http.port); },
+                        [](const ExecProbe&) { return Port(); },
+                        [](const WebsocketProbe& websocket) { return Port(websocket.port); },
+                        [](const RfbProbe& rfb) { return Port(rfb.port); },
+                        [](const X11Probe&) { return Port(); },
+                        [](const StableForProbe&) { return Port(); },
+                    },
+                    probe);
+}
+
+std::string to_text(const ScreenSize& size) { return std::to_string(size.width) + "x" + std::to_string(size.height); }
+
+std::string display_text(const X11Probe& probe) { return probe.address + ":" + std::to_string(probe.display); }
 
 SpecSet parse_service_specs(const std::vector<SpecSource>& sources) {
   SpecSet set;

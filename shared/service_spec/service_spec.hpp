@@ -11,15 +11,22 @@
 //   ready       one probe or a list; all must pass; default: running is ready. A probe is one of
 //                 {"notify-fd":{"fd":3}} {"sd-notify":{}} {"tcp":{"port":N,"address":"127.0.0.1"}} {"unix":{"path":P}} {"file":{"path":P}}
 //                 {"http":{"port":N,"path":"/","status":200,"body":"text that must occur","address":..}} {"exec":{"argv":[..],"interval_ms":1000}}
+//                 {"websocket":{"port":N,"path":"/","subprotocol":"binary","first_bytes":"RFB 003.","address":..}} {"rfb":{"port":N,"address":..}}
+//                 {"x11":{"display":":0" or "ADDRESS:0","size":"1280x800","window_manager":true}} {"stable-for":{"seconds":5}}
+//               websocket, rfb and x11 make a connection, which the service sees; the others make none, but for http. guest/readiness/README.md says more.
 //   ready_timeout_s  default 30 (times the accelerator's scale)
 //   restart     "always" | "on-failure" (default) | "never", or {"policy":..,"backoff_ms":100,"backoff_max_ms":30000,"crash_loop":{"exits":5,"window_s":60}}
 //   stop        {"signal":"SIGTERM","grace_s":5}
+//   reload      {"signal":"SIGHUP"}: what a request to reload sends; without it there is no reload
 //   limits      {"memory":bytes or "64M","pids":N,"nofile":N,"cpu_percent":N}
-//   health      {"probe":{..},"interval_s":10,"failures":3}
+//   health      {"probe":{..},"interval_s":10,"failures":3,"restart":false}: asked anew every interval once the service is ready; unready after so many
+//               failures in a row, ready again with the first success. With restart an unhealthy process is stopped, which counts as a death.
+//               All probes but notify-fd, sd-notify and stable-for.
 //   secrets     [names]
 // Units:  seconds and milliseconds as the key says, bytes for memory.
 // Errors: Cause service.spec_invalid{file,key} with the reason as evidence: unknown key, wrong type, value out of range, missing dependency;
 //         service.dependency_cycle{path}. All errors of a directory are given at once.
+//         An overlay replaces a probe (ready, health.probe) whole; other objects are merged.
 // Source: DESIGN "Supervision".
 #pragma once
 
@@ -44,10 +51,31 @@ struct UnixProbe { std::string path; };
 struct FileProbe { std::string path; };
 struct HttpProbe { std::uint16_t port = 0; std::string address = "127.0.0.1"; std::string path = "/"; int status = 200; std::string body; };
 struct ExecProbe { std::vector<std::string> argv; std::chrono::milliseconds interval{1000}; };
-using ProbeSpec = std::variant<NotifyFdProbe, SdNotifyProbe, TcpProbe, UnixProbe, FileProbe, HttpProbe, ExecProbe>;
+struct WebsocketProbe {
+  std::uint16_t port = 0;
+  std::string address = "127.0.0.1", path = "/", subprotocol, first_bytes;   // of the messages after the upgrade; empty: the upgrade is enough
+};
+struct RfbProbe { std::uint16_t port = 0; std::string address = "127.0.0.1"; };
+struct ScreenSize {
+  std::uint16_t width = 0, height = 0;
+  friend bool operator==(const ScreenSize&, const ScreenSize&) = default;
+};
+struct X11Probe {
+  std::string address;                          // empty: the Unix socket of the display
+  std::uint16_t display = 0;
+  std::optional<ScreenSize> size;
+  bool window_manager = false;
+};
+struct StableForProbe { std::chrono::milliseconds duration{0}; };   // real time, not scaled
+using ProbeSpec = std::variant<NotifyFdProbe, SdNotifyProbe, TcpProbe, UnixProbe, FileProbe, HttpProbe, ExecProbe, WebsocketProbe, RfbProbe, X11Probe,
+                               StableForProbe>;
 
-/// "http:8080", "tcp:7000", "notify-fd", "unix:/run/x": the name used in reports and causes.
+/// "http:8080", "tcp:7000", "notify-fd", "unix:/run/x", "x11::0": the name used in reports and causes.
 std::string probe_name(const ProbeSpec& probe);
+/// The TCP port that the service must have for this probe to pass.
+std::optional<std::uint16_t> probed_port(const ProbeSpec& probe);
+std::string to_text(const ScreenSize& size);    // "1280x800"
+std::string display_text(const X11Probe& probe);   // ":0", "127.0.0.1:0"
 
 enum class RestartWhen { always, on_failure, never };
 
@@ -64,7 +92,7 @@ struct LimitSpec {
   std::optional<std::uint64_t> memory_bytes, pids, nofile, cpu_percent;
 };
 
-struct HealthSpec { ProbeSpec probe; std::chrono::milliseconds interval{10'000}; std::uint32_t failures = 3; };
+struct HealthSpec { ProbeSpec probe; std::chrono::milliseconds interval{10'000}; std::uint32_t failures = 3; bool restart = false; };
 
 struct ServiceSpec {
   ServiceName name;
@@ -79,6 +107,7 @@ struct ServiceSpec {
   std::chrono::milliseconds ready_timeout{30'000};
   RestartSpec restart;
   StopSpec stop;
+  std::optional<int> reload_signal;
   LimitSpec limits;
   std::optional<HealthSpec> health;
   std::vector<std::string> secrets;

@@ -7,6 +7,8 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include <csignal>
+
 using namespace vigil;
 using namespace vigil::guest;
 using namespace vigil::guest::link;
@@ -42,6 +44,11 @@ TEST_CASE("requests: typed, with the wrong word named", "[guest][link]") {
   const auto service = std::get<ServiceRequest>(*parse("service", R"({"name":"web","action":"restart"})"));
   REQUIRE(service.name.value() == "web");
   REQUIRE(service.action == "restart");
+  REQUIRE(std::get<ServiceRequest>(*parse("service", R"({"name":"web","action":"reload"})")).action == "reload");
+  REQUIRE(std::get<SignalRequest>(*parse("service", R"({"name":"web","action":"signal","signal":"SIGHUP"})")).signal == SIGHUP);
+  REQUIRE(std::get<SignalRequest>(*parse("service", R"({"name":"web","action":"signal","signal":"USR1"})")).signal == SIGUSR1);
+  REQUIRE(parse("service", R"({"name":"web","action":"signal","signal":"SIGNOPE"})").error().message().find("SIGNOPE") != std::string::npos);
+  REQUIRE(parse("service", R"({"name":"web","action":"signal"})").error().message().find("signal") != std::string::npos);
   REQUIRE(std::get<LogsRequest>(*parse("logs", R"({"name":"web"})")).name.value() == "web");
   REQUIRE(parse("logs", R"({"name":"../web"})").error().code() == Errc::invalid);
   REQUIRE(std::holds_alternative<DiagnoseRequest>(*parse("diagnose", "{}")));

@@ -24,7 +24,7 @@ struct GuestEnd {
         dialler(path),
         link(loop, dialler, outbox, facts(silence), {[this](const protocol::Welcome& welcome) { welcomes.push_back(welcome); },
                                               [this](const protocol::Request& request) { requests.push_back(request); },
-                                              [this] { ++acknowledgements; }}) {}
+                                              [this] { ++acknowledgements; }, [this](UnixUs host) { host_clock = host; }}) {}
 
   static LinkFacts facts(SilencePeriods silence) {
     LinkFacts facts;
@@ -47,6 +47,7 @@ struct GuestEnd {
   std::vector<protocol::Welcome> welcomes;
   std::vector<protocol::Request> requests;
   int acknowledgements = 0;
+  UnixUs host_clock = 0;
   Link link;
 };
 
@@ -183,6 +184,10 @@ TEST_CASE("link: answers a ping with both clocks", "[guest][link]") {
   REQUIRE(pong.n == 5);
   REQUIRE(pong.sender_us == 777);
   REQUIRE(pong.answerer_us >= before);
+  REQUIRE(scene.guest.host_clock == 0);   // it did not tell
+  scene.host.send(protocol::Ping{6, 777, 1'790'000'000'000'000});
+  scene.host.receive_a<protocol::Pong>();
+  scene.host.until([&] { return scene.guest.host_clock == 1'790'000'000'000'000; });
 }
 
 TEST_CASE("link: a host that owes an answer and says nothing is given up, and everything goes again", "[guest][link]") {

@@ -67,7 +67,7 @@ TEST_CASE("reaper: a process that its owner forgot is reaped as nobody's", "[gue
 }
 
 TEST_CASE("process stat: names with blanks and parentheses do not confuse the fields", "[guest][process]") {
-  const auto stat = parse_stat("42 (a) b (c) S 7 42 41 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 987654 1 1\n");
+  const auto stat = parse_stat("42 (a) b (c) S 7 42 41 0 -1 4194560 1 0 0 0 15 26 0 0 20 0 1 0 987654 1 451\n");
   REQUIRE(stat);
   CHECK(stat->pid == 42);
   CHECK(stat->comm == "a) b (c");
@@ -75,6 +75,8 @@ TEST_CASE("process stat: names with blanks and parentheses do not confuse the fi
   CHECK(stat->parent == 7);
   CHECK(stat->session == 41);
   CHECK(stat->start_ticks == 987654);
+  CHECK(stat->cpu_ticks == 41);
+  CHECK(stat->rss_pages == 451);
 }
 
 TEST_CASE("process stat: text that is none gives nothing", "[guest][process]") {

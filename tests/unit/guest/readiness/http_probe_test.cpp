@@ -1,44 +1,8 @@
-#include "guest/readiness/http_reply.hpp"
-#include "tests/unit/guest/readiness/probe_scene.hpp"
-
-#include <sys/epoll.h>
-
-#include <vector>
+#include "guest/readiness/http_message.hpp"
+#include "tests/unit/guest/readiness/local_server.hpp"
 
 namespace vigil::guest::readiness {
 namespace {
-
-/// Answers each connection in the scene's own loop with the next of the given texts, the last one again and again.
-class Server {
-public:
-  Server(EventLoop& loop, const TestSocket& socket, std::vector<std::string> answers) : loop_(loop), socket_(socket), answers_(std::move(answers)) {
-    token_ = loop_.watch(socket_.fd(), EPOLLIN, [this](std::uint32_t) {
-      connections_.push_back(socket_.accept_one());
-      const int fd = connections_.back().get();
-      const std::string answer = answers_[std::min(count_, answers_.size() - 1)];
-      ++count_;
-      reads_.push_back(loop_.watch(fd, EPOLLIN, [this, fd, answer](std::uint32_t) {
-        char request[2048];
-        const ssize_t length = recv(fd, request, sizeof request, MSG_DONTWAIT);
-        if (length > 0) last_request_.assign(request, static_cast<std::size_t>(length));
-        if (!answer.empty()) send(fd, answer.data(), answer.size(), MSG_NOSIGNAL);
-        shutdown(fd, SHUT_RDWR);
-      }));
-    });
-  }
-  std::size_t count() const { return count_; }
-  const std::string& last_request() const { return last_request_; }
-
-private:
-  EventLoop& loop_;
-  const TestSocket& socket_;
-  std::vector<std::string> answers_;
-  std::size_t count_ = 0;
-  std::string last_request_;
-  std::vector<UniqueFd> connections_;
-  std::vector<LoopToken> reads_;
-  LoopToken token_;
-};
 
 std::string answer(const std::string& status, const std::string& body) {
   return "HTTP/1.1 " + status + "\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
@@ -56,7 +20,7 @@ TEST_CASE("http: one request once it listens, for the path that was asked", "[gu
   const TestSocket socket;
   scene.start_on_ourselves({probe_of(socket)});
   socket.start_listening();
-  const Server server(scene.loop, socket, {answer("200 OK", "fine")});
+  const LocalServer server(scene.loop, socket, {answer("200 OK", "fine")});
   CHECK(scene.wait_until_passed());
   CHECK(server.count() == 1);
   CHECK(server.last_request().starts_with("GET /healthz HTTP/1.1\r\nHost: 127.0.0.1:" + std::to_string(socket.port()) + "\r\n"));
@@ -68,7 +32,7 @@ TEST_CASE("http: another status or body is asked again until it is right", "[gue
   socket.start_listening();
   service_spec::HttpProbe probe = probe_of(socket);
   probe.body = "up";
-  const Server server(scene.loop, socket, {answer("503 Unavailable", "up"), answer("200 OK", "starting"), answer("200 OK", "we are up now")});
+  const LocalServer server(scene.loop, socket, {answer("503 Unavailable", "up"), answer("200 OK", "starting"), answer("200 OK", "we are up now")});
   scene.start_on_ourselves({probe});
   CHECK(scene.wait_until_passed());
   CHECK(server.count() == 3);
@@ -78,7 +42,7 @@ TEST_CASE("http: a status that stays wrong is said in the time-out", "[guest][re
   ProbeScene scene;
   const TestSocket socket;
   socket.start_listening();
-  const Server server(scene.loop, socket, {answer("500 Broken", "")});
+  const LocalServer server(scene.loop, socket, {answer("500 Broken", "")});
   scene.start_on_ourselves({probe_of(socket)});
   REQUIRE(run_until(scene.loop, [&] { return !scene.probes->timeout_cause().evidence.empty(); }));
   CHECK(scene.probes->timeout_cause().text == "service.ready_timeout");
@@ -90,13 +54,13 @@ TEST_CASE("http: another protocol and silence are named", "[guest][readiness]") 
   const TestSocket socket;
   socket.start_listening();
   SECTION("another protocol") {
-    const Server server(scene.loop, socket, {"RFB 003.008\n"});
+    const LocalServer server(scene.loop, socket, {"RFB 003.008\n"});
     scene.start_on_ourselves({probe_of(socket)});
     REQUIRE(scene.wait_for_finding("service.wrong_protocol"));
     CHECK(protocol::field_text(*scene.probes->finding(), "got").value_or("").starts_with("RFB 003.008"));
   }
   SECTION("a connection that is closed without a word") {
-    const Server server(scene.loop, socket, {""});
+    const LocalServer server(scene.loop, socket, {""});
     scene.start_on_ourselves({probe_of(socket)});
     REQUIRE(scene.wait_for_finding("service.not_answering"));
   }
@@ -112,7 +76,7 @@ TEST_CASE("http: an endless answer is cut off", "[guest][readiness]") {
   socket.start_listening();
   service_spec::HttpProbe probe = probe_of(socket);
   probe.body = "never there";
-  const Server server(scene.loop, socket, {"HTTP/1.1 200 OK\r\n\r\n" + std::string(200'000, 'x')});
+  const LocalServer server(scene.loop, socket, {"HTTP/1.1 200 OK\r\n\r\n" + std::string(200'000, 'x')});
   scene.start_on_ourselves({probe});
   CHECK(run_until(scene.loop, [&] { return server.count() >= 2; }));
   CHECK_FALSE(scene.probes->all_passed());

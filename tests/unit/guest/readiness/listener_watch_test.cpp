@@ -1,5 +1,6 @@
 #include "guest/readiness/listener_watch.hpp"
 
+#include "guest/readiness/patience.hpp"
 #include "tests/unit/guest/readiness/probe_scene.hpp"
 
 #include <sys/mount.h>
@@ -51,6 +52,22 @@ TEST_CASE("listener watch: the kernel's event wakes the probe", "[guest][readine
   CHECK(access(instance.c_str(), F_OK) != 0);
 }
 
+TEST_CASE("listener watch: who wants all ports hears of each that comes or goes, and is left alone otherwise", "[guest][readiness]") {
+  const TraceFs tracefs;
+  if (!tracefs) SKIP("tracefs cannot be mounted here");
+  ProcessScene scene;
+  ListenerWatch watch(scene.loop, tracefs.path());
+  int looks = 0;
+  const auto subscription = watch.subscribe_to_all([&] { ++looks; });
+  TestSocket socket;
+  socket.start_listening();
+  REQUIRE(run_until(scene.loop, [&] { return looks > 0; }));
+  REQUIRE(run_until(scene.loop, [&] { return looks >= 8; }));   // the looks that follow an event
+  looks = 0;
+  socket.close();
+  REQUIRE(run_until(scene.loop, [&] { return looks > 0; }));
+}
+
 TEST_CASE("listener watch: without tracefs it looks from time to time, until the subscription ends", "[guest][readiness]") {
   ProcessScene scene;
   ListenerWatch watch(scene.loop, "/nonexistent");
@@ -79,10 +96,29 @@ TEST_CASE("listener watch: a subscription may end from within its own look", "[g
   REQUIRE(run_until(scene.loop, [&] { return looks == 1; }));
 }
 
+TEST_CASE("patience: doubles to its most, after a minute to five seconds, and begins anew", "[guest][readiness]") {
+  using std::chrono::milliseconds;
+  Patience patience(milliseconds(10), milliseconds(1000));
+  CHECK(patience.take() == milliseconds(10));
+  CHECK(patience.take() == milliseconds(20));
+  milliseconds spent{30};
+  while (spent < Patience::minute) {
+    const milliseconds next = patience.take();
+    CHECK(next <= milliseconds(1000));
+    spent += next;
+  }
+  for (int i = 0; i < 5; ++i) patience.take();
+  CHECK(patience.take() == milliseconds(5000));
+  patience.renew();
+  CHECK(patience.take() == milliseconds(10));
+}
+
 TEST_CASE("listener watch: trace lines are read, others are not", "[guest][readiness]") {
   CHECK(parse_listen_event("   nginx-123 [000] d..1. 12.34: inet_sock_set_state: family=AF_INET protocol=IPPROTO_TCP sport=8080 dport=0 saddr=127.0.0.1 "
-                           "daddr=0.0.0.0 oldstate=TCP_CLOSE newstate=TCP_LISTEN") == 8080);
-  CHECK_FALSE(parse_listen_event("inet_sock_set_state: sport=8080 dport=0 oldstate=TCP_LISTEN newstate=TCP_CLOSE"));
+                           "daddr=0.0.0.0 oldstate=TCP_CLOSE newstate=TCP_LISTEN") == ListenEvent{8080, ListenEvent::Kind::begun});
+  CHECK(parse_listen_event("inet_sock_set_state: sport=8080 dport=0 oldstate=TCP_LISTEN newstate=TCP_CLOSE") ==
+        ListenEvent{8080, ListenEvent::Kind::ended});
+  CHECK_FALSE(parse_listen_event("inet_sock_set_state: sport=8080 dport=0 oldstate=TCP_ESTABLISHED newstate=TCP_CLOSE"));
   CHECK_FALSE(parse_listen_event("sport=99999 newstate=TCP_LISTEN"));
   CHECK_FALSE(parse_listen_event(" sport=0 newstate=TCP_LISTEN"));
   CHECK_FALSE(parse_listen_event(""));

@@ -48,6 +48,24 @@ TEST_CASE("tcp: a listener on loopback where all addresses were asked for is the
   CHECK(protocol::field_text(*scene.probes->finding(), "found") == "127.0.0.1");
 }
 
+TEST_CASE("tcp: a foreign listener on one address is named when all addresses were asked for", "[guest][readiness]") {
+  ProbeScene scene;
+  const TestSocket socket("127.0.0.1");
+  socket.start_listening();
+  scene.start({service_spec::TcpProbe{socket.port(), "0.0.0.0"}}, "exec sleep 1000");   // its bind(2) would be refused
+  REQUIRE(scene.wait_for_finding("service.port_taken"));
+  CHECK(protocol::field_text(*scene.probes->finding(), "holder") == "pid " + std::to_string(getpid()));
+}
+
+TEST_CASE("tcp: a foreign listener on another address is no obstacle", "[guest][readiness]") {
+  ProbeScene scene;
+  const TestSocket socket("127.0.0.2");
+  socket.start_listening();
+  scene.start({service_spec::TcpProbe{socket.port(), "127.0.0.1"}}, "exec sleep 1000");
+  scene.settle();
+  CHECK_FALSE(scene.probes->finding());
+}
+
 TEST_CASE("tcp: an obstacle that goes away is forgotten", "[guest][readiness]") {
   ProbeScene scene;
   TestSocket wrong("127.0.0.2");

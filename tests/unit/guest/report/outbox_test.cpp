@@ -198,6 +198,22 @@ TEST_CASE("outbox: only the newest health report waits", "[guest][report]") {
   require_gaps_explained(sent, outbox.next_seq() - 1);
 }
 
+TEST_CASE("outbox: the kernel's messages of a health report that gives way go with the newer one", "[guest][report]") {
+  FakeClock clock;
+  Outbox outbox(reporting_boot, clock);
+  for (std::uint64_t i = 0; i < 50; ++i) {
+    protocol::HealthReport health;
+    health.kernel = {{i, 3, "message " + std::to_string(i)}};
+    outbox.append(health);
+  }
+  const auto sent = send_all(outbox);
+  const auto* health = std::get_if<protocol::HealthReport>(&sent.back().body);
+  if (!health) health = std::get_if<protocol::HealthReport>(&sent.front().body);
+  REQUIRE(health->kernel.size() == 32);
+  REQUIRE(health->kernel.front().text == "message 0");
+  REQUIRE(health->kernel_lost == 18);
+}
+
 TEST_CASE("outbox: stays bounded when the host takes reports but never acknowledges", "[guest][report]") {
   FakeClock clock;
   Outbox outbox(reporting_boot, clock, {.reports = 16});

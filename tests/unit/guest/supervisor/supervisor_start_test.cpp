@@ -1,5 +1,6 @@
 #include "tests/unit/guest/supervisor/supervisor_scene.hpp"
 
+#include <catch2/generators/catch_generators.hpp>
 #include <sys/stat.h>
 
 #include <fstream>
@@ -183,6 +184,41 @@ TEST_CASE("supervisor: a health probe that fails makes a service unready, one th
   CHECK(scene.now("web").cause->text == "service.unhealthy");
   std::filesystem::remove(scene.file("sick"));
   REQUIRE(scene.wait_for("web", ServiceState::ready));
+  CHECK_FALSE(scene.now("web").cause);
+}
+
+TEST_CASE("supervisor: an unhealthy service says what its probe met, and is left alone", "[guest][supervisor]") {
+  SupervisorScene scene;
+  const OwnPort holder;
+  scene.service("web", "exec sleep 1000", R"(,"health":{"probe":{"tcp":{"port":)" + holder.port() + R"(}},"interval_s":0.1,"failures":2})");
+  scene.start();
+  REQUIRE(scene.wait_for("web", ServiceState::unready));
+  const auto report = scene.now("web");
+  CHECK(report.cause.value().text == "service.unhealthy");
+  CHECK(protocol::field_text(*report.cause, "probe") == "tcp:" + holder.port());
+  REQUIRE_FALSE(report.cause->evidence.empty());
+  CHECK(report.cause->evidence[0].starts_with("service.port_taken: "));
+  CHECK(report.restarts == 0);
+  CHECK(report.pid > 0);
+  CHECK(scene.sink.crashes.empty());
+}
+
+TEST_CASE("supervisor: an unhealthy service is restarted when its file says so, and the death tells why", "[guest][supervisor]") {
+  SupervisorScene scene;
+  const std::string trap = GENERATE(as<std::string>(), "exec sleep 1000", "trap 'exit 0' TERM; while :; do sleep 0.02; done", "trap '' TERM; while :; do sleep 0.02; done");
+  scene.service("web", trap, R"(,"health":{"probe":{"exec":{"argv":["/usr/bin/test","!","-e",")" + scene.file("sick") +
+                                 R"("]}},"interval_s":0.2,"failures":1,"restart":true},"stop":{"grace_s":0.3})");
+  scene.start();
+  REQUIRE(scene.wait_for("web", ServiceState::ready));
+  const auto first = scene.now("web").pid;
+  std::ofstream(scene.file("sick")) << "x";
+  REQUIRE(scene.wait_for_crashes(1));
+  std::filesystem::remove(scene.file("sick"));
+  CHECK(scene.sink.crashes[0].cause.text == "service.unhealthy");
+  CHECK(scene.sink.crashes[0].will_restart);
+  REQUIRE(scene.wait_for("web", ServiceState::ready));
+  CHECK(scene.now("web").pid != first);
+  CHECK(scene.now("web").restarts == 1);
   CHECK_FALSE(scene.now("web").cause);
 }
 

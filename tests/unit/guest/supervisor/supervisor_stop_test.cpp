@@ -2,6 +2,8 @@
 
 #include <sys/stat.h>
 
+#include <csignal>
+#include <filesystem>
 #include <fstream>
 
 namespace vigil::guest::supervisor {
@@ -110,7 +112,32 @@ TEST_CASE("supervisor: a request for what is not there names what is", "[guest][
   CHECK(answer.error().code() == Errc::not_found);
   CHECK(answer.error().message().find("web") != std::string::npos);
   CHECK(parse_service_action("restart") == ServiceAction::restart);
-  CHECK_FALSE(parse_service_action("reload"));
+  CHECK(parse_service_action("reload") == ServiceAction::reload);
+  CHECK_FALSE(parse_service_action("signal"));
+}
+
+TEST_CASE("supervisor: signals and reloads reach the process; what cannot be reloaded says so", "[guest][supervisor]") {
+  SupervisorScene scene;
+  const auto writes = [&](const char* name) { return std::string("echo x > ") + scene.file(name); };
+  scene.service("web", "trap '" + writes("usr1") + "' USR1; trap '" + writes("hup") + "' HUP; " + writes("set") + "; while :; do sleep 0.02; done",
+                R"(,"reload":{"signal":"SIGHUP"},"ready":{"file":{"path":")" + scene.file("set") + R"("}})");
+  scene.service("plain", "exec sleep 1000");
+  scene.start();
+  REQUIRE(scene.wait_for("web", ServiceState::ready));
+  REQUIRE(scene.wait_for("plain", ServiceState::ready));
+  REQUIRE(scene.supervisor->signal(ServiceName("web"), SIGUSR1).has_value());
+  CHECK(run_until(scene.loop, [&] { return std::filesystem::exists(scene.file("usr1")); }));
+  REQUIRE(scene.supervisor->request(ServiceName("web"), ServiceAction::reload).has_value());
+  CHECK(run_until(scene.loop, [&] { return std::filesystem::exists(scene.file("hup")); }));
+  CHECK(scene.now("web").state == ServiceState::ready);
+
+  const auto refused = scene.supervisor->request(ServiceName("plain"), ServiceAction::reload);
+  REQUIRE_FALSE(refused.has_value());
+  CHECK(refused.error().code() == Errc::unsupported);
+  REQUIRE(scene.supervisor->request(ServiceName("plain"), ServiceAction::stop).has_value());
+  REQUIRE(scene.wait_for("plain", ServiceState::stopped));
+  CHECK(scene.supervisor->signal(ServiceName("plain"), SIGUSR1).error().code() == Errc::conflict);
+  CHECK(scene.supervisor->signal(ServiceName("nobody"), SIGUSR1).error().code() == Errc::not_found);
 }
 
 }  // namespace

@@ -286,3 +286,60 @@ TEST_CASE("store: the file is for its owner only", "[host][store]") {
   REQUIRE(::stat((scratch / "vigil.db").c_str(), &status) == 0);
   CHECK((status.st_mode & 0777) == 0600);
 }
+
+namespace {
+
+/// The whole seconds at which the log holds a health report.
+std::vector<std::uint64_t> health_seconds(const Store& store) {
+  std::vector<std::uint64_t> seconds;
+  const auto history = store.history(vm_id).value();
+  for (const auto& event : history.events)
+    if (event_type(event.body) == "health") seconds.push_back((event.at_unix_us - epoch_unix_us) / 1'000'000);
+  return seconds;
+}
+
+}  // namespace
+
+TEST_CASE("store: health that says nothing new takes the place of the one before it, but for one a minute", "[host][store]") {
+  const vigil::test::Scratch scratch;
+  const auto store = open(scratch);
+  create(*store, vm_id, "one");
+  HealthReport well, full;
+  full.causes = {make_cause(CauseCode::guest_disk_full, {{"mount", "/"}})};
+  HealthReport with_news = full;
+  with_news.kernel = {{1, 3, "I/O error"}};
+  Seq seq = 0;
+  const auto tell = [&](std::uint64_t second, const HealthReport& health) {
+    well.memory_available_kib = full.memory_available_kib = second;   // some value always differs
+    REQUIRE(put(*store, of(vm_id, make_report(++seq, health), second * 1000)) == Admission::Kind::accepted);
+  };
+  for (std::uint64_t second = 0; second <= 130; second += 5) tell(second, well);
+  CHECK(health_seconds(*store) == std::vector<std::uint64_t>{55, 115, 130});
+  tell(135, full);
+  tell(140, full);
+  tell(145, with_news);
+  tell(150, full);
+  tell(155, well);
+  CHECK(health_seconds(*store) == std::vector<std::uint64_t>{55, 115, 130, 145, 150, 155});
+  CHECK(store->events({.after = 0, .instance = vm_id, .run = {}, .limit = 100})->size() == 7);
+}
+
+TEST_CASE("store: health of one batch is thinned out too, and a batch that is not committed thins out nothing", "[host][store]") {
+  const vigil::test::Scratch scratch;
+  const auto store = open(scratch);
+  create(*store, vm_id, "one");
+  REQUIRE(put(*store, of(vm_id, make_report(1, HealthReport{}), 1000)) == Admission::Kind::accepted);
+  {
+    auto batch = store->begin();
+    auto second = of(vm_id, make_report(2, HealthReport{}), 2000), third = of(vm_id, make_report(3, HealthReport{}), 3000);
+    batch.add(second);
+    batch.add(third);
+  }
+  CHECK(health_seconds(*store) == std::vector<std::uint64_t>{1});
+  auto batch = store->begin();
+  auto second = of(vm_id, make_report(2, HealthReport{}), 2000), third = of(vm_id, make_report(3, HealthReport{}), 3000);
+  batch.add(second);
+  batch.add(third);
+  REQUIRE(batch.commit().has_value());
+  CHECK(health_seconds(*store) == std::vector<std::uint64_t>{3});
+}

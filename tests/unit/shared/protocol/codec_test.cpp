@@ -30,13 +30,15 @@ const ReportBody& body_of(const Message& message) { return std::get<Report>(mess
 }  // namespace
 
 TEST_CASE("codec: every report comes back as it was", "[shared][protocol]") {
-  const auto body =
-      GENERATE(ReportBody(StageReport{Stage::rootfs, StageReport::Phase::failed, "mount", samples::port_taken()}),
-               ReportBody(samples::service()), ReportBody(samples::crash()),
-               ReportBody(CrashTrace{"web-1", 0xffffffff81000000U, {{"/usr/bin/web", "ab12", "parse_header", 0x1234}}, true}),
-               ReportBody(samples::trace_of_threads()), ReportBody(HealthReport{1000, 900, 800, 700, 120, 33, {samples::port_taken()}}),
-               ReportBody(DroppedReport{"service", 4, 9, 5}), ReportBody(ByeReport{ByeReport::Kind::reboot, "host", true}),
-               ReportBody(OtherReport{"net", R"({"bytes":7})"}));
+  const auto body = GENERATE(ReportBody(StageReport{Stage::rootfs, StageReport::Phase::failed, "mount", samples::port_taken()}),
+                             ReportBody(samples::service()), ReportBody(samples::crash()),
+                             ReportBody(CrashTrace{"web-1", 0xffffffff81000000U, {{"/usr/bin/web", "ab12", "parse_header", 0x1234}}, true}),
+                             ReportBody(samples::trace_of_threads()), ReportBody(HealthReport{1000, 900, 800, 700, 120, 33, {samples::port_taken()}}),
+                             ReportBody(HealthReport{1000, 900, 800, 700, 120, 33, {}, 500, Pressure{1, 2, 3, 4, 5}, {{"/", 9, 8, 7, 6}},
+                                                     {{31, "httpd", "web", 250, 77}}, {{5, 2, "oops"}}, 1, -77}),
+                             ReportBody(NetReport{{{"web", "httpd", 31, "::", 8080}}, 2}),
+                             ReportBody(DroppedReport{"service", 4, 9, 5}), ReportBody(ByeReport{ByeReport::Kind::reboot, "host", true}),
+                             ReportBody(OtherReport{"signin", R"({"bytes":7})"}));
   const auto message = samples::message(body);
   CAPTURE(encode(message));
   CHECK(decode(encode(message)).value() == message);
@@ -48,7 +50,7 @@ TEST_CASE("codec: every message of the link comes back as it was", "[shared][pro
   const Message message{samples::boot, 2,
                         GENERATE_COPY(decltype(Message::content)(Hello{{1, 2}, "0.1", "b1", "d1", "6.12", {"core"}, "init", 5, "t"}),
                                       decltype(Message::content)(Welcome{1, 2, "t", 99, config}), decltype(Message::content)(Ack{7}),
-                                      decltype(Message::content)(Ping{1, 2}), decltype(Message::content)(Pong{1, 2, 3}),
+                                      decltype(Message::content)(Ping{1, 2}), decltype(Message::content)(Ping{1, 2, 3}), decltype(Message::content)(Pong{1, 2, 3}),
                                       decltype(Message::content)(Request{4, "shutdown", R"({"kind":"poweroff"})"}),
                                       decltype(Message::content)(Reply{4, false, "no such service", ""}))};
   CAPTURE(encode(message));

@@ -16,18 +16,26 @@ using Problems = std::vector<std::string>;
 
 SpecSet parse(const SpecSource& source) { return parse_service_specs({source}); }
 
+ServiceSpec parse_good(const SpecSource& source) {
+  const auto set = parse(source);
+  REQUIRE(problems(set).empty());
+  return set.services.at(0);
+}
+
 Problems problems_of(const std::string& more) { return problems(parse(specs::file("web", more))); }
 
 const std::string everything = R"(
   // every key there is
   "user": "www:adm", "env": {"A": "1", "B": ""}, "cwd": "/srv", "after": ["db"], "requires": ["cache"], "wants": ["log"], "essential": false,
   "ready": [{"http": {"port": 8080, "path": "/up", "status": 204, "body": "ok", "address": "0.0.0.0"}}, {"notify-fd": {"fd": 4}}, {"sd-notify": {}},
-            {"tcp": {"port": 7000}}, {"unix": {"path": "/run/x"}}, {"file": {"path": "/run/y"}}, {"exec": {"argv": ["/bin/true", "-v"], "interval_ms": 50}}],
+            {"tcp": {"port": 7000}}, {"unix": {"path": "/run/x"}}, {"file": {"path": "/run/y"}}, {"exec": {"argv": ["/bin/true", "-v"], "interval_ms": 50}},
+            {"websocket": {"port": 6080, "address": "0.0.0.0", "path": "/websockify", "subprotocol": "binary", "first_bytes": "RFB 003."}},
+            {"rfb": {"port": 5900}}, {"x11": {"display": ":99", "size": "1280x800", "window_manager": true}}, {"stable-for": {"seconds": 1.5}}],
   "ready_timeout_s": 2.5,
   "restart": {"policy": "always", "backoff_ms": 200, "backoff_max_ms": 1000, "crash_loop": {"exits": 3, "window_s": 10}},
-  "stop": {"signal": "SIGINT", "grace_s": 0.25},
+  "stop": {"signal": "SIGINT", "grace_s": 0.25}, "reload": {"signal": "SIGHUP"},
   "limits": {"memory": "64M", "pids": 10, "nofile": 100, "cpu_percent": 50},
-  "health": {"probe": {"tcp": {"port": 7001}}, "interval_s": 5, "failures": 2}, /* and */
+  "health": {"probe": {"tcp": {"port": 7001}}, "interval_s": 5, "failures": 2, "restart": true}, /* and */
   "secrets": ["api-key"])";
 
 }  // namespace
@@ -56,6 +64,8 @@ TEST_CASE("service file: every key is read", "[shared][service_spec]") {
   CHECK(web.limits.cpu_percent == 50);
   CHECK(probe_name(web.health.value().probe) == "tcp:7001");
   CHECK(web.health->interval == 5s);
+  CHECK(web.health->restart);
+  CHECK(web.reload_signal == SIGHUP);
   CHECK(web.secrets == std::vector<std::string>{"api-key"});
 }
 
@@ -64,7 +74,8 @@ TEST_CASE("service file: probes keep what they were told and are named by kind a
   std::vector<std::string> names;
   for (const auto& probe : set.services.back().ready) names.push_back(probe_name(probe));
   CHECK(names ==
-        std::vector<std::string>{"http:8080", "notify-fd", "sd-notify", "tcp:7000", "unix:/run/x", "file:/run/y", "exec:/bin/true"});
+        std::vector<std::string>{"http:8080", "notify-fd", "sd-notify", "tcp:7000", "unix:/run/x", "file:/run/y", "exec:/bin/true", "websocket:6080",
+                                 "rfb:5900", "x11::99", "stable-for"});
   const auto& http = std::get<HttpProbe>(set.services.back().ready[0]);
   CHECK(http.path == "/up");
   CHECK(http.status == 204);
@@ -72,6 +83,15 @@ TEST_CASE("service file: probes keep what they were told and are named by kind a
   CHECK(http.address == "0.0.0.0");
   CHECK(std::get<TcpProbe>(set.services.back().ready[3]).address == "127.0.0.1");
   CHECK(std::get<ExecProbe>(set.services.back().ready[6]).interval == 50ms);
+  const auto& websocket = std::get<WebsocketProbe>(set.services.back().ready[7]);
+  CHECK(websocket.address == "0.0.0.0");
+  CHECK(websocket.path + " " + websocket.subprotocol + " " + websocket.first_bytes == "/websockify binary RFB 003.");
+  const auto& x11 = std::get<X11Probe>(set.services.back().ready[9]);
+  CHECK(x11.address.empty());
+  CHECK(x11.display == 99);
+  CHECK(x11.size == ScreenSize{1280, 800});
+  CHECK(x11.window_manager);
+  CHECK(std::get<StableForProbe>(set.services.back().ready[10]).duration == 1500ms);
 }
 
 TEST_CASE("service file: two keys are enough, the rest has defaults", "[shared][service_spec]") {
@@ -103,8 +123,8 @@ TEST_CASE("service file: every error is named by its key path, all at once", "[s
                  "limits.memory: neither bytes nor a size such as 64M, of at least 64K", "limits.pids: not a whole number",
                  "name: 'wbe' in the file of 'web'", "nmae: unknown key", "ready[1].http.port: not in 1 to 65535",
                  "ready[1].http.sttaus: unknown key",
-                 "ready[2].grpc: unknown probe; there are notify-fd, sd-notify, tcp, unix, file, http and exec",
-                 "ready[3]: a probe is an object with one key: notify-fd, sd-notify, tcp, unix, file, http or exec",
+                 "ready[2].grpc: unknown probe; there are notify-fd, sd-notify, tcp, unix, file, http, websocket, rfb, x11, stable-for, exec",
+                 "ready[3]: a probe is an object with one key: notify-fd, sd-notify, tcp, unix, file, http, websocket, rfb, x11, stable-for, exec",
                  "restart: none of always, on-failure, never", "stop.signal: not a signal's name such as SIGTERM"});
   CHECK(parse(source).services.empty());
 }
@@ -122,7 +142,12 @@ TEST_CASE("service file: wrong values", "[shared][service_spec]") {
                R"("limits":{"memory":""})", R"("health":{})", R"("secrets":["../key"])", R"("secrets":[".."])", R"("after":"db")",
                R"("after":[7])", R"("ready":[{"exec":{"argv":[]}}])", R"("ready":[{"http":{"port":1,"path":"x"}}])",
                R"("ready":[{"http":{"port":1,"path":"/a\r\nb"}}])", R"("ready":[{"tcp":{"port":1,"address":"localhost"}}])",
-               R"("ready":[{"notify-fd":{"fd":1}}])", R"("cwd":"/a\u0000b")", R"("user":null)");
+               R"("ready":[{"notify-fd":{"fd":1}}])", R"("cwd":"/a\u0000b")", R"("user":null)",
+               R"("ready":[{"x11":{}}])", R"("ready":[{"x11":{"display":"0"}}])", R"("ready":[{"x11":{"display":":0","size":"1280"}}])",
+               R"("ready":[{"x11":{"display":":60000"}}])", R"("ready":[{"x11":{"display":"localhost:0"}}])", R"("ready":[{"stable-for":{}}])",
+               R"("ready":[{"stable-for":{"seconds":30}}])", R"("ready":[{"websocket":{"port":1,"subprotocol":"a, b"}}])",
+               R"("health":{"probe":{"notify-fd":{}}})", R"("health":{"probe":{"stable-for":{"seconds":1}}})",
+               R"("restart":"never","health":{"probe":{"tcp":{"port":1}},"restart":true})", R"("reload":{})", R"("reload":{"signal":"HUP"})");
   CAPTURE(more);
   const auto set = parse(specs::file("web", more));
   CHECK(set.errors.size() == 1);
@@ -150,6 +175,37 @@ TEST_CASE("overlay: it replaces, adds and, with null, takes away", "[shared][ser
   CHECK(web.ready.empty());
   CHECK_FALSE(web.essential);
   CHECK(web.exec == std::vector<std::string>{"/bin/other", "-x"});
+}
+
+TEST_CASE("overlay: a probe replaces a probe of another kind, other objects are merged", "[shared][service_spec]") {
+  SpecSource source{"/d/web.json",
+                    R"({"name":"web","exec":["/bin/web"],"ready":{"notify-fd":{}},"limits":{"pids":10},
+                        "health":{"probe":{"tcp":{"port":80,"address":"0.0.0.0"}},"interval_s":2}})",
+                    {}};
+  SECTION("readiness") {
+    source.overlay = R"({"ready":{"tcp":{"port":7000}},"limits":{"nofile":20}})";
+    const auto spec = parse_good(source);
+    REQUIRE(spec.ready.size() == 1);
+    CHECK(probe_name(spec.ready[0]) == "tcp:7000");
+    CHECK(spec.limits.pids == 10U);
+    CHECK(spec.limits.nofile == 20U);
+  }
+  SECTION("a list") {
+    source.overlay = R"({"ready":[{"file":{"path":"/run/a"}}]})";
+    CHECK(probe_name(parse_good(source).ready.at(0)) == "file:/run/a");
+  }
+  SECTION("health, also of the same kind") {
+    source.overlay = R"({"health":{"probe":{"tcp":{"port":81}}}})";
+    const auto spec = parse_good(source);
+    REQUIRE(spec.health);
+    CHECK(std::get<TcpProbe>(spec.health->probe).port == 81);
+    CHECK(std::get<TcpProbe>(spec.health->probe).address == "127.0.0.1");
+    CHECK(spec.health->interval == std::chrono::seconds(2));
+  }
+  SECTION("two kinds in the overlay stay an error") {
+    source.overlay = R"({"ready":{"tcp":{"port":7000},"unix":{"path":"/a"}}})";
+    CHECK(problems(parse(source)).size() == 1);
+  }
 }
 
 TEST_CASE("overlay: what is wrong in it is an error of the service", "[shared][service_spec]") {

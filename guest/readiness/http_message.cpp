@@ -1,4 +1,4 @@
-#include "guest/readiness/http_reply.hpp"
+#include "guest/readiness/http_message.hpp"
 
 #include <algorithm>
 #include <cctype>
@@ -10,13 +10,14 @@ namespace {
 
 constexpr std::string_view version_prefix = "HTTP/1.";
 
-bool is_chunked(std::string_view headers) {
-  std::string lower(headers);
+std::string in_lower_case(std::string_view text) {
+  std::string lower(text);
   std::transform(lower.begin(), lower.end(), lower.begin(), [](char letter) { return static_cast<char>(std::tolower(static_cast<unsigned char>(letter))); });
-  const std::size_t at = lower.find("\r\ntransfer-encoding:");
-  if (at == std::string::npos) return false;
-  const std::string_view value = std::string_view(lower).substr(at + 20);
-  return value.substr(0, value.find("\r\n")).find("chunked") != std::string_view::npos;
+  return lower;
+}
+
+bool is_chunked(const HttpReply& reply) {
+  return in_lower_case(header_value(reply, "transfer-encoding").value_or("")).find("chunked") != std::string::npos;
 }
 
 }  // namespace
@@ -36,8 +37,19 @@ HttpProgress read_http_head(std::string_view bytes, HttpReply& reply) {
   return HttpProgress::head_complete;
 }
 
+std::optional<std::string> header_value(const HttpReply& reply, std::string_view lower_case_name) {
+  const std::string key = "\r\n" + std::string(lower_case_name) + ":";
+  const std::size_t at = in_lower_case(reply.headers).find(key);
+  if (at == std::string::npos) return std::nullopt;
+  std::string_view value = reply.headers.substr(at + key.size());
+  value = value.substr(0, value.find("\r\n"));
+  while (!value.empty() && (value.front() == ' ' || value.front() == '\t')) value.remove_prefix(1);
+  while (!value.empty() && (value.back() == ' ' || value.back() == '\t')) value.remove_suffix(1);
+  return std::string(value);
+}
+
 std::string decode_body(const HttpReply& reply) {
-  if (!is_chunked(reply.headers)) return std::string(reply.raw_body);
+  if (!is_chunked(reply)) return std::string(reply.raw_body);
   std::string body;
   std::string_view rest = reply.raw_body;
   while (!rest.empty()) {
@@ -53,10 +65,10 @@ std::string decode_body(const HttpReply& reply) {
   return body;
 }
 
-std::string http_request(const std::string& path, const std::string& address, std::uint16_t port) {
+std::string http_request(const std::string& path, const std::string& address, std::uint16_t port, const std::string& headers) {
   const bool ipv6 = address.find(':') != std::string::npos;
   const std::string host = (ipv6 ? "[" + address + "]" : address) + ":" + std::to_string(port);
-  return "GET " + path + " HTTP/1.1\r\nHost: " + host + "\r\nUser-Agent: vigil-probe\r\nAccept: */*\r\nConnection: close\r\n\r\n";
+  return "GET " + path + " HTTP/1.1\r\nHost: " + host + "\r\nUser-Agent: vigil-probe\r\nAccept: */*\r\n" + headers + "\r\n";
 }
 
 }  // namespace vigil::guest::readiness
