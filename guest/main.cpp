@@ -7,6 +7,7 @@
 #include "guest/config/build_identity.hpp"
 #include "guest/config/kernel_command_line.hpp"
 #include "guest/control/commands.hpp"
+#include "guest/files/worker.hpp"
 #include "guest/init/crash_guard.hpp"
 #include "guest/init/early.hpp"
 #include "guest/init/power.hpp"
@@ -15,6 +16,7 @@
 #include "guest/link/vsock_dial.hpp"
 #include "guest/log/log.hpp"
 #include "guest/process/small_file.hpp"
+#include "guest/streams/file_worker.hpp"
 #include "shared/protocol/codec.hpp"
 
 #include <unistd.h>
@@ -88,6 +90,7 @@ int run_outside(const config::RunOptions& options) {
   setup.image = options.image;
   setup.accelerator = options.accelerator;
   setup.services = options.services;
+  setup.streams_socket = options.streams;
   setup.supervisor.cgroup_root = options.cgroup;
   setup.supervisor.tracefs = "";      // the machine's trace events are not ours
   std::string made_dir = options.runtime_dir.empty() ? "/tmp/vigil-guest-XXXXXX" : "";
@@ -132,6 +135,7 @@ int run_command(const std::vector<std::string>& words) {
   if (const auto* ask = std::get_if<config::AskAgent>(&*options)) return control::run_command(*ask);
   if (const auto* ask = std::get_if<config::AskInit>(&*options)) return ask_init(ask->kind);
   if (std::holds_alternative<config::ShowVersion>(*options)) return show_version();
+  if (std::holds_alternative<config::ServeFileStream>(*options)) return files::serve(streams::worker_connection_fd, streams::worker_opening_fd);
   if (::getpid() != 1) {
     std::fprintf(stderr, "vigil-guest: init runs as PID 1 of a VM only\n");
     return exit_usage;

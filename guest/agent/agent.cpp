@@ -3,9 +3,12 @@
 #include "guest/agent/diagnosis.hpp"
 #include "guest/config/build_identity.hpp"
 #include "guest/console/boot_report.hpp"
+#include "guest/init/core_pattern.hpp"
 #include "guest/init/system_setup.hpp"
 #include "guest/init/wall_clock.hpp"
+#include "guest/link/streams_listener.hpp"
 #include "guest/log/log.hpp"
+#include "guest/streams/opener.hpp"
 
 #include <sys/stat.h>
 
@@ -23,6 +26,7 @@ namespace {
 constexpr auto configuration_deadline = 5s;
 constexpr auto stop_grace = 10s;      // for all services together; each has its own, shorter one
 constexpr auto bye_deadline = 500ms;
+constexpr auto trace_budget = 2s;      // of a core helper; what it has by then is the trace
 
 link::LinkFacts facts_for(const AgentSetup& setup) {
   link::LinkFacts facts;
@@ -38,7 +42,9 @@ Agent::Agent(AgentSetup setup, link::Dialler& dialler, console::ConsolePort cons
     : setup_(std::move(setup)),
       scale_(protocol::deadline_scale(setup_.accelerator)),
       line_(loop_, dialler, std::move(console), facts_for(setup_),
-            {[this](const protocol::Welcome& welcome) { welcomed(welcome); }, [this](const protocol::Request& request) { requested(request); }, {},
+            {[this](const protocol::Welcome& welcome) { welcomed(welcome); },
+             [this](const protocol::Request& request) { requested(request); },
+             {},
              [this](UnixUs host_unix_us) { host_clock_said(host_unix_us); }},
             std::exchange(setup_.left.outbox, {})),
       reaper_(loop_),
@@ -46,12 +52,22 @@ Agent::Agent(AgentSetup setup, link::Dialler& dialler, console::ConsolePort cons
              [this](pid_t pid) { return service_of(pid); }),
       health_(loop_, line_.reporter(), setup_.place == Place::vm ? health::HealthMonitor::Scope::machine : health::HealthMonitor::Scope::root_only,
               {[this](pid_t pid) { return service_of(pid); }, [this] { ports_.look(); }}),
+      health_before_death_(line_.reporter(), health_),
+      cores_(loop_, health_before_death_, trace_budget * scale_ * 3 / 2),
+      exec_sessions_({loop_, launcher_, reaper_, setup_.supervisor.cgroup_root, setup_.supervisor.env}),
+      file_workers_(exec_sessions_.host(), "/proc/self/exe"),
+      clock_(loop_,
+             [this](std::int64_t seconds) {
+               health_.raise(protocol::make_cause(protocol::CauseCode::guest_clock_jumped, {{"delta", seconds}}));
+             }),
       signals_(loop_, [this](const init::ShutdownAsk& ask) { shut_down(ask); }) {}
 
 Kind Agent::run() {
   reaper_.on_orphan([](const process::ProcessEnd& end) {
     log::info("orphan.reaped", {{"pid", end.pid}, {"comm", end.comm}, {"status", protocol::to_text(end.status)}});
   });
+  listen_for_streams();
+  if (setup_.place == Place::vm) take_cores();
   if (setup_.left.welcome) line_.outbox().set_epoch(setup_.left.welcome->epoch);
   line_.link().resume(take_connection());
   ::mkdir(setup_.supervisor.runtime_dir.c_str(), 0755);
@@ -66,6 +82,30 @@ Kind Agent::run() {
   return ending_ ? ending_->kind : Kind::poweroff;
 }
 
+void Agent::listen_for_streams() {
+  const bool in_vm = setup_.place == Place::vm;
+  if (!in_vm && setup_.streams_socket.empty()) return;
+  auto listener = in_vm ? link::listen_vsock() : link::listen_unix(setup_.streams_socket);
+  if (!listener) {
+    log::error("streams.not_listening", {{"err", listener.error().message()}});
+    setup_.problems.push_back("streams: " + listener.error().message());
+    return;
+  }
+  streams_.emplace(loop_, std::move(*listener), in_vm ? link::accept_vsock : link::accept_unix, streams::make_opener(loop_, exec_sessions_, file_workers_));
+}
+
+void Agent::take_cores() {
+  const auto note = [this](const Error& error) {
+    setup_.problems.push_back("core dumps: " + error.message());
+    log::warning("core.no_traces", {{"err", error.message()}});
+  };
+  if (const auto done = cores_.listen(init::core_socket); !done) return note(done.error());
+  if (const auto done = init::route_cores(trace_budget * scale_); !done) return note(done.error());
+  cores_.on_reaped_elsewhere([this](const process::ProcessEnd& end) {
+    if (supervisor_) supervisor_->died_elsewhere(end);
+  });
+}
+
 link::Connection Agent::take_connection() {
   link::Connection connection;
   connection.fd.reset(std::exchange(setup_.left.link_fd, -1));
@@ -76,10 +116,8 @@ link::Connection Agent::take_connection() {
 }
 
 void Agent::welcomed(const protocol::Welcome& welcome) {
-  if (setup_.place == Place::vm) {
-    init::adopt_wall_clock(welcome.wall_unix_us);
-    health_.clock_was_set();
-  }
+  if (setup_.place == Place::vm) init::adopt_wall_clock(welcome.wall_unix_us);
+  clock_.forgive();
   if (!supervisor_) start_services(welcome.config, Configured::by_host);
   health_.report_now();
 }
@@ -88,7 +126,7 @@ void Agent::host_clock_said(UnixUs host_unix_us) {
   const auto offset = static_cast<std::int64_t>(SystemClock().unix_us()) - static_cast<std::int64_t>(host_unix_us);
   health_.clock_offset(offset);
   if (setup_.place != Place::vm) return;
-  if (wall_clock_.heard(offset) == init::WallClock::Did::set) health_.clock_was_set();
+  if (wall_clock_.heard(offset) == init::WallClock::Did::set) clock_.forgive();
 }
 
 void Agent::start_services(const protocol::GuestConfig& config, Configured how) {
@@ -98,12 +136,14 @@ void Agent::start_services(const protocol::GuestConfig& config, Configured how) 
   setup_.supervisor.deadline_scale = scale_;
   setup_.supervisor.env.insert(config.env.begin(), config.env.end());
   setup_.supervisor.secrets = config.secrets;
-  supervisor_.emplace(loop_, line_.reporter(), reaper_, setup_.supervisor);
+  exec_sessions_.host().env = setup_.supervisor.env;
+  supervisor_.emplace(loop_, cores_, reaper_, setup_.supervisor);
   report(Stage::agent, Phase::done, how == Configured::by_host ? "" : "without the host's configuration: the image's defaults");
   supervisor::SupervisorEvents events;
   events.essentials_ready = [this] { services_ready(); };
   events.essential_failed = [this](const protocol::ServiceReport& service) { essential_failed(service); };
   supervisor_->on_ports_changed([this] { ports_.look(); });
+  events.trouble = [this](protocol::Cause cause) { health_.raise(std::move(cause)); };
   supervisor_->start(service_spec::load_service_specs(setup_.services, config.services), std::move(events));
 }
 
@@ -158,9 +198,22 @@ Result<std::string> Agent::answer_inside(const protocol::Request& request) {
 
 std::string Agent::diagnose() {
   ports_.look();   // where no event tells, the table may be five seconds old
-  Diagnosis diagnosis{config::agent_version(), config::build_id(), config::kernel_release(), line_.link().describe(), loop_.now_us(),
-                      line_.outbox().size(), line_.outbox().dropped(), line_.reporter().digests_left_out(), line_.console().lost(),
-                      reaper_.orphans(), setup_.problems, {}, was_ready_, health_.now(), ports_.now()};
+  Diagnosis diagnosis{config::agent_version(),
+                      config::build_id(),
+                      config::kernel_release(),
+                      line_.link().describe(),
+                      loop_.now_us(),
+                      line_.outbox().size(),
+                      line_.outbox().dropped(),
+                      line_.reporter().digests_left_out(),
+                      line_.console().lost(),
+                      reaper_.orphans(),
+                      cores_.refused(),
+                      setup_.problems,
+                      {},
+                      was_ready_,
+                      health_.now(),
+                      ports_.now()};
   if (supervisor_) diagnosis.services = supervisor_->services();
   return to_json(diagnosis);
 }
@@ -170,6 +223,7 @@ void Agent::shut_down(const init::ShutdownAsk& ask) {
   ending_ = ask;
   log::info("agent.ending", {{"kind", to_text(ask.kind)}, {"asked_by", ask.asked_by}});
   configuration_deadline_.cancel();
+  exec_sessions_.hang_up_all();
   if (supervisor_) supervisor_->stop_all(stop_grace, [this] { say_bye(); });
   else say_bye();
 }

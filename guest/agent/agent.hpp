@@ -8,13 +8,20 @@
 #include "guest/boot/handover.hpp"
 #include "guest/console/console_port.hpp"
 #include "guest/control/control_socket.hpp"
+#include "guest/evidence/core_intake.hpp"
+#include "guest/health/clock_watch.hpp"
+#include "guest/health/health_before_death.hpp"
 #include "guest/health/health_monitor.hpp"
 #include "guest/health/listening_ports.hpp"
 #include "guest/init/shutdown_signals.hpp"
 #include "guest/init/wall_clock.hpp"
 #include "guest/link/guest_request.hpp"
 #include "guest/link/host_line.hpp"
+#include "guest/process/launcher.hpp"
 #include "guest/process/reaper.hpp"
+#include "guest/streams/exec_sessions.hpp"
+#include "guest/streams/file_worker.hpp"
+#include "guest/streams/stream_server.hpp"
 #include "guest/supervisor/supervisor.hpp"
 
 #include <optional>
@@ -34,6 +41,7 @@ struct AgentSetup {
   supervisor::SupervisorOptions supervisor;
   boot::Handover left;                // by the initramfs life; in it the configuration, when it came already
   std::vector<std::string> problems;  // of the system's setup, for the diagnosis
+  std::string streams_socket;         // outside a VM: where the host's streams arrive; empty: nowhere
 };
 
 class Agent {
@@ -49,6 +57,8 @@ private:
   enum class Configured { by_host, by_default };
 
   link::Connection take_connection();
+  void listen_for_streams();
+  void take_cores();
   void welcomed(const protocol::Welcome& welcome);
   void start_services(const protocol::GuestConfig& config, Configured how);
   void services_ready();
@@ -71,7 +81,14 @@ private:
   process::Reaper reaper_;
   health::ListeningPorts ports_;
   health::HealthMonitor health_;
+  health::HealthBeforeDeath health_before_death_;
+  evidence::CoreIntake cores_;  // what the supervisor reports to
   init::WallClock wall_clock_;
+  process::Launcher launcher_;
+  streams::ExecSessions exec_sessions_;
+  streams::FileWorkers file_workers_;
+  std::optional<streams::StreamServer> streams_;
+  health::ClockWatch clock_;
   std::optional<supervisor::Supervisor> supervisor_;
   std::optional<init::ShutdownAsk> ending_;
   bool told_failure_ = false, was_ready_ = false;

@@ -39,6 +39,7 @@ std::string to_json(const Diagnosis& diagnosis) {
       {"reports", {{"waiting", diagnosis.reports_waiting}, {"dropped", diagnosis.reports_dropped}}},
       {"console", {{"left_out", diagnosis.digests_left_out}, {"lost", diagnosis.console_lost}}},
       {"orphans", diagnosis.orphans},
+      {"cores_refused", diagnosis.cores_refused},
       {"problems", diagnosis.problems},
       {"services", services},
   };

@@ -13,7 +13,7 @@ struct Diagnosis {
   std::string version, build_id, kernel, link;
   MonoUs now_us = 0;
   std::size_t reports_waiting = 0;
-  std::uint64_t reports_dropped = 0, digests_left_out = 0, console_lost = 0, orphans = 0;
+  std::uint64_t reports_dropped = 0, digests_left_out = 0, console_lost = 0, orphans = 0, cores_refused = 0;
   std::vector<std::string> problems;
   std::vector<protocol::ServiceReport> services;
   bool was_ready = false;

@@ -12,6 +12,7 @@ std::string_view base_name(std::string_view path) { return path.substr(path.rfin
 std::string* text_option(RunOptions& run, std::string_view name) {
   if (name == "--services") return &run.services;
   if (name == "--link") return &run.link;
+  if (name == "--streams") return &run.streams;
   if (name == "--config") return &run.config_file;
   if (name == "--boot-id") return &run.boot_id;
   if (name == "--console") return &run.console;
@@ -21,12 +22,19 @@ std::string* text_option(RunOptions& run, std::string_view name) {
   return nullptr;
 }
 
+/// "unix:PATH" becomes PATH.
+Result<void> take_socket_path(std::string& value, const std::string& option) {
+  constexpr std::string_view scheme = "unix:";
+  if (!value.starts_with(scheme)) return Error(Errc::invalid, option + " takes unix:PATH; vsock is for VMs of Vigil only");
+  value.erase(0, scheme.size());
+  if (value.empty() || value.size() > 107) return Error(Errc::invalid, option + ": the path must have 1 to 107 bytes");
+  return {};
+}
+
 Result<void> finish(RunOptions& run) {
   if (run.link.empty()) return Error(Errc::invalid, "run: --link unix:PATH is needed");
-  constexpr std::string_view scheme = "unix:";
-  if (!run.link.starts_with(scheme)) return Error(Errc::invalid, "--link takes unix:PATH; vsock is for VMs of Vigil only");
-  run.link.erase(0, scheme.size());
-  if (run.link.empty() || run.link.size() > 107) return Error(Errc::invalid, "--link: the path must have 1 to 107 bytes");
+  TRY_VOID(take_socket_path(run.link, "--link"));
+  if (!run.streams.empty()) TRY_VOID(take_socket_path(run.streams, "--streams"));
   if (!run.boot_id.empty()) TRY_VOID([&]() -> Result<void> { TRY(boot, parse_boot_id(run.boot_id)); (void)boot; return {}; }());
   return {};
 }
@@ -117,12 +125,13 @@ Result<AgentOptions> parse_agent_options(const std::vector<std::string>& words) 
   if (command == "reboot") return AgentOptions(AskInit{Kind::reboot});
   if (command == "version" || command == "--version") return AgentOptions(ShowVersion{});
   if (command == "init") return AgentOptions(BeInit{});
+  if (command == "file-stream") return AgentOptions(ServeFileStream{});
   return Error(Errc::invalid, "unknown command " + command);
 }
 
 std::string usage() {
-  return "usage: vigil-guest run --services DIR --link unix:PATH [--config FILE] [--boot-id ID] [--console FILE]\n"
-         "                       [--runtime-dir DIR] [--cgroup DIR] [--image DIGEST] [--accelerator kvm|tcg]\n"
+  return "usage: vigil-guest run --services DIR --link unix:PATH [--streams unix:PATH] [--config FILE] [--boot-id ID]\n"
+         "                       [--console FILE] [--runtime-dir DIR] [--cgroup DIR] [--image DIGEST] [--accelerator kvm|tcg]\n"
          "       vigil-guest check DIR [--json]      every error of the service files; 0 right, 1 wrong, 2 usage\n"
          "       vigil-guest status [--json]         state, services, ports; as root inside the VM, as all below\n"
          "       vigil-guest why [--json]            what is wrong, with evidence and what to do\n"

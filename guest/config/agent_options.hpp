@@ -1,13 +1,14 @@
 // The agent's own command line, parsed once.
 //
-//   vigil-guest run --services DIR --link unix:PATH [--config FILE] [--boot-id ID] [--console FILE] [--runtime-dir DIR] [--cgroup DIR]
-//                   [--image DIGEST] [--accelerator kvm|tcg]
+//   vigil-guest run --services DIR --link unix:PATH [--streams unix:PATH] [--config FILE] [--boot-id ID] [--console FILE] [--runtime-dir DIR]
+//                   [--cgroup DIR] [--image DIGEST] [--accelerator kvm|tcg]
 //   vigil-guest check DIR [--json]
 //   vigil-guest status [--json] | why [--json] | logs SERVICE [--raw] | ctl start|stop|restart|reload SERVICE | ctl signal SERVICE SIGNAL
 //                   [--socket PATH]          (asks the agent that runs; for root inside the VM)
 //   vigil-guest poweroff | reboot          (also by those names, and halt, as argv[0])
 //   vigil-guest version
 //   vigil-guest init                       (from the initramfs stage, as PID 1)
+//   vigil-guest file-stream                (started by the agent: serves one file stream)
 //
 // Errors: Errc::invalid naming the word that is wrong.
 #pragma once
@@ -24,7 +25,7 @@ namespace vigil::guest::config {
 
 struct RunOptions {
   std::string services = "/etc/vigil/services.d";
-  std::string link;                   // path of a Unix socket
+  std::string link, streams;          // paths of Unix sockets; streams may be empty
   std::string config_file;            // a GuestConfig as the host would send it; empty: none
   std::string boot_id;                // empty: the kernel's
   std::string console;                // where console records go; empty: nowhere
@@ -44,8 +45,9 @@ struct AskAgent {
 struct AskInit { protocol::ByeReport::Kind kind = protocol::ByeReport::Kind::poweroff; };
 struct ShowVersion {};
 struct BeInit {};
+struct ServeFileStream {};
 
-using AgentOptions = std::variant<RunOptions, CheckOptions, AskAgent, AskInit, ShowVersion, BeInit>;
+using AgentOptions = std::variant<RunOptions, CheckOptions, AskAgent, AskInit, ShowVersion, BeInit, ServeFileStream>;
 
 /// `words` holds argv[0] too.
 Result<AgentOptions> parse_agent_options(const std::vector<std::string>& words);

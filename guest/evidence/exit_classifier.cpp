@@ -41,11 +41,16 @@ std::optional<Cause> from_output(const ExitFacts& facts, const OutputFinding& fi
   const auto cause = [&](const char* field) { return make_cause(finding.code, {{field, finding.subject}}, evidence_of(facts, finding.line)); };
   if (finding.code == CauseCode::service_missing_library) return cause("library");
   if (finding.code == CauseCode::service_missing_module) return cause("module");
-  if (finding.code == CauseCode::service_missing_binary) {
+  const bool of_a_program = finding.code == CauseCode::service_missing_binary || finding.code == CauseCode::service_not_executable;
+  if (of_a_program) {
+    const int shells_code = finding.code == CauseCode::service_missing_binary ? 127 : 126;
     const auto* code = std::get_if<protocol::ExitCode>(&facts.status);
-    if (code == nullptr || code->code != 127) return std::nullopt;   // a script that went on after a missing command
+    if (code == nullptr || code->code != shells_code) return std::nullopt;   // a script that went on after a command failed
     return cause("path");
   }
+  const bool of_a_lock = finding.code == CauseCode::service_lock_stale || finding.code == CauseCode::service_port_taken;
+  if (of_a_lock && facts.stale_lock)
+    return make_cause(CauseCode::service_lock_stale, {{"path", *facts.stale_lock}}, evidence_of(facts, finding.line));
   if (finding.code == CauseCode::service_port_taken) {
     if (facts.taken_port) return port_taken(facts, *facts.taken_port, finding.line);
     return std::nullopt;   // it does not say which, and no probe tells: the bare status, with that line as evidence
@@ -79,6 +84,8 @@ bool is_success(const protocol::ExitStatus& status) {
 
 Cause classify_exit(const ExitFacts& facts) {
   if (facts.oom) return oom_killed(facts, *facts.oom);
+  if (facts.refused_forks && !is_success(facts.status))
+    return make_cause(CauseCode::guest_fork_bomb, {{"service", *facts.refused_forks}}, evidence_of(facts, {}));
   if (facts.guest_oom_victim) return make_cause(CauseCode::guest_oom, {{"victim", *facts.guest_oom_victim}}, evidence_of(facts, {}));
 
   const auto* signal = std::get_if<protocol::ExitSignal>(&facts.status);

@@ -35,6 +35,8 @@ struct ExitFacts {
   std::optional<std::string> guest_oom_victim;  // the whole VM ran out of memory and the kernel chose this process
   std::optional<pid_t> left_behind;             // a living process of the service that outlives the main one
   std::optional<TakenPort> taken_port;          // a port that it wanted and somebody else has
+  std::optional<std::string> stale_lock;        // a lock or socket file that it complained of and that nobody holds any more
+  std::optional<std::string> refused_forks;     // the service's name, when its limit of processes was reached in this life
 };
 
 protocol::Cause classify_exit(const ExitFacts& facts);

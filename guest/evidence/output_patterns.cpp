@@ -35,6 +35,9 @@ constexpr Pattern patterns[] = {
     {CauseCode::service_port_taken, "addrinuse", "", ""},
     {CauseCode::service_port_taken, "port is already in use", "", ""},
     {CauseCode::service_fd_exhausted, "too many open files", "", ""},
+    {CauseCode::service_lock_stale, "is no longer running, remove ", "is no longer running, remove ", ""},   // X servers
+    {CauseCode::service_lock_stale, "already exists", "lock file \"", "\""},                              // PostgreSQL
+    {CauseCode::service_lock_stale, "\" exists", " E \"", "\""},                                           // socat
 };
 
 bool same_letter(char a, char b) {
@@ -73,6 +76,16 @@ std::optional<std::string> command_not_found(std::string_view line) {
   return std::nullopt;
 }
 
+/// "sh: 1: exec: /opt/run: Permission denied": with exit code 126, what the shell could not execute.
+std::optional<std::string> not_permitted(std::string_view line) {
+  constexpr std::string_view verdict = ": Permission denied";
+  if (!line.ends_with(verdict)) return std::nullopt;
+  std::string_view head = line.substr(0, line.size() - verdict.size());
+  if (const std::size_t start = head.rfind(' '); start != std::string_view::npos) head.remove_prefix(start + 1);
+  if (head.empty() || head.find('/') == std::string_view::npos) return std::nullopt;
+  return evidence_line(head);
+}
+
 std::optional<OutputFinding> match_line(std::string_view line) {
   for (const Pattern& pattern : patterns) {
     if (find_text(line, pattern.key) == std::string_view::npos) continue;
@@ -84,6 +97,7 @@ std::optional<OutputFinding> match_line(std::string_view line) {
   }
   if (auto command = command_not_found(line))
     return OutputFinding{CauseCode::service_missing_binary, std::move(*command), evidence_line(line)};
+  if (auto program = not_permitted(line)) return OutputFinding{CauseCode::service_not_executable, std::move(*program), evidence_line(line)};
   return std::nullopt;
 }
 
@@ -137,6 +151,19 @@ std::optional<OutputFinding> find_in_output(std::string_view output) {
     if (line.ends_with('\r')) line.remove_suffix(1);
     if (auto finding = match_line(line)) return finding;
     output = newline == std::string_view::npos ? std::string_view() : output.substr(0, newline);
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> path_in_line(std::string_view line) {
+  for (std::size_t at = line.find('/'); at != std::string_view::npos; at = line.find('/', at + 1)) {
+    const bool begins = at == 0 || std::string_view(" \"'(:=").find(line[at - 1]) != std::string_view::npos;
+    if (!begins) continue;
+    const bool quoted = at > 0 && (line[at - 1] == '"' || line[at - 1] == '\'');
+    std::string_view path = line.substr(at);
+    path = path.substr(0, quoted ? path.find(line[at - 1]) : path.find_first_of(" \t\r,;)\"'"));
+    if (path.size() > 1 && path.ends_with(':')) path.remove_suffix(1);
+    if (path.size() > 1) return std::string(path);
   }
   return std::nullopt;
 }

@@ -17,7 +17,7 @@ namespace vigil::guest::evidence {
 
 struct OutputFinding {
   protocol::CauseCode code = protocol::CauseCode::unknown;
-  std::string subject;      // the library, module or path; the port in decimal or empty for port_taken
+  std::string subject;      // the library, module, path or lock; the port in decimal or empty for port_taken
   std::string line;
 };
 
@@ -26,6 +26,9 @@ std::optional<OutputFinding> find_in_output(std::string_view output);
 
 /// The port that a line about an address in use names: ":8080", "port 8080", "('0.0.0.0', 8080)"; times of day are not ports.
 std::optional<std::uint16_t> port_in_line(std::string_view line);
+
+/// The first absolute path in a line: 'bind(5, {AF=1 "/run/x"}', "unix:/run/x failed", "remove /tmp/.X1-lock".
+std::optional<std::string> path_in_line(std::string_view line);
 
 /// The last `count` lines that are not blank, oldest first, made safe to show and cut to the 512 bytes of an evidence line.
 std::vector<std::string> last_lines(std::string_view output, std::size_t count);

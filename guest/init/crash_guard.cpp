@@ -1,11 +1,13 @@
 #include "guest/init/crash_guard.hpp"
 
+#include "guest/config/build_identity.hpp"
 #include "shared/console/record.hpp"
 #include "shared/protocol/codec.hpp"
 
 #include <sys/reboot.h>
 #include <ucontext.h>
 #include <unistd.h>
+#include <unwind.h>
 
 #include <algorithm>
 #include <array>
@@ -17,13 +19,21 @@ namespace {
 
 constexpr std::array fatal_signals = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGSYS, SIGTRAP};
 constexpr std::size_t max_pieces = 4;
+constexpr std::size_t max_frames = 40, frames_a_line = 8;
+constexpr unsigned backtrace_seconds = 2;   // unwinding a broken stack may not end
 
 struct PreparedText { char bytes[280]; std::size_t size; };
 struct PreparedRecord { PreparedText pieces[max_pieces]; std::size_t count; };
 
 PreparedRecord records[fatal_signals.size()];
 int console = -1;
-alignas(16) char handler_stack[32 * 1024];
+PreparedText build_line;
+alignas(16) char handler_stack[64 * 1024];
+
+void prepare_text(PreparedText& prepared, const std::string& text) {
+  prepared.size = std::min(text.size(), sizeof prepared.bytes);
+  std::memcpy(prepared.bytes, text.data(), prepared.size);
+}
 
 void prepare_record(PreparedRecord& prepared, const BootId& boot, int signal, std::size_t index) {
   protocol::CrashReport report;
@@ -40,8 +50,7 @@ void prepare_record(PreparedRecord& prepared, const BootId& boot, int signal, st
     while (text.ends_with('\n')) text.pop_back();
     text.insert(0, "<2>");
     text += '\n';   // without it the kernel holds the record back
-    prepared.pieces[i].size = std::min(text.size(), sizeof prepared.pieces[i].bytes);
-    std::memcpy(prepared.pieces[i].bytes, text.data(), prepared.pieces[i].size);
+    prepare_text(prepared.pieces[i], text);
   }
 }
 
@@ -61,6 +70,58 @@ void say_where(int signal, const siginfo_t* info, const void* context) {
   [[maybe_unused]] const auto written = ::write(console, text, sizeof text - 1);
 }
 
+[[noreturn]] void restart_machine(int signal) {
+  ::reboot(RB_AUTOBOOT);
+  ::_exit(128 + signal);   // the kernel panics; the record is out
+}
+
+/// What is broken may break the unwinder, too: then, or when it does not end, this is where it ends.
+void arm_way_out() {
+  struct sigaction action{};
+  action.sa_handler = [](int signal) { restart_machine(signal); };
+  action.sa_flags = SA_ONSTACK | SA_NODEFER;
+  for (const int signal : fatal_signals) ::sigaction(signal, &action, nullptr);
+  ::sigaction(SIGALRM, &action, nullptr);
+  sigset_t none;
+  sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  ::alarm(backtrace_seconds);
+}
+
+struct FrameLine {
+  char text[32 + frames_a_line * 17 + 1] = "<2>vigil-guest: frames";
+  std::size_t size = 22, frames = 0, in_line = 0;
+
+  void add(unsigned long long address) {
+    text[size] = ' ';
+    write_hex(text + size + 1, address);
+    size += 17;
+    ++frames;
+    if (++in_line == frames_a_line) flush();
+  }
+  void flush() {
+    if (in_line == 0) return;
+    text[size] = '\n';
+    [[maybe_unused]] const auto written = ::write(console, text, size + 1);
+    size = 22;
+    in_line = 0;
+  }
+};
+
+/// Not async-signal-safe to the letter (it may allocate): after everything that must be said, and with a way out.
+void say_backtrace() {
+  [[maybe_unused]] const auto written = ::write(console, build_line.bytes, build_line.size);
+  FrameLine line;
+  _Unwind_Backtrace(
+      [](_Unwind_Context* context, void* argument) {
+        auto* const out = static_cast<FrameLine*>(argument);
+        if (const auto address = _Unwind_GetIP(context); address != 0) out->add(address);
+        return out->frames < max_frames ? _URC_NO_REASON : _URC_END_OF_STACK;
+      },
+      &line);
+  line.flush();
+}
+
 void on_fatal_signal(int signal, siginfo_t* info, void* context) {
   for (std::size_t i = 0; i < fatal_signals.size(); ++i) {
     if (fatal_signals[i] != signal) continue;
@@ -69,8 +130,9 @@ void on_fatal_signal(int signal, siginfo_t* info, void* context) {
   }
   say_where(signal, info, context);
   ::sync();
-  ::reboot(RB_AUTOBOOT);
-  ::_exit(128 + signal);   // the kernel panics; the record is out
+  arm_way_out();
+  say_backtrace();
+  restart_machine(signal);
 }
 
 }  // namespace
@@ -78,6 +140,7 @@ void on_fatal_signal(int signal, siginfo_t* info, void* context) {
 void install_crash_guard(const BootId& boot, int console_fd) {
   console = console_fd;
   for (std::size_t i = 0; i < fatal_signals.size(); ++i) prepare_record(records[i], boot, fatal_signals[i], i);
+  prepare_text(build_line, "<2>vigil-guest: build id " + config::build_id() + "\n");
   stack_t stack{};
   stack.ss_sp = handler_stack;
   stack.ss_size = sizeof handler_stack;

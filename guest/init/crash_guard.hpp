@@ -1,6 +1,8 @@
 // If PID 1 itself crashes: say so on the console and reboot, instead of the kernel's "Attempted to kill init".
 //
-// Shape:  the records are made in advance, one a signal, because a handler may not allocate; the handler runs on a stack of its own and makes system calls only.
+// Shape:  the records are made in advance, one a signal, because a handler may not allocate; the handler runs on a stack of its own and makes system calls
+//         only, until all that must be said is said: then it prints its build id and the addresses of its frames, and a second fault or two seconds end that.
+//         addr2line -f -e vigil-guest.debug ADDRESS... names them (the binary has no position independence).
 // Source: sigaltstack(2), signal-safety(7). Only for PID 1 of a VM.
 #pragma once
 

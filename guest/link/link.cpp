@@ -5,6 +5,7 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -198,7 +199,7 @@ void Link::write_out() {
   for (;;) {
     queue_reports();
     if (out_.empty()) break;
-    const ssize_t count = ::send(fd_.get(), out_.data(), out_.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    const ssize_t count = ::send(fd_.get(), out_.data(), std::min(out_.size(), protocol::max_guest_send_bytes), MSG_DONTWAIT | MSG_NOSIGNAL);
     if (count < 0 && errno == EINTR) continue;
     if (count < 0 && errno == EAGAIN) break;
     if (count < 0) return drop(std::string("write: ") + std::strerror(errno));

@@ -1,11 +1,9 @@
 #include "guest/link/vsock_dial.hpp"
 
-#include "guest/config/kernel_command_line.hpp"
-#include "guest/process/small_file.hpp"
+#include "guest/link/own_vm.hpp"
 #include "shared/protocol/control.hpp"
 
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <linux/vm_sockets.h>
 
@@ -13,16 +11,6 @@
 #include <cstring>
 
 namespace vigil::guest::link {
-namespace {
-
-bool inside_a_vm_of_ours() {
-  if (::getpid() != 1) return false;
-  const auto text = process::read_small_file("/proc/cmdline");
-  return text && !config::parse_kernel_command_line(*text).vm.empty();
-}
-
-}  // namespace
-
 Result<UniqueFd> VsockDialler::dial() {
   if (!inside_a_vm_of_ours()) return Error(Errc::denied, "vsock: this is not PID 1 of a VM of Vigil");
   UniqueFd fd(::socket(AF_VSOCK, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));

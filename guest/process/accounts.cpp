@@ -51,6 +51,14 @@ std::vector<gid_t> groups_of(std::string_view groups, std::string_view user) {
 
 }  // namespace
 
+std::map<std::string, std::string> environment_of(const Account& account) {
+  return {{"PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
+          {"HOME", account.home},
+          {"USER", account.name},
+          {"LOGNAME", account.name},
+          {"SHELL", account.shell}};
+}
+
 Result<Account> find_account(std::string_view passwd, std::string_view groups, std::string_view user, std::string_view group) {
   Account account;
   account.name = std::string(user);

@@ -6,6 +6,7 @@
 #include "guest/process/launch_plan.hpp"
 #include "shared/base/result.hpp"
 
+#include <map>
 #include <string>
 #include <string_view>
 
@@ -15,6 +16,9 @@ struct Account {
   Credentials credentials;
   std::string name, home = "/", shell = "/bin/sh";
 };
+
+/// What a program of this user finds in its environment: PATH, HOME, USER, LOGNAME, SHELL.
+std::map<std::string, std::string> environment_of(const Account& account);
 
 /// Pure. `group` empty: the user's own. Numbers are taken as ids. Root is known even without a file.
 Result<Account> find_account(std::string_view passwd, std::string_view groups, std::string_view user, std::string_view group);

@@ -28,7 +28,8 @@ struct LaunchPlan {
   std::optional<Credentials> credentials;  // none: those of this process
   std::optional<std::uint64_t> nofile;   // RLIMIT_NOFILE
   int cgroup_fd = -1;                    // directory of the cgroup to be born in; -1: that of this process
-  int stdout_fd = -1, stderr_fd = -1;    // -1: /dev/null
+  int stdin_fd = -1, stdout_fd = -1, stderr_fd = -1;   // -1: /dev/null
+  bool has_terminal = false;             // stdin becomes the controlling terminal
   std::vector<PassedFd> passed;
 };
 

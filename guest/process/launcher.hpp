@@ -15,7 +15,7 @@
 
 namespace vigil::guest::process {
 
-enum class LaunchStep { clone, session, descriptors, limits, groups, user, cwd, exec };
+enum class LaunchStep { clone, session, descriptors, terminal, limits, groups, user, cwd, exec };
 
 /// `pid` is the child that failed and is dead by now, to be expected by the reaper; 0 when there was none.
 struct LaunchFailure { LaunchStep step = LaunchStep::clone; int error = 0; pid_t pid = 0; };
@@ -29,7 +29,7 @@ public:
   Launcher& operator=(const Launcher&) = delete;
   ~Launcher();
 
-  /// The child is session leader, has no signal blocked or ignored, stdin from /dev/null, umask 022 and an OOM score of 0.
+  /// The child is session leader, has no signal blocked or ignored, umask 022 and an OOM score of 0.
   std::variant<Launched, LaunchFailure> launch(const LaunchPlan& plan);
 
 private:
@@ -43,7 +43,8 @@ private:
 namespace vigil {
 template <> inline constexpr auto enum_table<guest::process::LaunchStep> = make_enum_table<guest::process::LaunchStep>({
     {guest::process::LaunchStep::clone, "clone"}, {guest::process::LaunchStep::session, "session"},
-    {guest::process::LaunchStep::descriptors, "descriptors"}, {guest::process::LaunchStep::limits, "limits"},
+    {guest::process::LaunchStep::descriptors, "descriptors"}, {guest::process::LaunchStep::terminal, "terminal"},
+    {guest::process::LaunchStep::limits, "limits"},
     {guest::process::LaunchStep::groups, "groups"}, {guest::process::LaunchStep::user, "user"},
     {guest::process::LaunchStep::cwd, "cwd"}, {guest::process::LaunchStep::exec, "exec"}});
 }  // namespace vigil

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -25,7 +26,7 @@ VIGIL_IN_CHILD bool place_descriptors(const NewProcess& child) {
 
   // First everything out of the way of the targets, so that no dup2 closes what a later one needs. Our table is a copy; exec closes the copies.
   const auto lift = [&](int fd) VIGIL_IN_CHILD { return fcntl(fd, F_DUPFD_CLOEXEC, highest_target + 1); };
-  const int standard[3] = {lift(child.dev_null), lift(plan.stdout_fd >= 0 ? plan.stdout_fd : child.dev_null),
+  const int standard[3] = {lift(plan.stdin_fd >= 0 ? plan.stdin_fd : child.dev_null), lift(plan.stdout_fd >= 0 ? plan.stdout_fd : child.dev_null),
                            lift(plan.stderr_fd >= 0 ? plan.stderr_fd : child.dev_null)};
   constexpr std::size_t max_passed = 16;
   int lifted[max_passed];
@@ -80,6 +81,8 @@ VIGIL_IN_CHILD bool prepare(NewProcess& child) {
   if (setsid() < 0) return false;
   child.step = LaunchStep::descriptors;
   if (!place_descriptors(child)) return false;
+  child.step = LaunchStep::terminal;
+  if (plan.has_terminal && ioctl(STDIN_FILENO, TIOCSCTTY, 0) < 0) return false;
   child.step = LaunchStep::limits;
   if (!set_limits(child)) return false;
   if (plan.credentials) {

@@ -1,6 +1,7 @@
 #include "guest/supervisor/death_facts.hpp"
 
 #include "guest/evidence/output_patterns.hpp"
+#include "guest/evidence/stale_lock.hpp"
 #include "guest/process/listeners.hpp"
 #include "guest/process/process_group.hpp"
 
@@ -72,6 +73,9 @@ evidence::ExitFacts collect_death_facts(const DeathScene& scene) {
     if (!scene.left.empty()) facts.left_behind = scene.left.front();
   } else {
     facts.taken_port = find_taken_port(facts, scene);
+    facts.stale_lock = evidence::find_stale_lock(facts.stderr_tail);
+    if (!facts.stale_lock) facts.stale_lock = evidence::find_stale_lock(facts.stdout_tail);
+    if (scene.pressure.forks_were_refused()) facts.refused_forks = scene.spec.name.value();
   }
   return facts;
 }

@@ -3,6 +3,7 @@
 // Shape:  reads /proc and the cgroup; decides nothing.
 #pragma once
 
+#include "guest/evidence/cgroup_pressure.hpp"
 #include "guest/evidence/exit_classifier.hpp"
 #include "guest/evidence/oom_watch.hpp"
 #include "guest/process/output_capture.hpp"
@@ -23,6 +24,7 @@ struct DeathScene {
   const process::OutputCapture& err;
   evidence::LifeStage stage;
   evidence::OomWatch& oom;
+  const evidence::CgroupPressure& pressure;
   evidence::KernelOomLog& oom_log;
   const std::function<std::string(pid_t)>& name_process;
 };

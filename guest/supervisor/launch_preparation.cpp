@@ -19,14 +19,6 @@ Cause wrong_key(const service_spec::ServiceSpec& spec, const std::string& key, c
   return make_cause(CauseCode::service_spec_invalid, {{"file", spec.file}, {"key", key}}, {why});
 }
 
-std::map<std::string, std::string> environment_of(const process::Account& account) {
-  return {{"PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
-          {"HOME", account.home},
-          {"USER", account.name},
-          {"LOGNAME", account.name},
-          {"SHELL", account.shell}};
-}
-
 void overlay(std::map<std::string, std::string>& env, const std::map<std::string, std::string>& with) {
   for (const auto& [name, value] : with) env[name] = value;
 }
@@ -38,7 +30,7 @@ std::variant<process::LaunchPlan, Cause> prepare_launch(const service_spec::Serv
   if (!account) return wrong_key(spec, "user", account.error().message());
   const process::Credentials& credentials = account->credentials;
 
-  std::map<std::string, std::string> env = environment_of(*account);
+  std::map<std::string, std::string> env = process::environment_of(*account);
   overlay(env, options.env);
   overlay(env, spec.env);
   if (!spec.secrets.empty()) {
@@ -67,6 +59,7 @@ LaunchProblem explain_launch_failure(const service_spec::ServiceSpec& spec, cons
     case LaunchStep::user: return {wrong_key(spec, "user", spec.user + ": " + why)};
     case LaunchStep::clone:
     case LaunchStep::session:
+    case LaunchStep::terminal:
     case LaunchStep::descriptors: break;   // the system is short of something; that may pass
   }
   return {make_cause(CauseCode::unknown, {{"seen", std::string(to_text(failure.step)) + ": " + why}}), false};

@@ -19,8 +19,15 @@ LaunchProblem out_of_descriptors(const std::string& message) {
 }  // namespace
 
 ServiceRun::ServiceRun(const service_spec::ServiceSpec& spec, process::Cgroup& cgroup, ServiceContext& context, RunEvents events)
-    : spec_(spec), cgroup_(cgroup), context_(context), events_(std::move(events)), out_(context.tools.loop), err_(context.tools.loop),
-      probes_(spec.ready, spec.name, context.tools, events_.probes_changed), oom_(cgroup.path()) {}
+    : spec_(spec),
+      cgroup_(cgroup),
+      context_(context),
+      events_(std::move(events)),
+      out_(context.tools.loop),
+      err_(context.tools.loop),
+      probes_(spec.ready, spec.name, context.tools, events_.probes_changed),
+      oom_(cgroup.path()),
+      pressure_(cgroup.path()) {}
 
 ServiceRun::~ServiceRun() {
   if (pid_ > 0) context_.tools.reaper.forget(pid_);
@@ -37,6 +44,7 @@ std::optional<LaunchProblem> ServiceRun::launch() {
   if (plan.stdout_fd < 0 || plan.stderr_fd < 0) return out_of_descriptors(std::string("output pipes: ") + std::strerror(errno));
   if (const Result<void> ready = probes_.prepare(plan); !ready) return out_of_descriptors(ready.error().message());
   oom_.take_baseline();
+  pressure_.take_baseline();
 
   auto outcome = context_.tools.launcher.launch(plan);
   if (const auto* failure = std::get_if<process::LaunchFailure>(&outcome)) {
@@ -55,6 +63,8 @@ void ServiceRun::begin(process::Launched launched) {
   out_.close_writer();
   err_.close_writer();
   context_.tools.reaper.expect(pid_, [this](const process::ProcessEnd& end) { on_death(end); });
+  if (spec_.limits.pids && cgroup_)
+    limit_of_processes_.emplace(context_.tools.loop, cgroup_.path() + "/pids.events", [this] { on_limit_of_processes(); });
   if (spec_.ready.empty()) return;
   deadline_ = context_.tools.loop.after(spec_.ready_timeout * context_.tools.deadline_scale, [this] {
     if (!probes_.all_passed()) events_.deadline_passed();
@@ -62,11 +72,27 @@ void ServiceRun::begin(process::Launched launched) {
   probes_.begin(group_);
 }
 
+/// Told while it lives; if it dies of it, its death says so too. Once a life: what forks without end is refused thousands of times.
+void ServiceRun::on_limit_of_processes() {
+  if (!pressure_.forks_were_refused() || std::exchange(forks_told_, true)) return;
+  if (context_.trouble) context_.trouble(protocol::make_cause(protocol::CauseCode::guest_fork_bomb, {{"service", spec_.name.value()}}));
+}
+
 void ServiceRun::became_ready() {
   deadline_.cancel();
   if (spec_.health && !health_)
     health_ = std::make_unique<HealthCheck>(*spec_.health, spec_.name, context_.tools, health_plan_, group_,
                                             [this](Health health) { events_.health_changed(health); });
+}
+
+protocol::Cause ServiceRun::timeout_cause() const {
+  protocol::Cause cause = probes_.timeout_cause();
+  const evidence::CpuPeriods periods = pressure_.cpu_periods();
+  if (cause.code != protocol::CauseCode::service_ready_timeout || !evidence::is_starved(periods)) return cause;
+  std::vector<std::string> lines{
+      "held back in " + std::to_string(periods.throttled) + " of " + std::to_string(periods.all) + " periods of its processor limit",
+      protocol::sentence(cause)};
+  return protocol::make_cause(protocol::CauseCode::service_cpu_starved, {}, std::move(lines));
 }
 
 void ServiceRun::signal(int number) {
@@ -88,7 +114,8 @@ void ServiceRun::on_death(const process::ProcessEnd& end) {
   err_.drain();
   const evidence::LifeStage stage = probes_.all_passed() ? evidence::LifeStage::running : evidence::LifeStage::before_ready;
   const std::vector<pid_t> left = group_.members();
-  evidence::ExitFacts facts = collect_death_facts({spec_, end, left, out_, err_, stage, oom_, context_.oom_log, context_.tools.name_process});
+  evidence::ExitFacts facts =
+      collect_death_facts({spec_, end, left, out_, err_, stage, oom_, pressure_, context_.oom_log, context_.tools.name_process});
 
   RunEnd run_end;
   run_end.left_others = !left.empty();

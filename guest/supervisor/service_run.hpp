@@ -3,6 +3,8 @@
 // Shape:  made for one launch and dropped after it. Events are called from the loop; the owner may drop the run from within `ended`.
 #pragma once
 
+#include "guest/evidence/cgroup_pressure.hpp"
+#include "guest/evidence/file_change.hpp"
 #include "guest/evidence/oom_watch.hpp"
 #include "guest/process/cgroup.hpp"
 #include "guest/process/output_capture.hpp"
@@ -26,6 +28,7 @@ struct ServiceContext {
   readiness::ProbeTools& tools;
   evidence::KernelOomLog& oom_log;
   std::function<void()> changed;
+  std::function<void(protocol::Cause)> trouble{};   // a cause that is no end: the service lives on
 };
 
 struct RunEnd {
@@ -63,11 +66,12 @@ public:
   bool probes_passed() const { return probes_.all_passed(); }
   std::vector<protocol::ProbeResult> probe_results() const { return probes_.results(); }
   std::optional<protocol::Cause> finding() const { return probes_.finding(); }
-  protocol::Cause timeout_cause() const { return probes_.timeout_cause(); }
+  protocol::Cause timeout_cause() const;
   const protocol::Cause& health_cause() const { return health_->cause(); }
 
 private:
   void begin(process::Launched launched);
+  void on_limit_of_processes();
   void on_death(const process::ProcessEnd& end);
 
   const service_spec::ServiceSpec& spec_;
@@ -77,6 +81,7 @@ private:
   process::OutputCapture out_, err_;
   readiness::ProbeSet probes_;
   evidence::OomWatch oom_;
+  evidence::CgroupPressure pressure_;
   process::LaunchPlan health_plan_;
   std::unique_ptr<HealthCheck> health_;
   pid_t pid_ = 0;
@@ -84,6 +89,8 @@ private:
   MonoUs started_us_ = 0;
   process::ProcessGroup group_;
   LoopToken deadline_;
+  std::optional<evidence::FileChange> limit_of_processes_;
+  bool forks_told_ = false;
 };
 
 }  // namespace vigil::guest::supervisor

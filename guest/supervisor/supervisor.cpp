@@ -52,7 +52,10 @@ struct Supervisor::Impl {
   Impl(EventLoop& event_loop, ReportSink& report_sink, process::Reaper& process_reaper, SupervisorOptions supervisor_options)
       : loop(event_loop), sink(report_sink), reaper(process_reaper), options(std::move(supervisor_options)), listeners(loop, options.tracefs),
         tools{loop, launcher, reaper, listeners, options.deadline_scale, options.runtime_dir, [this](pid_t pid) { return name_process(pid); }},
-        context{sink, options, tools, oom_log, [this] { evaluate_soon(); }} {}
+        context{sink, options, tools, oom_log, [this] { evaluate_soon(); },
+                [this](protocol::Cause cause) {
+                  if (events.trouble) events.trouble(std::move(cause));
+                }} {}
 
   void start(const service_spec::SpecSet& specs, SupervisorEvents stage_events);
   void evaluate_soon();
@@ -272,6 +275,8 @@ Result<ServiceOutput> Supervisor::output(const ServiceName& name) const {
   if (!output) return Error(Errc::unavailable, name.value() + " has no process now; its state is " + std::string(to_text(service->state())));
   return std::move(*output);
 }
+
+void Supervisor::died_elsewhere(const process::ProcessEnd& end) { impl_->report_orphan(end); }
 
 void Supervisor::on_ports_changed(std::function<void()> look) { impl_->ports_changed = impl_->listeners.subscribe_to_all(std::move(look)); }
 

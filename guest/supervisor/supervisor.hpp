@@ -32,10 +32,11 @@ struct SupervisorOptions {
   std::map<std::string, std::string> secrets;   // name -> value; handed out as files to the services that name them
 };
 
-/// What the boot stages wait for. Each is called at most once, but for essential_failed (once for each such service).
+/// What the boot stages wait for. Each is called at most once, but for essential_failed (once for each such service) and trouble.
 struct SupervisorEvents {
   std::function<void()> essentials_ready;       // every essential service is ready, or ended with success: stage `ready`
   std::function<void(const protocol::ServiceReport&)> essential_failed;
+  std::function<void(protocol::Cause)> trouble;  // a service reached one of its limits and lives on
   std::function<void()> all_settled;            // none is waiting, starting or backing off any more: stage `services` is over, well or not
 };
 
@@ -64,6 +65,9 @@ public:
   Result<void> request(const ServiceName& name, ServiceAction action);
   /// To the main process of the service. Errc::conflict when it has none.
   Result<void> signal(const ServiceName& name, int number);
+
+  /// A process that is no child of ours has died, of a service or not: reported if it died of a fault.
+  void died_elsewhere(const process::ProcessEnd& end);
 
   /// Errc::not_found names the services there are; Errc::unavailable when no process of it lives.
   Result<ServiceOutput> output(const ServiceName& name) const;

@@ -29,6 +29,10 @@ void get_console(const Context& context, const Request& request, const Reply& re
 void get_logs(const Context& context, const Request& request, const Reply& reply);
 void get_why(const Context& context, const Request& request, const Reply& reply);
 void stream_events(const Context& context, const Request& request, const Reply& reply);
+// streams.cpp
+void open_stream(const Context& context, const Request& request, const Reply& reply);
+// exec.cpp
+void run_exec(const Context& context, const Request& request, const Reply& reply);
 // images.cpp
 void list_images(const Context& context, const Request& request, const Reply& reply);
 void get_image(const Context& context, const Request& request, const Reply& reply);

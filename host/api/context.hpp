@@ -4,6 +4,7 @@
 #include "host/api/vm_control.hpp"
 #include "host/events/event_bus.hpp"
 #include "host/http/router.hpp"
+#include "host/streams/relay.hpp"
 
 namespace vigil::api {
 
@@ -12,6 +13,7 @@ struct Context {
     const images::ImageStore& images;
     const store::Store& store;
     events::EventBus& bus;
+    streams::Relays& relays;
 };
 
 /// The table of all routes (routes.cpp).

@@ -30,6 +30,8 @@ constexpr Row rows[] = {
     {Method::get, "/v1/instances/{id}/console", get_console},
     {Method::get, "/v1/instances/{id}/logs/{service}", get_logs},
     {Method::get, "/v1/instances/{id}/why", get_why},
+    {Method::post, "/v1/instances/{id}/streams", open_stream},
+    {Method::post, "/v1/instances/{id}/exec", run_exec},
     {Method::get, "/v1/events", stream_events},
     {Method::get, "/v1/images", list_images},
     {Method::get, "/v1/images/{reference}", get_image},

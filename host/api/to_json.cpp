@@ -1,6 +1,7 @@
 #include "host/api/to_json.hpp"
 
 #include "host/api/or_null.hpp"
+#include "host/machine/crash_cause.hpp"
 #include "host/machine/derive.hpp"
 #include "shared/json/json.hpp"
 #include "shared/protocol/codec.hpp"
@@ -52,14 +53,15 @@ json to_json(const protocol::Cause& cause) {
 json to_json(const protocol::ServiceReport& report) { return body_json(report, report.cause); }
 
 json to_json(const machine::CrashRecord& crash, RunNumber run) {
-    json out = body_json(crash.report, crash.report.cause);
-    if (!out.contains("oom")) out["oom"] = nullptr;
-    out["run"] = run.value();
-    out["seq"] = crash.seq;
-    out["at_unix_us"] = crash.at_unix_us;
-    out["partial"] = crash.partial;
-    out["trace"] = crash.trace ? parse_own(protocol::encode_body(*crash.trace)) : json(nullptr);
-    return out;
+  json out = body_json(crash.report, machine::cause_of(crash));
+  if (!out.contains("oom")) out["oom"] = nullptr;
+  if (!out.contains("victim")) out["victim"] = nullptr;
+  out["run"] = run.value();
+  out["seq"] = crash.seq;
+  out["at_unix_us"] = crash.at_unix_us;
+  out["partial"] = crash.partial;
+  out["trace"] = crash.trace ? parse_own(protocol::encode_body(*crash.trace)) : json(nullptr);
+  return out;
 }
 
 json to_json(const verdict::Finding& finding) {
@@ -72,9 +74,9 @@ json services_json(const machine::VmState& state) {
     json out = json::array();
     if (!state.run) return out;
     for (const auto& [name, record] : state.run->services) {
-        json service = to_json(record.report);
-        service["partial"] = record.partial;
-        out.push_back(std::move(service));
+      json service = body_json(record.report, machine::cause_of(*state.run, record));
+      service["partial"] = record.partial;
+      out.push_back(std::move(service));
     }
     return out;
 }

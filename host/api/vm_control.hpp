@@ -6,6 +6,7 @@
 #include "host/images/image_store.hpp"
 #include "host/machine/vm_state.hpp"
 #include "host/store/store.hpp"
+#include "host/streams/guest_stream.hpp"
 #include "shared/base/result.hpp"
 #include "shared/protocol/state.hpp"
 
@@ -52,6 +53,9 @@ class VmControl {
     /// One request to the agent over the link; `args` and the answer are JSON text (CONTRACTS "request"). Errc::unavailable without a link,
     /// Errc::timeout, Errc::conflict with the agent's own words when it refuses.
     virtual void ask_guest(const InstanceId& id, std::string op, std::string args, std::function<void(Result<std::string>)> done) = 0;
+
+    /// A stream into the guest; `opening` is of shared/streams. Errc::unavailable when the VM does not run or its agent is not there yet; else open_guest_stream's.
+    virtual void open_stream(const InstanceId& id, std::string opening, std::function<void(Result<streams::GuestStream>)> done) = 0;
 
     virtual std::vector<Look> existing() const = 0;
     /// By id, name or prefix, as Store::find_instance. Errc::not_found also for a run that there was not.

@@ -22,8 +22,10 @@ std::size_t append(char* data, std::size_t size, std::size_t count, void* target
   return size * count;
 }
 
-Error problem(long status, const std::string& body) {
-  const auto code = status == 404 ? Errc::not_found : status == 409 ? Errc::conflict : status == 400 ? Errc::invalid : Errc::io;
+}  // namespace
+
+Error problem_error(long status, const std::string& body) {
+  const auto code = status == 404 ? Errc::not_found : status == 409 ? Errc::conflict : status == 400 ? Errc::invalid : status == 403 ? Errc::denied : status == 503 ? Errc::unavailable : Errc::io;
   if (const auto document = parse_json(body)) {
     const auto detail = try_read_string(*document, "detail", 1 << 16);
     if (detail && *detail) return Error(code, **detail);
@@ -32,8 +34,6 @@ Error problem(long status, const std::string& body) {
   }
   return Error(code, "the daemon answered " + std::to_string(status));
 }
-
-}  // namespace
 
 struct Client::Handle {
   CURL* curl = curl_easy_init();
@@ -68,7 +68,7 @@ Result<std::string> Client::request(const char* method, const std::string& path,
   if (done != CURLE_OK) return Error(Errc::io, std::string("the daemon broke off: ") + curl_easy_strerror(done));
   long status = 0;
   curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
-  if (status >= 400) return problem(status, answer);
+  if (status >= 400) return problem_error(status, answer);
   return answer;
 }
 
@@ -133,7 +133,7 @@ Result<void> Client::follow(const std::string& path, const std::function<bool(co
   if (done == CURLE_COULDNT_CONNECT) return Error(Errc::unavailable, "no daemon serves " + socket_);
   long status = 0;
   curl_easy_getinfo(stream.curl, CURLINFO_RESPONSE_CODE, &status);
-  if (status >= 400) return problem(status, following.refused);
+  if (status >= 400) return problem_error(status, following.refused);
   return Error(Errc::unavailable, "the daemon ended the event stream");
 }
 

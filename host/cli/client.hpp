@@ -1,7 +1,7 @@
 // The daemon's API as the command line uses it.
 //
 // Errors: Errc::unavailable: nobody serves the socket (exit code 3). A problem document of the daemon becomes an Error with its detail: 404 not_found,
-//         409 conflict, 400 invalid, the rest io.
+//         409 conflict, 400 invalid, 403 denied, 503 unavailable, the rest io.
 // Thread: blocking; one request at a time.
 #pragma once
 
@@ -42,6 +42,9 @@ private:
   std::string socket_;
   std::unique_ptr<Handle> handle_;
 };
+
+/// What a problem document says, as an Error.
+Error problem_error(long status, const std::string& body);
 
 /// One path segment, percent-encoded.
 std::string segment(std::string_view text);

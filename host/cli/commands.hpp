@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace CLI { class App; }
 
@@ -19,6 +20,7 @@ struct Cli {
   bool json = false;
   int exit_code = 0;
   std::string program;                           // path of this executable
+  std::vector<std::string> after_dashes;         // what followed "--" on the command line
 
   Client client() const { return Client(socket); }
 };
@@ -42,6 +44,11 @@ void add_why(CLI::App& app, Cli& cli);
 void add_crashes(CLI::App& app, Cli& cli);
 void add_console(CLI::App& app, Cli& cli);
 void add_logs(CLI::App& app, Cli& cli);
+void add_exec(CLI::App& app, Cli& cli);
+void add_shell(CLI::App& app, Cli& cli);
+void add_cp(CLI::App& app, Cli& cli);
+void add_ls(CLI::App& app, Cli& cli);
+void add_port(CLI::App& app, Cli& cli);
 void add_rm(CLI::App& app, Cli& cli);
 void add_image(CLI::App& app, Cli& cli);
 void add_doctor(CLI::App& app, Cli& cli);

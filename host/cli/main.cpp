@@ -4,10 +4,12 @@
 
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
 #include <filesystem>
+#include <string_view>
 
 namespace {
 
@@ -17,6 +19,8 @@ Examples:
   vigil ps                          all VMs: state, services, cause
   vigil why web-1                   why a VM is as it is, with evidence and what to do; also after rm
   vigil events -f                   everything that happens, as it happens
+  vigil exec web-1 ls -l /srv       run a program in a VM; vigil shell web-1 for a terminal
+  vigil port web-1 8080             reach a port of a VM on 127.0.0.1, whatever address its service is bound to
   vigil up minimal --service web='{"env":{"DEBUG":"1"}}'
 
 Exit codes: 0 done, 1 failed with a cause, 2 wrong usage, 3 no daemon.)";
@@ -28,7 +32,8 @@ std::string default_socket() {
 
 void add_verbs(CLI::App& app, vigil::cli::Cli& cli) {
   using namespace vigil::cli;
-  for (const auto add : {add_up, add_start, add_stop, add_ps, add_services, add_ctl, add_timeline, add_events, add_why, add_crashes, add_console, add_logs, add_rm,
+  for (const auto add : {add_up, add_start, add_stop, add_ps, add_services, add_ctl, add_timeline, add_events, add_why, add_crashes, add_console, add_logs,
+                         add_exec, add_shell, add_cp, add_ls, add_port, add_rm,
                          add_image, add_doctor, add_version})
     add(app, cli);
 }
@@ -44,8 +49,10 @@ int run(int argc, char** argv) {
   app.require_subcommand(1);
   app.fallthrough();
   add_verbs(app, cli);
+  const auto dashes = std::find(argv + 1, argv + argc, std::string_view("--"));
+  if (dashes != argv + argc) cli.after_dashes.assign(dashes + 1, argv + argc);
   try {
-    app.parse(argc, argv);
+    app.parse(static_cast<int>(dashes - argv), argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : vigil::cli::exit_usage;
   }

@@ -24,7 +24,9 @@ Verb& Verb::text(const char* name, std::string& target, const char* what, Need n
 }
 
 Verb& Verb::texts(const char* name, std::vector<std::string>& target, const char* what, Need need) {
-  add(app_, name, target, what, need);
+  auto* const option = app_.add_option(name, target, what);
+  if (need == Need::required) option->required();
+  if (*name == '-') option->allow_extra_args(false);   // one value an option: the next word is somebody else's
   return *this;
 }
 
@@ -50,6 +52,16 @@ Verb& Verb::flag(const char* name, bool& target, const char* what) {
 
 Verb& Verb::alias(const char* name) {
   app_.alias(name);
+  return *this;
+}
+
+Verb& Verb::rest(Cli& cli, std::vector<std::string>& target) {
+  app_.fallthrough(false);
+  app_.prefix_command();
+  app_.parse_complete_callback([&app = app_, &cli, &target] {
+    target = app.remaining();
+    target.insert(target.end(), cli.after_dashes.begin(), cli.after_dashes.end());
+  });
   return *this;
 }
 

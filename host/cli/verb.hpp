@@ -28,6 +28,8 @@ public:
   Verb& number(const char* name, std::optional<std::uint64_t>& target, const char* what);
   Verb& flag(const char* name, bool& target, const char* what);
   Verb& alias(const char* name);
+  /// Everything after the positional arguments, options of somebody else included, and what follows "--". Options of `vigil` itself go before the verb.
+  Verb& rest(Cli& cli, std::vector<std::string>& target);
   /// A verb below this one ("image list"); this one then needs one of them.
   Verb below(Cli& cli, const std::string& name, const std::string& what, std::function<int()> run);
 

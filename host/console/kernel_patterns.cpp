@@ -21,6 +21,7 @@ constexpr KernelPattern rows[] = {
     {ConsoleKind::no_init, "Requested init {path} failed (error {error})", false},
     {ConsoleKind::no_init, "Failed to execute {path} (error {error})", false},
     {ConsoleKind::no_init, "No working init found", false},
+    {ConsoleKind::initrd_failed, "Initramfs unpacking failed: {text}", false},
     {ConsoleKind::bug, "BUG: kernel NULL pointer dereference, address: {address}", true},
     {ConsoleKind::bug, "BUG: unable to handle page fault for address: {address}", true},
     {ConsoleKind::bug, "BUG: unable to handle kernel {text}", true},

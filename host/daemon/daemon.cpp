@@ -64,7 +64,8 @@ class Daemon {
           host_{io_, pool_, clock_, options.places, images::ImageStore(options.places.images()), program_dir(), vmm::detect_accelerator(), {}, nullptr, "", "", {}},
           pipeline_(io_, *store_, bus_),
           registry_(host_, pipeline_, *store_),
-          server_(io_, http::Router(api::make_routes({registry_, host_.images, *store_, bus_})), {options.places.socket, options.socket_mode, {}}),
+          relays_(io_.get_executor()),
+          server_(io_, http::Router(api::make_routes({registry_, host_.images, *store_, bus_, relays_})), {options.places.socket, options.socket_mode, {}}),
           signals_(io_, SIGTERM, SIGINT),
           tasks_(io_.get_executor()) {}
 
@@ -124,6 +125,7 @@ class Daemon {
     asio::awaitable<void> stop() {
         co_await tasks_.stop();
         co_await server_.stop();
+        co_await relays_.stop();
         co_await registry_.stop();
     }
 
@@ -136,6 +138,7 @@ class Daemon {
     RunHost host_;
     EventPipeline pipeline_;
     VmRegistry registry_;
+    streams::Relays relays_;
     http::Server server_;
     asio::signal_set signals_;
     async::TaskGroup tasks_;

@@ -21,6 +21,15 @@ constexpr std::uint64_t bytes_per_mib = 1 << 20;
 
 protocol::Cause start_failed(const std::string& reason) { return protocol::make_cause(CauseCode::vmm_start_failed, {{"reason", reason}}); }
 
+/// An image whose manifest is not the one that its digest names; everything else that is wrong with it keeps its own words.
+protocol::Cause unusable(const Error& error, const std::string& digest) {
+    constexpr std::string_view mark = "manifest.json hashes to ";
+    const auto at = error.message().find(mark);
+    if (at == std::string::npos) return start_failed(error.message());
+    const auto found = error.message().substr(at + mark.size(), digest.size());
+    return protocol::make_cause(CauseCode::boot_image_mismatch, {{"expected", digest}, {"found", found}}, {error.message()});
+}
+
 protocol::Cause cause_of(const Error& error, const Places& places) {
     if (error.message().find("host.disk_full") != std::string::npos)
         return protocol::make_cause(CauseCode::host_disk_full, {{"path", places.state.string()}}, {error.message()});
@@ -48,7 +57,7 @@ Result<void> make_log_dir(const std::filesystem::path& path) {
 
 asio::awaitable<VmRun::Prepared> VmRun::prepare() {
     auto image = host_.images.resolve(machine::image_reference(spec_));
-    if (!image) co_return start_failed(image.error().message());
+    if (!image) co_return unusable(image.error(), spec_.image_digest);
     if (const auto whole = images::ImageStore::verify_files(*image); !whole) co_return start_failed(whole.error().message());
     auto cause = unfit(*image);
     if (cause) co_return std::move(*cause);

@@ -73,6 +73,11 @@ void VmActor::ask_guest(std::string op, std::string args, VmRun::GuestAnswer don
     run_->ask(std::move(op), std::move(args), std::move(done));
 }
 
+void VmActor::open_stream(std::string opening, VmRun::StreamOpened done) {
+    if (!run_) return done(Error(Errc::unavailable, "the VM does not run; vigil start starts it"));
+    run_->open_stream(std::move(opening), std::move(done));
+}
+
 Result<void> VmActor::mark_removed(const std::string& actor) {
     next_start_.cancel_all();
     return pipeline_.record(*this, event(machine::Removed{actor}));

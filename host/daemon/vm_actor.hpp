@@ -29,6 +29,8 @@ class VmActor final : public EventSubject, private RunOwner {
     Result<void> request_stop(machine::StopRequested request);
     /// As VmControl::ask_guest.
     void ask_guest(std::string op, std::string args, VmRun::GuestAnswer done);
+    /// As VmControl::open_stream.
+    void open_stream(std::string opening, VmRun::StreamOpened done);
     Result<void> mark_removed(const std::string& actor);
     /// After a restart of the daemon: takes up a run that had not ended, arms deadlines, does again what was pending.
     void resume();

@@ -117,6 +117,12 @@ void VmRegistry::ask_guest(const InstanceId& id, std::string op, std::string arg
     (*found)->ask_guest(std::move(op), std::move(args), std::move(done));
 }
 
+void VmRegistry::open_stream(const InstanceId& id, std::string opening, std::function<void(Result<streams::GuestStream>)> done) {
+    const auto found = find(id);
+    if (!found) return done(found.error());
+    (*found)->open_stream(std::move(opening), std::move(done));
+}
+
 void VmRegistry::remove(const InstanceId& id, api::Removal removal, const std::string& actor, Done done) {
     const auto found = find(id);
     if (!found) return done(found.error());

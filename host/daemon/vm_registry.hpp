@@ -25,6 +25,7 @@ class VmRegistry final : public api::VmControl {
     Result<void> stop(const InstanceId& id, machine::StopKind kind, std::optional<std::chrono::milliseconds> grace, const std::string& actor) override;
     void remove(const InstanceId& id, api::Removal removal, const std::string& actor, std::function<void(Result<void>)> done) override;
     void ask_guest(const InstanceId& id, std::string op, std::string args, std::function<void(Result<std::string>)> done) override;
+    void open_stream(const InstanceId& id, std::string opening, std::function<void(Result<streams::GuestStream>)> done) override;
     std::vector<api::Look> existing() const override;
     Result<api::Look> look(std::string_view id_or_name, std::optional<RunNumber> run) const override;
     Result<std::string> console(const InstanceId& id, RunNumber run) const override;

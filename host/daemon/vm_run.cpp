@@ -1,6 +1,7 @@
 #include "host/daemon/vm_run.hpp"
 
 #include "host/daemon/run_user.hpp"
+#include "host/vmm/vsock_device.hpp"
 #include "shared/base/overloaded.hpp"
 
 #include <boost/asio/use_awaitable.hpp>
@@ -12,7 +13,7 @@ namespace vigil::daemon {
 namespace asio = boost::asio;
 
 namespace {
-constexpr std::chrono::milliseconds shutdown_answer_deadline{5'000}, answer_deadline{5'000};
+constexpr std::chrono::milliseconds shutdown_answer_deadline{5'000}, answer_deadline{5'000}, stream_answer_deadline{10'000};
 }
 
 VmRun::VmRun(RunHost& host, RunOwner& owner, machine::InstanceSpec spec, InstanceId id, RunNumber number)
@@ -71,6 +72,16 @@ void VmRun::ask(std::string op, std::string args, GuestAnswer done) {
         if (!reply->ok) return done(Error(Errc::conflict, reply->problem));
         done(std::move(reply->result));
     });
+}
+
+void VmRun::open_stream(std::string opening, StreamOpened done) {
+    tasks_.spawn("run.open_stream", [this, opening = std::move(opening), done = std::move(done)] { return dial_guest(opening, done); });
+}
+
+asio::awaitable<void> VmRun::dial_guest(std::string opening, StreamOpened done) {
+    const auto limit = stream_answer_deadline * protocol::deadline_scale(host_.accelerator.accelerator);
+    auto opened = co_await streams::open_guest_stream(vmm::vsock_uds_path(run_dir_.string()), std::move(opening), limit);
+    done(std::move(opened));
 }
 
 asio::awaitable<void> VmRun::press_power_button() {

@@ -13,6 +13,7 @@
 #include "host/machine/vm_event.hpp"
 #include "host/machine/vm_state.hpp"
 #include "host/shim/shim_client.hpp"
+#include "host/streams/guest_stream.hpp"
 
 #include <functional>
 #include <memory>
@@ -37,6 +38,7 @@ class RunOwner {
 class VmRun final : private guest_link::LinkOwner {
   public:
     using GuestAnswer = std::function<void(Result<std::string>)>;
+    using StreamOpened = std::function<void(Result<streams::GuestStream>)>;
 
     VmRun(RunHost& host, RunOwner& owner, machine::InstanceSpec spec, InstanceId id, RunNumber number);
     ~VmRun() override;
@@ -47,6 +49,7 @@ class VmRun final : private guest_link::LinkOwner {
     void request_shutdown(protocol::ByeReport::Kind kind);
     /// One request to the agent; answers at once when there is no link.
     void ask(std::string op, std::string args, GuestAnswer done);
+    void open_stream(std::string opening, StreamOpened done);
     void kill(int signal, const std::string& why);
     void acknowledge(const BootId& boot, Epoch epoch, Seq seq);
     /// What the guest sent was not stored: it has to come again.
@@ -58,6 +61,7 @@ class VmRun final : private guest_link::LinkOwner {
   private:
     using Prepared = std::variant<shim::ShimSpec, protocol::Cause>;
 
+    boost::asio::awaitable<void> dial_guest(std::string opening, StreamOpened done);
     boost::asio::awaitable<void> launch();
     boost::asio::awaitable<void> take_up();
     boost::asio::awaitable<Prepared> prepare();

@@ -74,7 +74,7 @@ class Connection {
     asio::awaitable<void> serve() {
         while (co_await serve_one()) {
         }
-        boost::system::error_code ignored;
+        boost::system::error_code ignored;   // of a connection that was handed over there is no socket any more
         stream_.socket().shutdown(Protocol::socket::shutdown_send, ignored);
     }
 
@@ -127,6 +127,11 @@ class Connection {
         if (auto* source = std::get_if<std::unique_ptr<EventSource>>(&answer)) {
             spdlog::debug("http.stream path={} pid={}", target, peer_.pid);
             co_await write_events(std::move(*source));
+            co_return false;
+        }
+        if (auto* handover = std::get_if<Handover>(&answer)) {
+            spdlog::debug("http.handover path={} protocol={} pid={}", target, handover->protocol, peer_.pid);
+            co_await hand_over(std::move(*handover));
             co_return false;
         }
         auto& response = std::get<Response>(answer);
@@ -183,6 +188,15 @@ class Connection {
         auto written = co_await asio::async_write(stream_, asio::buffer(bytes), as_result);
         stream_.expires_never();
         co_return !std::get<0>(written);
+    }
+
+    asio::awaitable<void> hand_over(Handover handover) {
+        const bool told = co_await write_bytes("HTTP/1.1 101 Switching Protocols\r\nServer: vigild\r\nConnection: Upgrade\r\nUpgrade: " + handover.protocol + "\r\n\r\n");
+        if (!told) co_return;
+        const auto sent = buffer_.cdata();
+        std::string unread(static_cast<const char*>(sent.data()), sent.size());
+        auto socket = stream_.release_socket();
+        handover.take(UniqueFd(socket.release()), std::move(unread));
     }
 
     static std::string chunk_of(const std::string& bytes) { return fmt::format("{:x}\r\n{}\r\n", bytes.size(), bytes); }

@@ -1,13 +1,16 @@
 // A request that was read whole and the answer to it, free of any HTTP library.
 //
-// Shape:  header names are lower-case; path parameters and query values are percent-decoded. An answer is a Response, or a stream of events.
+// Shape:  header names are lower-case; path parameters and query values are percent-decoded. An answer is a Response, a stream of events, or the connection itself.
 // Errors: problem documents follow RFC 9457; `code` is ours: a cause code or the class of the error.
 #pragma once
+
+#include "shared/base/unique_fd.hpp"
 
 #include <nlohmann/json_fwd.hpp>
 
 #include <sys/types.h>
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -52,6 +55,12 @@ struct Problem {
     std::string code;    // stable, for programs
     std::string title;   // one sentence about the class of the problem
     std::string detail;  // about this one; for people
+};
+
+/// The connection itself for the client and somebody else, after "101 Switching Protocols": HTTP has no part in it any more.
+struct Handover {
+    std::string protocol;                                             // for the Upgrade header
+    std::function<void(UniqueFd client, std::string sent)> take;      // non-blocking; `sent` was read from the client already
 };
 
 Response json_response(int status, const nlohmann::json& value);

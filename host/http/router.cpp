@@ -46,6 +46,7 @@ struct Reply::Once {
 Reply::Reply(std::function<void(Answer)> deliver) : once_(std::make_shared<Once>()) { once_->deliver = std::move(deliver); }
 void Reply::send(Response response) const { once_->answer(std::move(response)); }
 void Reply::stream(std::unique_ptr<EventSource> source) const { once_->answer(std::move(source)); }
+void Reply::hand_over(Handover handover) const { once_->answer(std::move(handover)); }
 
 struct Router::Match {
     const Route* route = nullptr;

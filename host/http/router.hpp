@@ -16,7 +16,7 @@
 
 namespace vigil::http {
 
-using Answer = std::variant<Response, std::unique_ptr<EventSource>>;
+using Answer = std::variant<Response, std::unique_ptr<EventSource>, Handover>;
 
 /// The one chance to answer a request; copies share it, the first answer counts.
 class Reply {
@@ -24,6 +24,7 @@ class Reply {
     explicit Reply(std::function<void(Answer)> deliver);
     void send(Response response) const;
     void stream(std::unique_ptr<EventSource> source) const;
+    void hand_over(Handover handover) const;
 
   private:
     struct Once;

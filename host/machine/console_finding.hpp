@@ -14,7 +14,7 @@
 namespace vigil::machine {
 
 enum class ConsoleKind {
-  linux_version, panic, init_killed, no_root, no_init, oops, bug, soft_lockup, hung_task, rcu_stall,
+  linux_version, panic, init_killed, no_root, no_init, initrd_failed, oops, bug, soft_lockup, hung_task, rcu_stall,
   oom_kill, memcg_oom_kill, filesystem_error, io_error, segfault, restarting,
   suppressed,                                   // findings of one kind over their rate: `count` of them were not recorded one by one
 };
@@ -34,7 +34,8 @@ struct ConsoleFinding {
 namespace vigil {
 template <> inline constexpr auto enum_table<machine::ConsoleKind> = make_enum_table<machine::ConsoleKind>({
     {machine::ConsoleKind::linux_version, "linux_version"}, {machine::ConsoleKind::panic, "panic"}, {machine::ConsoleKind::init_killed, "init_killed"},
-    {machine::ConsoleKind::no_root, "no_root"}, {machine::ConsoleKind::no_init, "no_init"}, {machine::ConsoleKind::oops, "oops"},
+    {machine::ConsoleKind::no_root, "no_root"}, {machine::ConsoleKind::no_init, "no_init"}, {machine::ConsoleKind::initrd_failed, "initrd_failed"},
+    {machine::ConsoleKind::oops, "oops"},
     {machine::ConsoleKind::bug, "bug"}, {machine::ConsoleKind::soft_lockup, "soft_lockup"}, {machine::ConsoleKind::hung_task, "hung_task"},
     {machine::ConsoleKind::rcu_stall, "rcu_stall"}, {machine::ConsoleKind::oom_kill, "oom_kill"},
     {machine::ConsoleKind::memcg_oom_kill, "memcg_oom_kill"}, {machine::ConsoleKind::filesystem_error, "filesystem_error"},

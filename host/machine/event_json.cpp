@@ -52,6 +52,7 @@ json body_json(const VmmExited& body) {
           {"last_words", body.last_words}};
 }
 json body_json(const DeviceExited& body) { return {{"device", body.device}, {"exit", exit_json(body.exit)}}; }
+json body_json(const VmmHalted& body) { return {{"halted", body.halted}}; }
 json body_json(const ShimLost& body) { return {{"reason", body.reason}}; }
 json body_json(const Adopted& body) { return {{"shim_pid", body.shim_pid}}; }
 json body_json(const StateChanged& body) {
@@ -213,6 +214,11 @@ Result<EventBody> parse_device_exited(const json& object) {
   return EventBody(DeviceExited{device, exit});
 }
 
+Result<EventBody> parse_vmm_halted(const json& object) {
+  TRY(halted, read_bool(object, "halted"));
+  return EventBody(VmmHalted{halted});
+}
+
 Result<EventBody> parse_adopted(const json& object) {
   TRY(shim_pid, read_count(object, "shim_pid"));
   return EventBody(Adopted{static_cast<std::int64_t>(shim_pid)});
@@ -259,6 +265,7 @@ constexpr std::pair<std::string_view, Parse> parsers[] = {
     {"stop_requested", parse_stop_requested},
     {"vmm_exited", parse_vmm_exited},
     {"device_exited", parse_device_exited},
+    {"vmm_halted", parse_vmm_halted},
     {"shim_lost", parse_text<ShimLost, key_reason>},
     {"adopted", parse_adopted},
     {"state", parse_state_changed},

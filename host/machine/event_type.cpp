@@ -23,6 +23,7 @@ std::string_view host_type(const EventBody& body) {
                         [](const StopRequested&) { return std::string_view("stop_requested"); },
                         [](const VmmExited&) { return std::string_view("vmm_exited"); },
                         [](const DeviceExited&) { return std::string_view("device_exited"); },
+                        [](const VmmHalted&) { return std::string_view("vmm_halted"); },
                         [](const ShimLost&) { return std::string_view("shim_lost"); },
                         [](const Adopted&) { return std::string_view("adopted"); },
                         [](const StateChanged&) { return std::string_view("state"); },

@@ -32,6 +32,7 @@ void heard_on_link(const Change& change) {
 }
 
 void heard_on_console(const Change& change) {
+  change.run.console_heard = true;
   change.run.console_overdue = false;
   if (change.run.link_overdue) arm(change, "console", scaled(change.run, console_within));
 }
@@ -67,7 +68,8 @@ void on(const Change& change, const LinkUp& body) {
   heard_on_link(change);
   if (run.bye) return;
   if (run.stop && !run.stop->kill_sent) change.effects.push_back(shutdown_request(*run.stop));
-  if (stage_record(run, Stage::initrd).progress != StageProgress::done) stage_reached(change, Stage::initrd, std::nullopt);
+  const auto initrd = stage_record(run, Stage::initrd).progress;
+  if (initrd != StageProgress::done && initrd != StageProgress::failed) stage_reached(change, Stage::initrd, std::nullopt);
 }
 
 void on(const Change& change, const LinkLost& body) {
@@ -167,6 +169,12 @@ void on(const Change& change, const DeviceExited& body) {
   push_bounded(run, run.device_causes, {change.event.at_unix_us, cause});
 }
 
+void on(const Change& change, const VmmHalted& body) {
+  auto& run = change.run;
+  run.vmm_halted.reset();
+  if (body.halted) run.vmm_halted = change.event.at_unix_us;
+}
+
 void on(const Change& change, const ShimLost& body) {
   change.effects.push_back(KillVmm{9, "its shim is gone"});
   end_run(change, EndRecord{change.event.at_unix_us, ExitUnknown{body.reason}, "", {}});
@@ -249,6 +257,7 @@ std::vector<Effect> reduce(VmState& state, const VmEvent& event) {
                  [&](const DeadlinePassed& body) { live(body); },
                  [&](const VmmExited& body) { live(body); },
                  [&](const DeviceExited& body) { live(body); },
+                 [&](const VmmHalted& body) { live(body); },
                  [&](const ShimLost& body) { live(body); },
                  [&](const Adopted& body) { live(body); },
              },

@@ -120,7 +120,8 @@ void stage_reached(const Change& change, Stage stage, std::optional<MonoUs> gues
 
 void stage_failed(const Change& change, Stage stage, MonoUs guest_us, const std::string& detail, const protocol::Cause& cause) {
   auto& record = stage_record(change.run, stage);
-  if (record.progress == StageProgress::done) return;
+  // What other evidence implied is taken back; what the guest itself called done is not.
+  if (record.progress == StageProgress::done && record.guest_us) return;
   imply_before(change, stage);
   record.progress = StageProgress::failed;
   record.detail = detail;

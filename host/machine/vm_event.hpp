@@ -109,6 +109,12 @@ struct DeviceExited {
   friend bool operator==(const DeviceExited&, const DeviceExited&) = default;
 };
 
+/// The VMM's process was stopped by a signal (SIGSTOP), or goes on again. Nothing runs in the guest meanwhile.
+struct VmmHalted {
+  bool halted = true;
+  friend bool operator==(const VmmHalted&, const VmmHalted&) = default;
+};
+
 /// The shim is gone without having recorded the VMM's end: how the VMM ended cannot be known. Closes the run.
 struct ShimLost { std::string reason; friend bool operator==(const ShimLost&, const ShimLost&) = default; };
 
@@ -128,8 +134,9 @@ struct StateChanged {
 
 struct Removed { std::string actor; friend bool operator==(const Removed&, const Removed&) = default; };
 
-using EventBody = std::variant<Created, StartRequested, VmmStarted, StartFailed, LinkUp, LinkLost, LinkRefused, ClockSynced, ConsoleFinding, Reported,
-                               DeadlinePassed, StopRequested, VmmExited, DeviceExited, ShimLost, Adopted, StateChanged, Removed>;
+using EventBody =
+    std::variant<Created, StartRequested, VmmStarted, StartFailed, LinkUp, LinkLost, LinkRefused, ClockSynced, ConsoleFinding, Reported,
+                 DeadlinePassed, StopRequested, VmmExited, DeviceExited, VmmHalted, ShimLost, Adopted, StateChanged, Removed>;
 
 struct VmEvent {
   EventSeq seq = 0;

@@ -111,6 +111,8 @@ struct Run {
   std::vector<protocol::ListeningPort> listeners;   // TCP ports in the guest, as it told last
   std::vector<TimedCause> link_causes;          // flood, protocol errors, refused links
   std::vector<TimedCause> device_causes;        // vmm.device_died
+  std::optional<UnixUs> vmm_halted;             // since when the VMM's process is stopped by a signal
+  bool console_heard = false;                   // the console has said something that we understood
   std::optional<MissedStage> missed;
   std::optional<TimedCause> start_failed;
   std::optional<LinkUp> link;                   // the newest link, up or not

@@ -15,6 +15,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
+#include <utility>
 
 namespace vigil::shim {
 
@@ -244,8 +245,12 @@ void Shim::reap() {
   int wait_status = 0;
   rusage used{};
   bool device_ended = false;
-  while (const pid_t pid = ::wait4(-1, &wait_status, WNOHANG, &used)) {
+  while (const pid_t pid = ::wait4(-1, &wait_status, WNOHANG | WUNTRACED | WCONTINUED, &used)) {
     if (pid < 0) break;
+    if (WIFSTOPPED(wait_status) || WIFCONTINUED(wait_status)) {
+      if (pid == record_.vmm.pid) note_halt(WIFSTOPPED(wait_status));
+      continue;
+    }
     if (pid == record_.vmm.pid && !vmm_ended_) {
       vmm_ended_ = true;
       record_.exit = exit_of(wait_status);
@@ -285,6 +290,7 @@ void Shim::obey(Client& client, const Command& command) {
   if (const auto* attach = std::get_if<Attach>(&command)) {
     client.send(status());
     if (phase_ == Phase::running && record_.device_exit) client.send(DeviceExited{*record_.device_exit, *device_ended_unix_us_});
+    if (phase_ == Phase::running && vmm_halted_) client.send(VmmHalted{true});
     client.attach(attach->console_offset);
   } else if (const auto* kill = std::get_if<Kill>(&command)) {
     stop_vmm(kill->signal);
@@ -297,6 +303,11 @@ void Shim::stop_vmm(int signal) {
   if (phase_ == Phase::running && !vmm_ended_) ::kill(static_cast<pid_t>(record_.vmm.pid), signal);   // not reaped yet: the pid is its own
   else if (phase_ == Phase::starting) fail_start("stopped before it ran");
   kill_deadline_.reset();
+}
+
+void Shim::note_halt(bool halted) {
+  if (std::exchange(vmm_halted_, halted) == halted || phase_ != Phase::running) return;
+  broadcast(VmmHalted{halted});
 }
 
 void Shim::broadcast(const ShimEvent& event) {

@@ -52,6 +52,7 @@ private:
   void obey(Client& client, const Command& command);
   void stop_vmm(int signal);
   void broadcast(const ShimEvent& event);
+  void note_halt(bool halted);
 
   Status status() const;
   void write_record(TimePoint now);
@@ -70,6 +71,7 @@ private:
   ExitRecord record_;                               // grows into exit.json
   std::optional<UnixUs> device_ended_unix_us_;
   bool vmm_ended_ = false;
+  bool vmm_halted_ = false;  // by a stop signal
   bool told_ = false;                               // a client has had everything
   bool recorded_ = false;                           // exit.json is on disk
   bool hopeless_ = false;                           // and never will be

@@ -49,13 +49,19 @@ struct DeviceExited {
   friend bool operator==(const DeviceExited&, const DeviceExited&) = default;
 };
 
+/// Somebody stopped the VMM's process (SIGSTOP), or let it go on.
+struct VmmHalted {
+  bool halted = true;
+  friend bool operator==(const VmmHalted&, const VmmHalted&) = default;
+};
+
 /// The VMM ended, or could not be started (record.start_error). exit.json holds the same and is on disk by now.
 struct Ended {
   ExitRecord record;
   friend bool operator==(const Ended&, const Ended&) = default;
 };
 
-using ShimEvent = std::variant<Status, VmmStarted, ConsoleBytes, ConsoleLost, DeviceExited, Ended>;
+using ShimEvent = std::variant<Status, VmmStarted, ConsoleBytes, ConsoleLost, DeviceExited, VmmHalted, Ended>;
 
 }  // namespace vigil::shim
 

@@ -29,6 +29,7 @@ json body_of(const ConsoleLost& lost) { return {{"event", "console_lost"}, {"off
 json body_of(const DeviceExited& exited) {
   return {{"event", "device_exited"}, {"exit", to_json(exited.exit)}, {"at_unix_us", exited.at_unix_us}};
 }
+json body_of(const VmmHalted& event) { return {{"event", "vmm_halted"}, {"halted", event.halted}}; }
 json body_of(const Ended& ended) { return {{"event", "ended"}, {"record", to_json(ended.record)}}; }
 
 std::string payload_of(const json& body) { return json_mark + dump_json(body); }
@@ -83,6 +84,11 @@ Result<ShimEvent> parse_device_exited(const json& object) {
   return ShimEvent(DeviceExited{exit, static_cast<UnixUs>(at)});
 }
 
+Result<ShimEvent> parse_halted(const json& object) {
+  TRY(halted, read_bool(object, "halted"));
+  return ShimEvent(VmmHalted{halted});
+}
+
 Result<ShimEvent> parse_ended(const json& object) {
   const auto found = object.find("record");
   if (found == object.end() || !found->is_object()) return Error(Errc::protocol, "ended without its record");
@@ -96,6 +102,7 @@ Result<ShimEvent> parse_named(const json& object) {
   if (name == "vmm_started") return parse_started(object);
   if (name == "console_lost") return parse_lost(object);
   if (name == "device_exited") return parse_device_exited(object);
+  if (name == "vmm_halted") return parse_halted(object);
   if (name == "ended") return parse_ended(object);
   return Error(Errc::protocol, "unknown event: " + name);
 }

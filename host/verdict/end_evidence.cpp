@@ -2,6 +2,9 @@
 #include "host/verdict/evidence.hpp"
 #include "shared/base/overloaded.hpp"
 
+#include <algorithm>
+#include <charconv>
+
 namespace vigil::verdict {
 
 using namespace protocol;
@@ -22,19 +25,46 @@ std::string last_stage(const Run& run) {
   return name;
 }
 
+/// Its last words, printed on the console before it had the machine restarted.
+bool agent_crashed(const Run& run) {
+  return std::any_of(run.crashes.begin(), run.crashes.end(),
+                     [](const machine::CrashRecord& crash) { return crash.report.cause.code == CauseCode::guest_agent_crashed; });
+}
+
+/// QEMU ends with code 0 when it is told to by a signal, and says by which: "terminating on signal 15 from pid 42 (kill)".
+std::optional<Cause> told_by_signal(const Run& run) {
+  if (run.end->reason != "host-signal") return std::nullopt;
+  constexpr std::string_view words = "terminating on signal ";
+  for (const auto& line : run.end->last_words) {
+    const auto at = line.find(words);
+    if (at == std::string::npos) continue;
+    int signal = 0;
+    const char* const number = line.data() + at + words.size();
+    if (std::from_chars(number, line.data() + line.size(), signal).ec != std::errc()) continue;
+    return make_cause(CauseCode::vmm_killed, {{"signal", signal_name(signal)}});
+  }
+  return std::nullopt;
+}
+
 /// Exit code 0 without a bye: the guest reset or powered off, and the kernel said nothing of a panic.
 Cause unexplained_reset(const Run& run) {
   if (!kernel_was_seen(run)) return make_cause(CauseCode::boot_kernel_silent);
+  for (const auto& crash : run.crashes)   // the agent's own last word, before it let the VM reboot
+    if (crash.report.cause.code == CauseCode::guest_agent_crashed) return crash.report.cause;
   if (run.end->reason == "guest-panic" || run.end->reason == "guest-panicked") {
     const std::map<std::string, CauseField> fields{{"text", "the panic device was rung, but the console holds no panic"}};
     return make_cause(run.ready_mono_us ? CauseCode::guest_panic : CauseCode::boot_panic, fields);
   }
+  if (agent_crashed(run)) return make_cause(CauseCode::guest_agent_crashed);
   if (run.end->reason == "guest-shutdown") return make_cause(CauseCode::guest_poweroff_unasked);
   if (run.end->reason == "guest-reset") return make_cause(CauseCode::guest_reboot_unasked);
-  return make_cause(CauseCode::unknown, {{"seen", "the VMM ended with code 0; no bye, no panic, no reason from QMP"}});
+  if (auto told = told_by_signal(run)) return *told;
+  return make_cause(CauseCode::unknown, {{"seen", "the VMM ended with code 0; no bye, no panic; " + qmp_words(run)}});
 }
 
 Cause cause_of_exit(const Run& run) {
+  // The shim's word: the kernel killed in the VMM's cgroup because its memory was at the limit.
+  if (run.end->reason == "host-oom" && std::holds_alternative<ExitSignal>(*run.end->exit)) return make_cause(CauseCode::vmm_host_oom);
   return std::visit(Overloaded{
                         [&](const ExitCode& exit) {
                           if (exit.code == 0) return unexplained_reset(run);

@@ -26,14 +26,16 @@ std::optional<Finding> failed_stage(const Run& run);
 std::optional<Finding> missed_stage(const Run& run, std::span<const std::string> console_tail);
 
 // kernel_evidence.cpp: what the kernel printed.
-std::optional<Finding> panic(const Run& run);
+std::optional<Finding> panic(const VmState& state);
 std::vector<Finding> kernel_findings(const Run& run);
 
 // service_evidence.cpp: services that are not what they should be, in the order in which they matter; and deaths that they got over.
 std::vector<Finding> service_findings(const Run& run);
 std::vector<Finding> crash_findings(const Run& run);
+std::vector<Finding> overdue_stops(const Run& run);
 
 // link_evidence.cpp
+std::optional<Finding> unfit_agent(const Run& run);   // the only agent that dialled was refused for what it is
 std::optional<Finding> unresponsive(const VmState& state);
 std::vector<Finding> surroundings(const Run& run);      // link, device process, thresholds of the guest's health
 

@@ -34,6 +34,11 @@ std::optional<Finding> blocking_service(const VmState& state) {
   return findings.front();
 }
 
+std::optional<Finding> halted_vmm(const Run& run) {
+  if (run.end || !run.vmm_halted) return std::nullopt;
+  return Finding{make_cause(CauseCode::vmm_stopped), std::nullopt, *run.vmm_halted};
+}
+
 std::optional<Finding> dead_device(const Run& run) {
   if (run.end || run.device_causes.empty()) return std::nullopt;
   return Finding{run.device_causes.front().cause, std::nullopt, run.device_causes.front().at_unix_us};
@@ -45,8 +50,10 @@ std::optional<Finding> main_finding(const VmState& state, std::span<const std::s
   if (run.outcome) return announced_end(state);
   if (auto found = failed_start(run)) return found;
   if (auto found = failed_stage(run)) return found;
-  if (auto found = panic(run)) return found;
+  if (auto found = panic(state)) return found;
   if (auto found = unasked_end(run, console_tail)) return found;
+  if (auto found = halted_vmm(run)) return found;
+  if (auto found = unfit_agent(run)) return found;
   if (auto found = missed_stage(run, console_tail)) return found;
   if (auto found = blocking_service(state)) return found;
   if (auto found = dead_device(run)) return found;
@@ -75,11 +82,12 @@ std::vector<Finding> other_findings(const VmState& state, std::span<const std::s
   const Run& run = *state.run;
   std::vector<Finding> all;
   append(all, listed(failed_stage(run)), main);
-  append(all, listed(panic(run)), main);
+  append(all, listed(panic(state)), main);
   append(all, listed(unasked_end(run, console_tail)), main);
   append(all, listed(missed_stage(run, console_tail)), main);
   append(all, service_findings(run), main);
   append(all, crash_findings(run), main);
+  append(all, overdue_stops(run), main);
   append(all, kernel_findings(run), main);
   append(all, surroundings(run), main);
   append(all, listed(unresponsive(state)), main);

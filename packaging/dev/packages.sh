@@ -5,7 +5,8 @@
 debian_codename=$(sed -n 's/^VERSION_CODENAME="\{0,1\}\([a-z]*\).*/\1/p' /etc/os-release 2>/dev/null || true)
 
 packages_build=(g++ cmake ninja-build ccache mold pkg-config git
-    libspdlog-dev nlohmann-json3-dev libcurl4-openssl-dev libsqlite3-dev libssl-dev libcli11-dev)
+    libspdlog-dev nlohmann-json3-dev libcurl4-openssl-dev libsqlite3-dev libssl-dev libcli11-dev
+    libdw-dev zlib1g-dev libbz2-dev liblzma-dev)
 packages_run=(qemu-system-x86 python3 jq curl)
 packages_image=(mmdebstrap uidmap e2fsprogs xz-utils zstd cpio kmod debian-archive-keyring)
 packages_test=(strace socat)
@@ -19,7 +20,7 @@ case "$debian_codename" in
         packages_fuzz=(clang-16 libclang-rt-16-dev)
         ;;
     *)
-        packages_build+=(libboost-dev catch2)
+        packages_build+=(libboost-dev catch2 libzstd-dev)   # zstd: its libelf needs it
         packages_fuzz=(clang-19 libclang-rt-19-dev)
         ;;
 esac

@@ -11,7 +11,7 @@ test_help() {
 usage: ./dev test [--unit|--e2e] [MATCH]
 
 --unit  lints, C++ and Python unit tests (C++ under ASan + UBSan), 10 s of each fuzz target from its kept corpus
---e2e   release build, golden image, end-to-end tests in real VMs
+--e2e   release build, golden image, end-to-end tests in real VMs, the fault laboratory's CI subset
 Without either: both. MATCH keeps only tests whose name matches it (and leaves out lints and fuzzing).
 Ends with what was skipped and why, what failed, and `N passed, N failed, N skipped`. Every result: build/test/results.tsv
 TEXT
@@ -20,6 +20,7 @@ TEXT
 # Budgets of a full build on two cores, in seconds (printed, not enforced: a machine may be slower).
 budget_release=300
 budget_dev=480
+budget_faultlab=360
 
 test_main() {
     local unit=yes e2e=yes match=''
@@ -81,7 +82,7 @@ test_unit() {
             checked "lint $name" step "lint-$name" "lint $name" "lint_$name" || true
         done
     fi
-    python3 packaging/dev/python_tests.py --match "$match" tests/lint tests/rootfs || true
+    python3 packaging/dev/python_tests.py --match "$match" tests/lint tests/rootfs tests/faultlab || true
     if timed_build dev "$budget_dev"; then
         test_ctest "$match"
     fi
@@ -103,14 +104,23 @@ test_ctest() {
 }
 
 test_e2e() {
-    local before after
     timed_build release "$budget_release" || return 0
     checked "image minimal" image_build minimal || return 0
-    before=$(wc -l <"$VIGIL_TEST_RESULTS")
     say "end-to-end tests in real VMs"
-    # Each test appends its own results; what is left to notice here is a runner that died before its first test.
-    if ! VIGIL_BIN="$ROOT/build/release/bin" tests/e2e/run ${1:+"$1"}; then
+    in_vms e2e tests/e2e/run ${1:+"$1"}
+    if [[ -z $1 || $1 == faultlab ]]; then
+        say "fault laboratory (budget on 2 cores: $budget_faultlab s)"
+        in_vms faultlab tests/faultlab/run
+    fi
+}
+
+# in_vms NAME RUNNER [MATCH]: each test appends its own results; what is left to notice here is a runner that died before its first test.
+in_vms() {
+    local name=$1 before after
+    shift
+    before=$(wc -l <"$VIGIL_TEST_RESULTS")
+    if ! VIGIL_BIN="$ROOT/build/release/bin" "$@"; then
         after=$(wc -l <"$VIGIL_TEST_RESULTS")
-        if [[ $after -eq $before && -z $1 ]]; then result fail "e2e" 0 "tests/e2e/run ended without a result"; fi
+        if [[ $after -eq $before && $# -eq 1 ]]; then result fail "$name" 0 "$1 ended without a result"; fi
     fi
 }

@@ -74,6 +74,8 @@ Next (with PATH=\$PATH:$ROOT/build/release/bin):
   vigil console demo            its console from byte 0
   vigil crashes demo            every death in it, with cause and last output
   vigil logs demo ticker        the last output of a service, also of one that lives
+  vigil exec demo ls -l /srv    run a program in it; vigil shell demo for a terminal
+  vigil port demo 8080          its web server on http://127.0.0.1:8080
   vigil up minimal --name two   another VM from the same image
   ./dev demo                    five faults, named
   ./dev down                    stop all this

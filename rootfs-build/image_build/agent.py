@@ -1,4 +1,4 @@
-"""The agent binary that goes into the initramfs: checked to be one, and what it says of itself."""
+"""The programs of ours that go into an image (the agent into the initramfs, the core helper into the root): checked, and what they say of themselves."""
 import re
 import subprocess
 
@@ -9,17 +9,17 @@ from .step_cache import hash_of_file
 ANSWER_S = 10
 
 
-def read(path):
-    """{"version","build_id","sha256"} of the binary."""
+def read(path, what="agent"):
+    """{"version","build_id","sha256"} of the binary; `what` is its option, too."""
     if not path.is_file():
-        raise BuildError(str(path), "there is no agent binary", "build it with ./dev build, or give --agent PATH", "agent")
+        raise BuildError(str(path), f"there is no {what} binary", f"build it with ./dev build, or give --{what} PATH", what)
     try:
         elf = Elf(path.read_bytes())
         if elf.machine != EM_X86_64 or not elf.is_static():
-            raise ElfError("not a static x86-64 program, and the initramfs has no libraries")
+            raise ElfError("not a static x86-64 program, and the guest has no libraries for it")
         found = build_id(elf)
     except ElfError as error:
-        raise BuildError(str(path), str(error), "build it with ./dev build (release), or give another --agent", "agent") from error
+        raise BuildError(str(path), str(error), f"build it with ./dev build (release), or give another --{what}", what) from error
     digest = hash_of_file(path)
     said = ask(path)
     return {"version": version_in(said, path), "build_id": build_id_in(said) or found or digest[:32], "sha256": digest}

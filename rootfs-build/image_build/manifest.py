@@ -22,7 +22,7 @@ def facts_of(part, directory):
     return json.loads((directory / f"{FILES[part]}.facts.json").read_text())
 
 
-def describe(profile, parts, kernel, agent, identity, packages, created):
+def describe(profile, parts, kernel, programs, identity, packages, created):
     return {
         "format": 1, "name": profile.name, "created_unix": created, "suite": profile.suite, "architecture": "amd64", "init": profile.init,
         "min_memory_mib": profile.min_memory_mib,
@@ -30,7 +30,7 @@ def describe(profile, parts, kernel, agent, identity, packages, created):
         "initrd": {**parts["initrd"], "modules": kernel["modules"]},
         "root": {**parts["root"], "filesystem": "ext4"},
         "overlay": parts["overlay"],
-        "agent": agent, "image_id": identity, "services": profile.services, "packages": packages,
+        **programs, "image_id": identity, "services": profile.services, "packages": packages,
     }
 
 

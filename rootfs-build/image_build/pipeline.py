@@ -20,6 +20,7 @@ class Request:
     out: pathlib.Path
     cache: pathlib.Path
     agent: pathlib.Path
+    core_helper: pathlib.Path
     mirror: str             # empty: this machine's own
     refresh: bool
     wait_s: float
@@ -36,14 +37,15 @@ class Build:
         """(digest, whether it is new)."""
         check_tools()
         facts = agent.read(self.request.agent)
+        helper = agent.read(self.request.core_helper, "core-helper")
         agent.check_services(self.request.agent, self.profile.files / "etc/vigil/services.d")
         with locked(self.request.cache / "lock", self.progress, self.request.wait_s):
             base, base_key = self.base()
             kernel_directory, kernel_key = self.kernel()
-            root_directory, identity = self.root(base, base_key)
+            root_directory, identity = self.root(base, base_key, helper)
             parts = {"kernel": kernel_directory, "root": root_directory, "overlay": self.overlay(),
                      "initrd": self.initrd(kernel_directory, kernel_key, facts, identity)}
-            return self.publish(parts, self.describe(parts, base, facts, identity))
+            return self.publish(parts, self.describe(parts, base, {"agent": facts, "core_helper": helper}, identity))
 
     def sources(self):
         # Asked only when something is fetched: apt takes half a second to answer.
@@ -65,14 +67,14 @@ class Build:
         key = key_of(kernel.inputs(self.profile), kernel, modules, vmlinux)
         return self.steps.get("kernel", key, f"{self.profile.kernel['package']} and its modules", build, self.request.refresh), key
 
-    def root(self, base, base_key):
+    def root(self, base, base_key, helper):
         # A refreshed base has the same key but other packages; what it holds is what counts.
         contents = {"key": base_key, "packages": (base / "packages.json").read_text()}
-        key = key_of(root.inputs(self.profile, contents, self.epoch), root)
+        key = key_of(root.inputs(self.profile, contents, helper, self.epoch), root)
         identity = root.image_id(key)
 
         def build(directory):
-            root.build(self.profile, base, identity, self.epoch, directory, self.tools)
+            root.build(self.profile, base, self.request.core_helper, identity, self.epoch, directory, self.tools)
             manifest.keep_facts("root", directory)
         return self.steps.get("root", key, f"root.ext4 with {len(self.profile.services)} services", build), identity
 
@@ -90,10 +92,10 @@ class Build:
         key = key_of(initrd.inputs(contents, agent_facts, identity, self.epoch), initrd, cpio)
         return self.steps.get("initrd", key, f"vigil-guest {agent_facts['version']} and modules", build)
 
-    def describe(self, parts, base, agent_facts, identity):
+    def describe(self, parts, base, programs, identity):
         facts = {part: manifest.facts_of(part, directory) for part, directory in parts.items()}
         created = int(os.environ.get("SOURCE_DATE_EPOCH", time.time()))
-        return manifest.describe(self.profile, facts, json.loads((parts["kernel"] / "kernel.json").read_text()), agent_facts, identity,
+        return manifest.describe(self.profile, facts, json.loads((parts["kernel"] / "kernel.json").read_text()), programs, identity,
                                  json.loads((base / "packages.json").read_text()), created)
 
     def publish(self, parts, described):

@@ -5,6 +5,7 @@ import pathlib
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 PROFILES = REPOSITORY / "rootfs-build" / "profiles"
 AGENT = REPOSITORY / "build/release/bin/vigil-guest"
+CORE_HELPER = REPOSITORY / "build/release/bin/vigil-core"
 
 
 def images():

@@ -15,8 +15,8 @@ WORKER = pathlib.Path(__file__).with_name("root_worker.py")
 NAMESPACE = uuid.UUID("8f1c5a52-6f0e-4b8e-9d3c-2f7a1e5b9c40")
 
 
-def inputs(profile, base_key, epoch):
-    return {"base": base_key, "files": hash_of_tree(profile.files), "epoch": epoch, "worker": WORKER.read_text()}
+def inputs(profile, base_key, helper, epoch):
+    return {"base": base_key, "files": hash_of_tree(profile.files), "core_helper": helper["sha256"], "epoch": epoch, "worker": WORKER.read_text()}
 
 
 def image_id(root_key):
@@ -34,8 +34,8 @@ def as_owner_of_files():
     return [] if os.geteuid() == 0 else ["unshare", "--map-root-user", "--map-auto", "--"]
 
 
-def build(profile, base, identity, epoch, directory, tools):
-    job = {"base": str(base / "base.tar"), "files": str(profile.files), "work": str(directory / "work"), "out": str(directory / "root.ext4"),
+def build(profile, base, core_helper, identity, epoch, directory, tools):
+    job = {"base": str(base / "base.tar"), "files": str(profile.files), "core_helper": str(core_helper), "work": str(directory / "work"), "out": str(directory / "root.ext4"),
            "image_id": identity, "uuid": filesystem_uuid(identity), "epoch": epoch}
     try:
         out = tools.run([*as_owner_of_files(), sys.executable, "-I", WORKER, json.dumps(job)], "root.ext4",

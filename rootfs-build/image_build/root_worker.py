@@ -10,6 +10,8 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from image_build.service_files import missing_programs  # noqa: E402  (the path is set just above)
 
+# Where guest/init/core_pattern.hpp looks for it.
+CORE_HELPER = "usr/libexec/vigil/vigil-core"
 BLOCK = 4096
 RESERVED_INODES = range(1, 12)      # the root directory and lost+found among them
 # Directories that the agent mounts over or writes to; a root that is read-only cannot grow them later.
@@ -27,6 +29,7 @@ def main(job):
     subprocess.run(["tar", "--extract", "--file", job["base"], "--directory", tree, "--numeric-owner", "--same-permissions", "--xattrs",
                     "--exclude=./dev/*", "--exclude=./run/*"], check=True)
     lay_over(pathlib.Path(job["files"]), tree)
+    install_core_helper(job["core_helper"], tree)
     configure(tree, job["image_id"])
     faults = list(missing_programs(tree / "etc/vigil/services.d", str(tree)))
     if not faults:
@@ -51,6 +54,13 @@ def lay_over(files, tree):
             continue
         shutil.copyfile(source, target)
         target.chmod(0o755 if source.stat().st_mode & 0o100 else 0o644)
+
+
+def install_core_helper(source, tree):
+    target = tree / CORE_HELPER
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(source, target)
+    target.chmod(0o755)
 
 
 def configure(tree, image_id):

@@ -23,6 +23,13 @@ std::string_view to_text(Errc code) {
   std::abort();   // a value outside the enum: memory is corrupt
 }
 
+std::optional<Errc> parse_errc(std::string_view text) {
+  for (const auto code : {Errc::internal, Errc::invalid, Errc::not_found, Errc::conflict, Errc::denied, Errc::limit, Errc::timeout, Errc::unavailable, Errc::io,
+                          Errc::protocol, Errc::unsupported})
+    if (to_text(code) == text) return code;
+  return std::nullopt;
+}
+
 namespace {
 
 Errc class_of(int errno_value) {

@@ -5,6 +5,7 @@
 // Errors: an Error is returned or logged, never both.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -25,6 +26,7 @@ enum class Errc {
 };
 
 std::string_view to_text(Errc code);
+std::optional<Errc> parse_errc(std::string_view text);
 
 class Error {
 public:

@@ -44,4 +44,11 @@ Result<std::optional<std::string>> FrameReader::next() {
   return std::optional<std::string>(rest.substr(header_bytes, length));
 }
 
+std::string FrameReader::take_rest() {
+  auto rest = buffer_.substr(consumed_);
+  buffer_.clear();
+  consumed_ = 0;
+  return rest;
+}
+
 }  // namespace vigil::framing

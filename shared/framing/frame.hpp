@@ -25,6 +25,8 @@ public:
   /// The next whole payload; nullopt when more bytes are needed.
   Result<std::optional<std::string>> next();
   std::size_t buffered() const { return buffer_.size() - consumed_; }
+  /// What was fed and not given as a frame, for whoever reads on in another way.
+  std::string take_rest();
 
 private:
   std::uint32_t max_bytes_;

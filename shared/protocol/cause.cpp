@@ -56,6 +56,8 @@ constexpr bool placeholders_are_declared(std::string_view text, std::string_view
     const auto close = text.find('}', open);
     if (close == text.npos || !declares(fields, text.substr(open + 1, close - open - 1))) return false;
   }
+  for (auto open = text.find('['); open != text.npos; open = text.find('[', open + 1))
+    if (text.find(']', open) == text.npos) return false;
   return true;
 }
 
@@ -71,14 +73,28 @@ static_assert(all_codes_differ());
 static_assert(enumerators_spell_their_codes());
 static_assert(every_row_is_sound(), "a {placeholder} of a sentence or an advice is not a declared field");
 
+std::string fill(std::string_view text, const Cause& cause);
+
+/// "[ in {function}]": left out where a field of it is missing.
+std::string fill_optional(std::string_view text, const Cause& cause) {
+  for (auto open = text.find('{'); open != text.npos; open = text.find('{', open + 1))
+    if (!field_text(cause, std::string(text.substr(open + 1, text.find('}', open) - open - 1)))) return {};
+  return fill(text, cause);
+}
+
 std::string fill(std::string_view text, const Cause& cause) {
   std::string filled;
   while (!text.empty()) {
-    const auto open = std::min(text.find('{'), text.size());
+    const auto open = std::min(text.find_first_of("{["), text.size());
     filled += text.substr(0, open);
     text.remove_prefix(open);
     if (text.empty()) break;
-    const auto close = text.find('}');   // there is one: every_row_is_sound()
+    const auto close = text.find(text.front() == '[' ? ']' : '}');   // there is one: every_row_is_sound()
+    if (text.front() == '[') {
+      filled += fill_optional(text.substr(1, close - 1), cause);
+      text.remove_prefix(close + 1);
+      continue;
+    }
     filled += field_text(cause, std::string(text.substr(1, close - 1))).value_or("?");
     text.remove_prefix(close + 1);
   }

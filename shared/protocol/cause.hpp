@@ -34,7 +34,7 @@ struct CauseRow {
   std::string_view text;       // "service.port_taken"
   Severity severity;
   std::string_view fields;     // "port holder": space-separated names of its subject
-  std::string_view sentence;   // "port {port} is taken by {holder}"
+  std::string_view sentence;  // "port {port} is taken by {holder}"; "[ in {function}]" is left out where the field is missing
   std::string_view advice;     // "stop {holder}, or give the service another port"
 };
 

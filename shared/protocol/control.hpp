@@ -4,6 +4,7 @@
 #include "shared/base/clock.hpp"
 #include "shared/base/ids.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -14,6 +15,10 @@ namespace vigil::protocol {
 inline constexpr std::uint32_t link_port = 5252;        // the guest dials the host
 inline constexpr std::uint32_t streams_port = 5253;     // the host dials the guest
 inline constexpr std::uint32_t protocol_version = 1;
+
+/// No more goes into one send() of a guest. Since Linux 6.17 (and the stable kernels that took it) a vsock packet over some 32 KiB leaves in several
+/// descriptors, and devices that expect one lose it without a word (vhost-device-vsock 0.3.0, and others' of its age): the stream is then short of it for ever.
+inline constexpr std::size_t max_guest_send_bytes = 28 * 1024;
 
 /// Guest to host, first on every link. A token is required from the second link of a boot on.
 struct Hello {

@@ -156,7 +156,9 @@ Result<ReportBody> read_crash(const json& object) {
 Result<ReportBody> read_crash_trace(const json& object) {
   TRY(crash, read_string(object, "k", wire::max_detail_bytes));
   TRY(function, wire::read_text_or(object, "f", ""));
-  CrashTrace trace{std::move(crash), std::nullopt, {}, true};
+  CrashTrace trace;
+  trace.crash = std::move(crash);
+  trace.truncated = true;
   if (!function.empty()) trace.frames.push_back(TraceFrame{"", "", std::move(function), 0});
   return ReportBody(std::move(trace));
 }

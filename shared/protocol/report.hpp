@@ -71,6 +71,14 @@ struct OomEvidence {
   friend bool operator==(const OomEvidence&, const OomEvidence&) = default;
 };
 
+/// What only /proc of a living process tells: read by the core helper while the kernel held the victim.
+struct VictimFacts {
+  std::string executable, command_line, directory;   // words of the command line are parted by blanks
+  std::uint32_t uid = 0, gid = 0, threads = 0, descriptors = 0, mappings = 0;
+  std::uint64_t resident_kib = 0, peak_kib = 0;
+  friend bool operator==(const VictimFacts&, const VictimFacts&) = default;
+};
+
 /// A process that died and should not have (or that is reported because it is a service): sent at once.
 struct CrashReport {
   std::string crash;                  // id of this crash, unique within the boot: "<service>-<n>"
@@ -87,14 +95,23 @@ struct CrashReport {
   std::string stdout_tail, stderr_tail;          // bytes, at most 64 KiB each; base64 on the wire
   std::uint64_t stdout_lost = 0, stderr_lost = 0;  // bytes before the tails
   std::optional<OomEvidence> oom;
+  std::optional<VictimFacts> victim;  // when the kernel dumped its core
   std::optional<std::pair<BootId, Seq>> origin;  // kept on disk and sent by a later boot
   friend bool operator==(const CrashReport&, const CrashReport&) = default;
 };
 
 struct TraceFrame {
-  std::string module, build_id, function;
-  std::uint64_t offset = 0;           // within the module
+  std::string module, build_id, function;   // function: empty where the image has no symbol for it
+  std::uint64_t offset = 0;           // within the module, as addr2line takes it; without a module the address
   friend bool operator==(const TraceFrame&, const TraceFrame&) = default;
+};
+
+struct TraceThread {
+  std::int64_t tid = 0;
+  std::string name;
+  std::vector<TraceFrame> frames;     // innermost first, at most 32
+  std::string cut;                    // why there are no more of them; empty: these are all
+  friend bool operator==(const TraceThread&, const TraceThread&) = default;
 };
 
 /// Later, under the same crash id: what the core says.
@@ -102,9 +119,17 @@ struct CrashTrace {
   std::string crash;
   std::optional<std::uint64_t> fault_address;
   std::vector<TraceFrame> frames;     // of the crashing thread, innermost first, at most 64
-  bool truncated = false;
+  bool truncated = false;             // some thread's frames, or some threads, are left out
+  std::string reason;                 // of the signal: "SEGV_MAPERR", "sent by pid 12"
+  std::int64_t tid = 0;               // the crashing thread
+  std::string thread, cut;            // its name; why there are no more frames
+  std::vector<TraceThread> threads;   // the others, at most 63
+  std::uint32_t threads_left_out = 0;
   friend bool operator==(const CrashTrace&, const CrashTrace&) = default;
 };
+
+/// The function to name: the innermost that is not of the C or C++ runtime, where abort() and memcpy() are never at fault; nullopt: none has a name.
+std::optional<std::string> blamed_function(const CrashTrace& trace);
 
 /// Shares of the last ten seconds, in thousandths, in which some (full: all) processes stalled for it. Source: Documentation/accounting/psi.rst.
 struct Pressure {

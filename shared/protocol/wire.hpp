@@ -25,7 +25,8 @@ inline constexpr std::size_t max_detail_bytes = 256;
 inline constexpr std::size_t max_tail_bytes = 64 * 1024;
 inline constexpr std::size_t max_cause_fields = 16, max_field_bytes = 1024;
 inline constexpr std::size_t max_evidence_lines = 16, max_evidence_bytes = 512;
-inline constexpr std::size_t max_probes = 64, max_names = 256, max_frames = 64, max_health_causes = 32;
+inline constexpr std::size_t max_probes = 64, max_names = 256, max_frames = 64, max_thread_frames = 32, max_other_threads = 63,
+                             max_health_causes = 32;
 inline constexpr std::size_t max_file_systems = 32, max_top = 16, max_kernel_messages = 32, max_listeners = 256;
 inline constexpr std::size_t max_config_entries = 1024, max_config_bytes = 64 * 1024;
 

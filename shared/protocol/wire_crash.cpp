@@ -8,6 +8,8 @@ namespace vigil::protocol::wire {
 
 namespace {
 
+constexpr std::size_t max_path_bytes = 1024;
+
 /// An address needs all 64 bits, which a JSON number does not carry.
 std::string to_hex(std::uint64_t value) {
   char digits[16];
@@ -46,19 +48,108 @@ Result<std::pair<BootId, Seq>> parse_origin(const json& object) {
   return std::pair(std::move(boot), seq);
 }
 
+json to_json(const VictimFacts& victim) {
+  return {{"executable", text(victim.executable, max_path_bytes)},
+          {"command_line", text(victim.command_line)},
+          {"directory", text(victim.directory, max_path_bytes)},
+          {"uid", victim.uid},
+          {"gid", victim.gid},
+          {"threads", victim.threads},
+          {"descriptors", victim.descriptors},
+          {"mappings", victim.mappings},
+          {"resident_kib", number(victim.resident_kib)},
+          {"peak_kib", number(victim.peak_kib)}};
+}
+
+Result<VictimFacts> parse_victim(const json& object) {
+  TRY(executable, read_text_or(object, "executable", "", max_path_bytes));
+  TRY(command_line, read_text_or(object, "command_line", ""));
+  TRY(directory, read_text_or(object, "directory", "", max_path_bytes));
+  TRY(uid, read_int_or<std::uint32_t>(object, "uid", 0));
+  TRY(gid, read_int_or<std::uint32_t>(object, "gid", 0));
+  TRY(threads, read_int_or<std::uint32_t>(object, "threads", 0));
+  TRY(descriptors, read_int_or<std::uint32_t>(object, "descriptors", 0));
+  TRY(mappings, read_int_or<std::uint32_t>(object, "mappings", 0));
+  TRY(resident, read_int_or<std::uint64_t>(object, "resident_kib", 0));
+  TRY(peak, read_int_or<std::uint64_t>(object, "peak_kib", 0));
+  return VictimFacts{
+      std::move(executable), std::move(command_line), std::move(directory), uid, gid, threads, descriptors, mappings, resident, peak};
+}
+
+/// Above 2^53 a JSON number is no longer exact: a kernel's or a wild address is hexadecimal text.
+json offset_json(std::uint64_t offset) {
+  if (offset <= static_cast<std::uint64_t>(max_json_integer)) return number(offset);
+  return to_hex(offset);
+}
+
+Result<std::uint64_t> parse_offset(const json& object) {
+  const auto member = object.find("offset");
+  if (member == object.end() || !member->is_string()) return read_int_or<std::uint64_t>(object, "offset", 0);
+  TRY(digits, read_string(object, "offset", 18));
+  return parse_hex(digits);
+}
+
 json to_json(const TraceFrame& frame) {
-  return {{"module", text(frame.module)},
+  return {{"module", text(frame.module, max_path_bytes)},
           {"build_id", text(frame.build_id, 64)},
-          {"function", text(frame.function)},
-          {"offset", number(frame.offset)}};
+          {"function", text(frame.function, max_path_bytes)},
+          {"offset", offset_json(frame.offset)}};
 }
 
 Result<TraceFrame> parse_frame(const json& object) {
   TRY(module, read_text_or(object, "module", ""));
   TRY(build_id, read_text_or(object, "build_id", "", 64));
   TRY(function, read_text_or(object, "function", ""));
-  TRY(offset, read_int_or<std::uint64_t>(object, "offset", 0));
+  TRY(offset, parse_offset(object));
   return TraceFrame{std::move(module), std::move(build_id), std::move(function), offset};
+}
+
+json frames_json(const std::vector<TraceFrame>& frames, std::size_t most) {
+  json list = json::array();
+  for (std::size_t i = 0; i < std::min(frames.size(), most); ++i) list.push_back(to_json(frames[i]));
+  return list;
+}
+
+json to_json(const TraceThread& thread) {
+  return {{"tid", thread.tid},
+          {"name", text(thread.name, 64)},
+          {"frames", frames_json(thread.frames, max_thread_frames)},
+          {"cut", text(thread.cut, max_detail_bytes)}};
+}
+
+/// Only what there is: a trace without these is as it was before they were.
+void put_threads(json& object, const CrashTrace& trace) {
+  if (!trace.reason.empty()) object["reason"] = text(trace.reason, max_detail_bytes);
+  if (trace.tid != 0) object["tid"] = trace.tid;
+  if (!trace.thread.empty()) object["thread"] = text(trace.thread, 64);
+  if (!trace.cut.empty()) object["cut"] = text(trace.cut, max_detail_bytes);
+  for (std::size_t i = 0; i < std::min(trace.threads.size(), max_other_threads); ++i)
+    object["threads"].push_back(to_json(trace.threads[i]));
+  if (trace.threads_left_out != 0) object["threads_left_out"] = trace.threads_left_out;
+}
+
+Result<TraceThread> parse_thread(const json& object) {
+  TRY(tid, read_int_or<std::int64_t>(object, "tid", 0));
+  TRY(name, read_text_or(object, "name", "", 64));
+  TRY(frames, read_list<TraceFrame>(object, "frames", max_thread_frames, parse_frame));
+  TRY(cut, read_text_or(object, "cut", "", max_detail_bytes));
+  return TraceThread{tid, std::move(name), std::move(frames), std::move(cut)};
+}
+
+Result<void> parse_threads(const json& object, CrashTrace& trace) {
+  TRY(reason, read_text_or(object, "reason", "", max_detail_bytes));
+  TRY(tid, read_int_or<std::int64_t>(object, "tid", 0));
+  TRY(thread, read_text_or(object, "thread", "", 64));
+  TRY(cut, read_text_or(object, "cut", "", max_detail_bytes));
+  TRY(threads, read_list<TraceThread>(object, "threads", max_other_threads, parse_thread));
+  TRY(left_out, read_int_or<std::uint32_t>(object, "threads_left_out", 0));
+  trace.reason = std::move(reason);
+  trace.tid = tid;
+  trace.thread = std::move(thread);
+  trace.cut = std::move(cut);
+  trace.threads = std::move(threads);
+  trace.threads_left_out = left_out;
+  return {};
 }
 
 /// A tail is the end of something, so what is cut is its beginning.
@@ -110,7 +201,11 @@ Result<void> parse_tails(const json& object, CrashReport& report) {
   return {};
 }
 
-Result<void> parse_oom_and_origin(const json& object, CrashReport& report) {
+Result<void> parse_optional_parts(const json& object, CrashReport& report) {
+  if (const auto member = object.find("victim"); member != object.end()) {
+    TRY(victim, parse_victim(*member));
+    report.victim = std::move(victim);
+  }
   if (const auto member = object.find("oom"); member != object.end()) {
     TRY(oom, parse_oom(*member));
     report.oom = std::move(oom);
@@ -166,6 +261,7 @@ json to_json(const CrashReport& report) {
                  {"stdout_lost", number(report.stdout_lost)},
                  {"stderr_lost", number(report.stderr_lost)}};
   if (report.oom) object["oom"] = to_json(*report.oom);
+  if (report.victim) object["victim"] = to_json(*report.victim);
   if (report.origin) object["origin"] = {{"boot", report.origin->first.value()}, {"seq", number(report.origin->second)}};
   return object;
 }
@@ -175,7 +271,7 @@ Result<CrashReport> parse_crash(const json& object) {
   TRY_VOID(parse_identity(object, report));
   TRY_VOID(parse_times_and_use(object, report));
   TRY_VOID(parse_tails(object, report));
-  TRY_VOID(parse_oom_and_origin(object, report));
+  TRY_VOID(parse_optional_parts(object, report));
   const auto exit_member = object.find("exit");
   if (exit_member == object.end()) return Error(Errc::invalid, "exit: missing");
   TRY(exit, parse_exit(*exit_member));
@@ -187,12 +283,11 @@ Result<CrashReport> parse_crash(const json& object) {
 }
 
 json to_json(const CrashTrace& trace) {
-  json frames = json::array();
-  for (std::size_t i = 0; i < std::min(trace.frames.size(), max_frames); ++i) frames.push_back(to_json(trace.frames[i]));
   json object = {{"crash", text(trace.crash, max_detail_bytes)},
-                 {"frames", std::move(frames)},
+                 {"frames", frames_json(trace.frames, max_frames)},
                  {"truncated", trace.truncated || trace.frames.size() > max_frames}};
   if (trace.fault_address) object["fault_address"] = to_hex(*trace.fault_address);
+  put_threads(object, trace);
   return object;
 }
 
@@ -206,6 +301,7 @@ Result<CrashTrace> parse_crash_trace(const json& object) {
     TRY(value, parse_hex(*address));
     trace.fault_address = value;
   }
+  TRY_VOID(parse_threads(object, trace));
   trace.crash = std::move(crash);
   trace.frames = std::move(frames);
   trace.truncated = truncated;

@@ -98,7 +98,7 @@ class BootFaults(VmCase):
             source = pathlib.Path(__file__).with_name("silent_kernel.S")
             subprocess.run(["gcc", "-nostdlib", "-static", "-Wl,-Ttext=0x100000", "-Wl,--build-id=none", "-Wl,-e,entry",
                             "-o", kernel, source], check=True, capture_output=True)
-            variant(self.daemon, "silent", kernel=kernel)
+            variant(self.daemon, "silent", parts={"kernel": kernel})
             vm = self.up("silent", image="silent", deadlines_ms={"kernel": 500, "initrd": 500})
             self.daemon.wait_state(vm, "failed")
             self.assert_cause(self.daemon.why(vm)["verdict"]["cause"], "boot.kernel_silent")
@@ -106,7 +106,7 @@ class BootFaults(VmCase):
     def test_a_file_that_is_no_kernel_is_refused_before_the_start(self):
         garbage = self.daemon.base / "garbage"
         garbage.write_bytes(b"not a kernel" * 1000)
-        variant(self.daemon, "garbage", kernel=garbage)
+        variant(self.daemon, "garbage", parts={"kernel": garbage})
         code, out, err = self.daemon.vigil("up", "garbage", "--name", "garbage")
         self.addCleanup(self.daemon.vigil, "rm", "--force", "garbage")
         self.assertEqual(code, 1, out + err)

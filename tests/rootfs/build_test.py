@@ -2,6 +2,7 @@
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -10,7 +11,7 @@ import threading
 import unittest
 
 import made
-from image_build import agent, locks, places, step_cache, tools
+from image_build import agent, locks, places, root_worker, step_cache, tools
 from image_build.errors import BuildError
 from image_build.progress import Progress
 
@@ -86,6 +87,19 @@ class TheAgent(InAFolder):
         self.refused(b"#!/bin/sh\n", "not a 64-bit")
         self.refused(made.elf(interpreter=True), "not a static")
         self.refused(made.elf(machine=183), "not a static x86-64")
+
+    def test_a_missing_core_helper_is_told_with_its_option(self):
+        with self.assertRaisesRegex(BuildError, "no core-helper binary") as caught:
+            agent.read(self.directory / "gone", "core-helper")
+        self.assertIn("--core-helper", caught.exception.mend)
+
+    def test_the_core_helper_goes_where_the_agent_looks_for_it(self):
+        (self.directory / "helper").write_bytes(b"helper")
+        root_worker.install_core_helper(self.directory / "helper", self.directory / "tree")
+        header = (places.REPOSITORY / "guest/init/core_pattern.hpp").read_text()
+        inside = re.search(r'core_helper = "/([^"]+)"', header).group(1)
+        installed = self.directory / "tree" / inside
+        self.assertEqual((installed.read_bytes(), installed.stat().st_mode & 0o777), (b"helper", 0o755))
 
     def test_what_it_says(self):
         self.assertEqual(agent.version_in("vigil-guest 1.2.3-dev (build abc)", "x"), "1.2.3-dev")

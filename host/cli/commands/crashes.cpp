@@ -1,7 +1,9 @@
-// vigil crashes: every death in a VM with its cause and last words.
+// vigil crashes: every death in a VM with its cause, its trace and last words.
 #include "host/cli/commands.hpp"
+#include "host/cli/trace_view.hpp"
 #include "host/cli/view.hpp"
 #include "shared/base/encoding.hpp"
+#include "shared/protocol/report.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -17,12 +19,12 @@ struct CrashesOptions {
   std::string name;
   std::optional<std::uint32_t> run;
   std::uint32_t lines = 8;
+  bool whole_trace = false;
 };
 
 std::string exit_text(const json& exit) {
   if (const auto code = text(exit, "code"); !code.empty()) return "code " + code;
-  if (const auto signal = text(exit, "signal_name"); !signal.empty()) return signal;
-  if (const auto signal = text(exit, "signal"); !signal.empty()) return "signal " + signal;
+  if (!text(exit, "signal").empty()) return protocol::signal_name(static_cast<int>(number(exit, "signal")));
   return "unknown (" + text(exit, "unknown") + ")";
 }
 
@@ -41,14 +43,16 @@ void print_tail(const json& crash, const char* key, const char* stream, std::siz
   for (std::size_t index = from; index < lines.size(); ++index) std::printf("    %s  %s\n", stream, safe(lines[index]).c_str());
 }
 
-void print_crash(const json& crash, std::size_t lines) {
+void print_crash(const json& crash, const CrashesOptions& options) {
   const auto service = text(crash, "service");
   std::printf("%s  %s (pid %s): %s, run %s, %s%s\n", text(crash, "crash").c_str(), (service.empty() ? text(crash, "process") : service).c_str(),
               text(crash, "pid").c_str(), exit_text(crash.value("exit", json::object())).c_str(), text(crash, "run").c_str(),
               ago(number(crash, "at_unix_us")).c_str(), is_true(crash, "partial") ? ", known from the console alone" : "");
   if (const auto cause = crash.find("cause"); cause != crash.end() && cause->is_object()) print_cause(*cause, "  ");
-  print_tail(crash, "stdout_tail_b64", "out", lines);
-  print_tail(crash, "stderr_tail_b64", "err", lines);
+  print_victim(crash);
+  print_trace(crash, options.whole_trace ? Detail::whole : Detail::brief);
+  print_tail(crash, "stdout_tail_b64", "out", options.lines);
+  print_tail(crash, "stderr_tail_b64", "err", options.lines);
 }
 
 int run_crashes(Cli& cli, const CrashesOptions& options) {
@@ -59,7 +63,7 @@ int run_crashes(Cli& cli, const CrashesOptions& options) {
     print_json(*list);
     return 0;
   }
-  for (const auto& crash : *list) print_crash(crash, options.lines);
+  for (const auto& crash : *list) print_crash(crash, options);
   if (list->empty()) std::printf("nothing crashed\n");
   return 0;
 }
@@ -68,10 +72,12 @@ int run_crashes(Cli& cli, const CrashesOptions& options) {
 
 void add_crashes(CLI::App& app, Cli& cli) {
   auto options = std::make_shared<CrashesOptions>();
-  add_verb(app, cli, "crashes", "every death in a VM, with its cause and last output; also after rm", [&cli, options] { return run_crashes(cli, *options); })
+  add_verb(app, cli, "crashes", "every death in a VM, with its cause, trace and last output; also after rm",
+           [&cli, options] { return run_crashes(cli, *options); })
       .text("vm", options->name, "name, id or unique prefix of an id", Need::required)
       .number("--run", options->run, "another run than the last")
-      .number("--lines", options->lines, "lines of output to show of each stream");
+      .number("--lines", options->lines, "lines of output to show of each stream")
+      .flag("--trace", options->whole_trace, "every frame of every thread");
 }
 
 }  // namespace vigil::cli

@@ -38,7 +38,7 @@ int run_ps(Cli& cli) {
 }  // namespace
 
 void add_ps(CLI::App& app, Cli& cli) {
-  add_verb(app, cli, "ps", "list the VMs", [&cli] { return run_ps(cli); }).alias("ls");
+  add_verb(app, cli, "ps", "list the VMs", [&cli] { return run_ps(cli); }).alias("list");
 }
 
 }  // namespace vigil::cli

@@ -78,9 +78,12 @@ class Daemon:
         if not os.environ.get("VIGIL_KEEP"):
             shutil.rmtree(self.base, ignore_errors=True)
 
+    def vigil_command(self, *words):
+        return [str(BIN / "vigil"), "--socket", str(self.socket), *map(str, words)]
+
     def vigil(self, *words, check=None, timeout=240):
         """The command line client, as a user runs it; returns (exit code, stdout, stderr)."""
-        done = subprocess.run([str(BIN / "vigil"), "--socket", str(self.socket), *words], capture_output=True, text=True,
+        done = subprocess.run(self.vigil_command(*words), capture_output=True, text=True,
                               timeout=timeout, stdin=subprocess.DEVNULL, errors="replace")
         if check is not None and done.returncode != check:
             raise AssertionError(f"vigil {' '.join(words)}: exit {done.returncode}, wanted {check}\n{done.stdout}\n{done.stderr}")
@@ -102,8 +105,8 @@ class Daemon:
     def wait_state(self, vm, *states, deadline=150):
         return self.wait_for(vm, lambda e: e["type"] == "state" and e["body"]["state"] in states, deadline)
 
-    def why(self, vm):
-        return self.api.get(f"/v1/instances/{vm['id']}/why")
+    def why(self, vm, run=None):
+        return self.api.get(f"/v1/instances/{vm['id']}/why" + (f"?run={run}" if run else ""))
 
 
 def process_gone(pid, deadline=10):

@@ -2,27 +2,80 @@
 import hashlib
 import json
 import os
+import pathlib
+import subprocess
+
+PARTS = ("kernel", "initrd", "root", "overlay")
 
 
 def digest_of(daemon, image="minimal"):
     return os.readlink(daemon.state / "images" / image / "current")
 
 
-def variant(daemon, name, image="minimal", kernel=None, **changes):
-    """Publishes `name` in the daemon's state: `changes` are laid over the manifest, `kernel` replaces the kernel file."""
+def root_with(daemon, files, image="minimal"):
+    """A copy of the image's root.ext4 with more files: {path in the guest: file here}, executable and root's. Nothing is mounted."""
+    source = daemon.state / "images" / image / digest_of(daemon, image) / "root.ext4"
+    root = daemon.base / f"root-with-{len(files)}-more.ext4"
+    subprocess.run(["cp", "--sparse=always", source, root], check=True)
+    folders = {str(parent) for there in files for parent in pathlib.PurePosixPath(there).parents} - {"/"}
+    missing = [folder for folder in sorted(folders) if not is_in(root, folder)]
+    words = "".join(f"mkdir {folder}\n" for folder in missing)
+    words += "".join(f"write {here} {there}\nset_inode_field {there} mode 0100755\n" for there, here in files.items())
+    done = subprocess.run(["debugfs", "-w", "-f", "-", root], input=words, capture_output=True, text=True, check=True)
+    complaints = [line for line in done.stderr.splitlines() if line and not line.startswith("debugfs ")]
+    if complaints:
+        raise RuntimeError(f"debugfs: {complaints[0]}")
+    return root
+
+
+def is_in(root, path):
+    return "Inode:" in subprocess.run(["debugfs", "-R", f"stat {path}", root], capture_output=True, text=True, check=True).stdout
+
+
+def part_of(daemon, part, image="minimal"):
+    """The path of an image's kernel, initrd, root or overlay."""
+    source = daemon.state / "images" / image / digest_of(daemon, image)
+    return source / json.loads((source / "manifest.json").read_text())[part]["file"]
+
+
+def variant(daemon, name, image="minimal", parts=None, **changes):
+    """Publishes `name` in the daemon's state: `changes` are laid over the manifest, `parts` (kernel, initrd, root, overlay: a file) replace files."""
     source = daemon.state / "images" / image / digest_of(daemon, image)
     manifest = json.loads((source / "manifest.json").read_text())
     manifest.update(changes, name=name)
-    if kernel is not None:
-        data = kernel.read_bytes()
-        manifest["kernel"].update(sha256=hashlib.sha256(data).hexdigest(), bytes=len(data))
+    parts = {part: pathlib.Path(path) for part, path in (parts or {}).items()}
+    for part, path in parts.items():
+        with path.open("rb") as file:
+            manifest[part].update(sha256=hashlib.file_digest(file, "sha256").hexdigest(), bytes=path.stat().st_size)
     text = json.dumps(manifest, indent=1).encode()
     digest = hashlib.sha256(text).hexdigest()
     target = daemon.state / "images" / name / digest
     target.mkdir(parents=True)
     (target / "manifest.json").write_bytes(text)
-    for part in ("kernel", "initrd", "root", "overlay"):
+    for part in PARTS:
         file = manifest[part]["file"]
-        os.link(kernel if part == "kernel" and kernel is not None else source / file, target / file)
+        os.link(parts.get(part, source / file), target / file)
     os.symlink(digest, target.parent / "current")
     return digest
+
+
+def sparse_copy(source, target):
+    """For a part that is to be damaged: images are shared by hard link and must stay as they are."""
+    subprocess.run(["cp", "--sparse=always", source, target], check=True)
+    target.chmod(0o644)
+    return target
+
+
+def read_cpio(data):
+    """The members of a newc archive, as image_build's cpio.archive takes them: {path: (mode, contents)}."""
+    members, at = {}, 0
+    while data[at:at + 6] == b"070701":
+        fields = [int(data[at + 6 + 8 * n:at + 14 + 8 * n], 16) for n in range(13)]
+        mode, size, name_size = fields[1], fields[6], fields[11]
+        name = data[at + 110:at + 110 + name_size - 1].decode()
+        start = (at + 110 + name_size + 3) & ~3
+        if name == "TRAILER!!!":
+            break
+        members[name] = (mode, data[start:start + size])
+        at = (start + size + 3) & ~3
+    return members

@@ -3,6 +3,7 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include <csignal>
+#include <functional>
 
 namespace vigil::guest::evidence {
 namespace {
@@ -63,6 +64,78 @@ TEST_CASE("exit classifier: an abort after a named error is that error", "[guest
   CHECK(verdict(facts) == "service.signalled{signal=SIGABRT}");   // it does not say which port, and nobody knows
   facts.taken_port = TakenPort{8080, "web (pid 31)"};
   CHECK(verdict(facts) == "service.port_taken{holder=web (pid 31),port=8080}");
+}
+
+TEST_CASE("exit classifier: a shell's code 126 says that what it names may not be executed, another code does not", "[guest][evidence]") {
+  CHECK(verdict(facts_of(ExitCode{126}, "sh: 1: exec: /opt/run.sh: Permission denied\n")) == "service.not_executable{path=/opt/run.sh}");
+  CHECK(verdict(facts_of(ExitCode{1}, "open /etc/key: Permission denied\n")) == "service.exited{code=1}");
+  CHECK(verdict(facts_of(ExitCode{126}, "no word about it\n")) == "service.exited{code=126}");
+}
+
+TEST_CASE("exit classifier: a lock that nobody holds is stale, one that is only complained of is not", "[guest][evidence]") {
+  ExitFacts facts = facts_of(
+      ExitCode{1},
+      "(EE) Server is already active for display 1\n\tIf this server is no longer running, remove /tmp/.X1-lock\n\tand start again.\n");
+  CHECK(verdict(facts) == "service.exited{code=1}");
+  facts.stale_lock = "/tmp/.X1-lock";
+  CHECK(verdict(facts) == "service.lock_stale{path=/tmp/.X1-lock}");
+  ExitFacts socket = facts_of(ExitCode{1}, "socat[9] E bind(5, {AF=1 \"/run/x\"}, 8): Address already in use\n");
+  socket.stale_lock = "/run/x";
+  CHECK(verdict(socket) == "service.lock_stale{path=/run/x}");
+  socket.stderr_tail = "something else\n";
+  CHECK(verdict(socket) == "service.exited{code=1}");
+}
+
+TEST_CASE("exit classifier: a failure after refused forks is the limit of processes, a success is not", "[guest][evidence]") {
+  ExitFacts facts = facts_of(ExitCode{2}, "sh: 1: Cannot fork\n");
+  facts.refused_forks = "web";
+  CHECK(verdict(facts) == "guest.fork_bomb{service=web}");
+  facts.status = ExitCode{0};
+  CHECK(verdict(facts) == "service.exited{code=0}");
+  facts.status = ExitCode{2};
+  facts.refused_forks.reset();
+  CHECK(verdict(facts) == "service.exited{code=2}");
+}
+
+TEST_CASE("exit classifier: taking its evidence away changes the verdict, and never to a neighbour", "[guest][evidence]") {
+  struct Story {
+    const char* name;
+    ExitFacts facts;
+    std::function<void(ExitFacts&)> take_away;
+    const char* with;
+    const char* without;
+  };
+  const protocol::OomEvidence oom{1000, 990, "hog (pid 4)", 1};
+  const auto made = [](ExitFacts facts, auto change) {
+    change(facts);
+    return facts;
+  };
+  const Story stories[] = {
+      {"memory limit", made(facts_of(ExitSignal{SIGKILL, false}), [&](ExitFacts& f) { f.oom = oom; }), [](ExitFacts& f) { f.oom.reset(); },
+       "service.oom_killed{limit=1000,peak=990,victim=hog (pid 4)}", "service.signalled{signal=SIGKILL}"},
+      {"memory of the VM", made(facts_of(ExitSignal{SIGKILL, false}), [](ExitFacts& f) { f.guest_oom_victim = "hog (pid 4)"; }),
+       [](ExitFacts& f) { f.guest_oom_victim.reset(); }, "guest.oom{victim=hog (pid 4)}", "service.signalled{signal=SIGKILL}"},
+      {"port",
+       made(facts_of(ExitCode{1}, "bind: Address already in use\n"), [](ExitFacts& f) { f.taken_port = TakenPort{80, "web (pid 3)"}; }),
+       [](ExitFacts& f) { f.taken_port.reset(); }, "service.port_taken{holder=web (pid 3),port=80}", "service.exited{code=1}"},
+      {"library", facts_of(ExitCode{127}, "x: error while loading shared libraries: libz.so.1: cannot open\n"),
+       [](ExitFacts& f) { f.stderr_tail.clear(); }, "service.missing_library{library=libz.so.1}", "service.exited{code=127}"},
+      {"module", facts_of(ExitCode{1}, "Error: Cannot find module 'express'\n"), [](ExitFacts& f) { f.stderr_tail.clear(); },
+       "service.missing_module{module=express}", "service.exited{code=1}"},
+      {"background", made(facts_of(ExitCode{0}, {}, LifeStage::before_ready), [](ExitFacts& f) { f.left_behind = 9; }),
+       [](ExitFacts& f) { f.left_behind.reset(); }, "service.daemonised{pid=9}", "service.exited_early{}"},
+      {"descriptors", facts_of(ExitCode{1}, "open: Too many open files\n"), [](ExitFacts& f) { f.stderr_tail.clear(); },
+       "service.fd_exhausted{}", "service.exited{code=1}"},
+      {"status", facts_of(ExitCode{3}), [](ExitFacts& f) { f.status = protocol::ExitUnknown{"lost"}; }, "service.exited{code=3}",
+       "unknown{seen=unknown (lost)}"},
+  };
+  for (const Story& story : stories) {
+    INFO(story.name);
+    ExitFacts facts = story.facts;
+    CHECK(verdict(facts) == story.with);
+    story.take_away(facts);
+    CHECK(verdict(facts) == story.without);
+  }
 }
 
 TEST_CASE("exit classifier: a probed port in foreign hands explains an early death, not a late one", "[guest][evidence]") {

@@ -26,8 +26,13 @@ TEST_CASE("output patterns: each kind of complaint is understood", "[guest][evid
       Row{"listen tcp 127.0.0.1:9090: bind: address already in use", CauseCode::service_port_taken, "9090"},
       Row{"error while attempting to bind on address ('0.0.0.0', 8888): address already in use", CauseCode::service_port_taken, "8888"},
       Row{"could not listen on port 5432: Address already in use", CauseCode::service_port_taken, "5432"},
+      Row{"If this server is no longer running, remove /tmp/.X1-lock", CauseCode::service_lock_stale, "/tmp/.X1-lock"},
+      Row{"2026/11/26 15:14:25 socat[132] E \"/run/x.sock\" exists", CauseCode::service_lock_stale, "/run/x.sock"},
+      Row{"FATAL:  lock file \"postmaster.pid\" already exists", CauseCode::service_lock_stale, "postmaster.pid"},
       Row{"bash: line 1: gunicorn: command not found", CauseCode::service_missing_binary, "gunicorn"},
       Row{"sh: 1: nosuch: not found", CauseCode::service_missing_binary, "nosuch"},
+      Row{"/bin/sh: 1: exec: /opt/run.sh: Permission denied", CauseCode::service_not_executable, "/opt/run.sh"},
+      Row{"bash: line 3: ./tool: Permission denied", CauseCode::service_not_executable, "./tool"},
       Row{"/usr/bin/env: 'python9': No such file or directory", CauseCode::service_missing_binary, "python9"});
   INFO(row.line);
   const auto finding = find_in_output(std::string("starting\n") + row.line + "\nbye\n");
@@ -47,6 +52,15 @@ TEST_CASE("output patterns: the newest complaint counts", "[guest][evidence]") {
   const auto finding = find_in_output("No module named 'a'\nNo module named 'b'\n");
   REQUIRE(finding);
   CHECK(finding->subject == "b");
+}
+
+TEST_CASE("output patterns: the path in a line about a socket or a lock", "[guest][evidence]") {
+  CHECK(path_in_line("socat[12] E bind(5, {AF=1 \"/run/a b/x.sock\"}, 18): Address already in use") == "/run/a b/x.sock");
+  CHECK(path_in_line("nginx: [emerg] bind() to unix:/run/x.sock failed (98: Address already in use)") == "/run/x.sock");
+  CHECK(path_in_line("Error: listen EADDRINUSE: address already in use /tmp/x.sock") == "/tmp/x.sock");
+  CHECK_FALSE(path_in_line("bind 0.0.0.0:8080: in use"));
+  CHECK_FALSE(path_in_line("and/or"));
+  CHECK_FALSE(path_in_line("/"));
 }
 
 TEST_CASE("output patterns: ports are ports, times and oversized numbers are not", "[guest][evidence]") {

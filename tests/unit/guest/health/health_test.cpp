@@ -1,3 +1,4 @@
+#include "guest/health/health_before_death.hpp"
 #include "guest/health/health_monitor.hpp"
 #include "guest/health/health_sample.hpp"
 #include "guest/health/kernel_log.hpp"
@@ -225,4 +226,32 @@ TEST_CASE("wall clock: the least of eight offsets is taken, for words come late 
   CHECK(filter.add(1000) == 300);
   for (int i = 0; i < 7; ++i) CHECK_FALSE(filter.add(50));
   CHECK(filter.add(60) == 50);
+}
+
+TEST_CASE("health: what happened and is over is reported at once and stays for a while", "[guest][health]") {
+  EventLoop loop;
+  KeptReports sink;
+  HealthMonitor monitor(loop, sink, HealthMonitor::Scope::root_only, {});
+  const auto causes = [&](std::size_t index) { return std::get<protocol::HealthReport>(sink.bodies.at(index)).causes; };
+  monitor.raise(protocol::make_cause(protocol::CauseCode::guest_clock_jumped, {{"delta", std::int64_t{3600}}}));
+  REQUIRE(sink.bodies.size() == 1);
+  REQUIRE(causes(0).size() == 1);
+  CHECK(causes(0)[0].text == "guest.clock_jumped");
+  CHECK(protocol::field_text(causes(0)[0], "delta") == "3600");
+  monitor.report_now();
+  CHECK(causes(1) == causes(0));
+  for (int i = 0; i < 20; ++i) monitor.raise(protocol::make_cause(protocol::CauseCode::guest_clock_jumped, {{"delta", std::int64_t{i}}}));
+  CHECK(causes(sink.bodies.size() - 1).size() == 8);
+}
+
+TEST_CASE("health: a death is preceded by a look, which is told only when it found something new", "[guest][health]") {
+  EventLoop loop;
+  KeptReports sink;
+  HealthMonitor monitor(loop, sink, HealthMonitor::Scope::root_only, {});
+  HealthBeforeDeath before(sink, monitor);
+  monitor.raise(protocol::make_cause(protocol::CauseCode::guest_clock_jumped, {{"delta", std::int64_t{3600}}}));
+  before.submit(protocol::CrashReport{});
+  before.submit(protocol::ServiceReport{});
+  REQUIRE(sink.bodies.size() == 3);   // the machine of a test is not full
+  CHECK(std::holds_alternative<protocol::CrashReport>(sink.bodies[1]));
 }

@@ -53,6 +53,10 @@ class RecordingControl final : public VmControl {
         done.push_back(op + " " + args);
         answer(guest_answer);
     }
+    void open_stream(const InstanceId&, std::string opening, std::function<void(Result<streams::GuestStream>)> answer) override {
+        done.push_back("stream " + opening);
+        answer(Error(Errc::unavailable, "its agent is not up yet"));
+    }
     std::vector<Look> existing() const override { return looks; }
     Result<Look> look(std::string_view, std::optional<RunNumber>) const override {
         if (looks.empty()) return Error(Errc::not_found, "there is no such instance");
@@ -72,7 +76,9 @@ struct Fixture {
     images::ImageStore images{directory.path() / "images"};
     std::unique_ptr<store::Store> store = std::move(*store::Store::open((directory.path() / "vigil.db").string()));
     events::EventBus bus{events::replay_from(*store), 0};
-    http::Router router{make_routes({control, images, *store, bus})};
+    boost::asio::io_context io;
+    streams::Relays relays{io.get_executor()};
+    http::Router router{make_routes({control, images, *store, bus, relays})};
     const InstanceId id{"vm-0123456789"};
 
     void add_instance() {
@@ -88,12 +94,13 @@ struct Fixture {
         look.state.spec = spec;
         control.looks.push_back(look);
     }
-    http::Response ask(http::Method method, const std::string& target, const std::string& body = "") {
+    http::Response ask(http::Method method, const std::string& target, const std::string& body = "", std::map<std::string, std::string> headers = {}) {
         std::optional<http::Answer> answer;
         http::Request request;
         request.method = method;
         request.path = target;
         request.body = body;
+        request.headers = std::move(headers);
         request.peer.uid = 1000;
         {
             const http::Reply reply([&](http::Answer given) { answer = std::move(given); });
@@ -221,4 +228,32 @@ TEST_CASE("api: a service's output is asked of the agent, whose answer is a gues
     CHECK(logs(R"({"stdout_tail_b64":")" + std::string(100 * 1024, 'A') + R"(","stderr_tail_b64":""})").status >= 400);
     fixture.control.guest_answer = Error(Errc::unavailable, "there is no link to the guest");
     CHECK(fixture.ask(http::Method::get, "/v1/instances/demo/logs/web").status == 503);
+}
+
+TEST_CASE("api: a stream needs an upgrade and a right opening; the guest's refusal is a problem", "[host][api]") {
+    Fixture fixture;
+    fixture.add_instance();
+    const std::string streams = "/v1/instances/demo/streams", opening = R"({"op":"tcp","port":80})";
+    const auto plain = fixture.ask(http::Method::post, streams, opening);
+    CHECK(plain.status == 426);
+    CHECK(json::parse(plain.body)["detail"].get<std::string>().find("vigil-stream/1") != std::string::npos);
+    const std::map<std::string, std::string> upgrade = {{"upgrade", "vigil-stream/1"}};
+    CHECK(fixture.ask(http::Method::post, streams, R"({"op":"tcp","port":0})", upgrade).status == 400);
+    CHECK(fixture.control.done.empty());
+    CHECK(fixture.ask(http::Method::post, streams, opening, upgrade).status == 503);
+    CHECK(fixture.control.done.back() == R"(stream {"op":"tcp","port":80,"v":1})");
+    CHECK(fixture.ask(http::Method::post, "/v1/instances/other/streams", opening, upgrade).status == 404);
+}
+
+TEST_CASE("api: an exec is checked before the guest is asked", "[host][api]") {
+    Fixture fixture;
+    fixture.add_instance();
+    const auto exec = [&](const std::string& body) { return fixture.ask(http::Method::post, "/v1/instances/demo/exec", body).status; };
+    for (const auto* wrong : {"", "[]", "{}", R"({"argv":[]})", R"({"argv":["a"],"op":"tcp"})", R"({"argv":["a"],"timeout_s":0})", R"({"argv":["a"],"stdin_b64":"%"})"}) {
+        CAPTURE(wrong);
+        CHECK(exec(wrong) == 400);
+    }
+    CHECK(fixture.control.done.empty());
+    CHECK(exec(R"({"argv":["cat"],"stdin_b64":"aGk="})") == 503);
+    CHECK(fixture.control.done.back().find(R"("stdin":true)") != std::string::npos);
 }

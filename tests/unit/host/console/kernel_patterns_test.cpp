@@ -33,6 +33,8 @@ const Sample samples[] = {
     {"[    2.000000] Run /init as init process failed. Requested init /sbin/nothing failed (error -2).",
      ConsoleKind::no_init,
      {{"path", "/sbin/nothing"}, {"error", "-2"}}},
+    {"[    1.070601] Initramfs unpacking failed: uncompression error", ConsoleKind::initrd_failed, {{"text", "uncompression error"}}},
+    {"[    1.618503] VFS: Cannot open root device \"\" or unknown-block(0,0): error -19", ConsoleKind::no_root, {{"device", ""}}},
     {"[   11.000001] BUG: kernel NULL pointer dereference, address: 0000000000000000", ConsoleKind::bug, {{"address", "0000000000000000"}}},
     {"[   11.000001] BUG: unable to handle page fault for address: ffffffffc0001000", ConsoleKind::bug, {{"address", "ffffffffc0001000"}}},
     {"[   11.000002] Oops: 0002 [#1] PREEMPT SMP NOPTI", ConsoleKind::oops, {{"text", "0002"}, {"number", "1"}}},

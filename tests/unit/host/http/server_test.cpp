@@ -56,6 +56,8 @@ struct Fixture {
     asio::io_context io;
     std::shared_ptr<Feed> feed = std::make_shared<Feed>();
     std::optional<Reply> kept;
+    vigil::UniqueFd handed_over;
+    std::string sent_with_it;
     std::unique_ptr<Server> server;
     std::string path = (directory.path() / "api").string();
 
@@ -65,6 +67,12 @@ struct Fixture {
             {Method::post, "/echo", [](const Request& request, const Reply& reply) { reply.send({200, "text/plain", request.body, {}}); }},
             {Method::get, "/peer", [](const Request& request, const Reply& reply) { reply.send({200, "text/plain", std::to_string(request.peer.pid), {}}); }},
             {Method::get, "/later", [this](const Request&, const Reply& reply) { kept = reply; }},
+            {Method::post, "/stream", [this](const Request&, const Reply& reply) {
+                 reply.hand_over({"test/1", [this](vigil::UniqueFd fd, std::string sent) {
+                                      handed_over = std::move(fd);
+                                      sent_with_it = std::move(sent);
+                                  }});
+             }},
             {Method::get, "/events", [this](const Request&, const Reply& reply) { reply.stream(std::make_unique<FedSource>(feed)); }},
         };
         server = std::make_unique<Server>(io, Router(std::move(routes)), ServerOptions{path, 0600, limits});
@@ -239,4 +247,20 @@ TEST_CASE("events: a client that does not read holds a cursor, not memory", "[ho
     REQUIRE(client.send("GET /events HTTP/1.1\r\nHost: x\r\n\r\n"));
     CHECK(pump_until(fixture.io, [&] { return fixture.feed->taken > 0 && !fixture.feed->alive; }));  // cut off by the write deadline
     CHECK(fixture.feed->taken < events / 4);
+}
+
+TEST_CASE("http: a connection that is handed over is the client's and the taker's alone, with what was sent early", "[host][http]") {
+    Fixture fixture;
+    UnixClient client(fixture.path);
+    REQUIRE(client.send("POST /stream HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: test/1\r\nContent-Length: 2\r\n\r\n{}early"));
+    CHECK(fixture.receives(client, "101 Switching Protocols\r\n"));
+    CHECK(fixture.receives(client, "Upgrade: test/1\r\n"));
+    REQUIRE(pump_until(fixture.io, [&] { return static_cast<bool>(fixture.handed_over); }));
+    CHECK(fixture.sent_with_it == "early");
+    client.clear();
+    REQUIRE(::send(fixture.handed_over.get(), "raw", 3, MSG_NOSIGNAL) == 3);
+    CHECK(fixture.receives(client, "raw"));
+    CHECK_FALSE(client.closed());
+    fixture.handed_over.reset();
+    CHECK(fixture.closes(client));
 }

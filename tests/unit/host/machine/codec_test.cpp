@@ -42,6 +42,7 @@ std::vector<EventBody> one_of_each() {
           VmmExited{ExitSignal{11, true}, "guest-reset", 1, 2, 3, 4, {"qemu: out of luck", "bye"}},
           VmmExited{ExitUnknown{"lost"}, "", 0, 0, 0, 0},
           DeviceExited{"vhost-device-vsock", ExitCode{-1}},
+          VmmHalted{true},
           ShimLost{"x"},
           Adopted{77},
           StateChanged{RunState::failed, Power::running, Liveness::suspect, Outcome::failed, cause, "web"},

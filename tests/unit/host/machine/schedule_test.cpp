@@ -79,7 +79,10 @@ private:
       case 7:
         return one_in(3) ? EventBody(VmmExited{one_in(2) ? ExitStatus(ExitSignal{9, false}) : ExitStatus(ExitCode{0}), "", 0, 0, 0, 0})
                          : EventBody(Adopted{1});
-      case 8: return one_in(8) ? EventBody(ShimLost{"x"}) : EventBody(DeviceExited{"d", ExitCode{1}});
+      case 8:
+        return one_in(8)   ? EventBody(ShimLost{"x"})
+               : one_in(2) ? EventBody(DeviceExited{"d", ExitCode{1}})
+                           : EventBody(VmmHalted{one_in(2)});
       case 9: return one_in(20) ? EventBody(StartFailed{make_cause(CauseCode::vmm_start_failed)}) : EventBody(LinkRefused{"no token"});
       default: return make_report(1 + random_() % 200, random_report(), one_in(4) ? Channel::console : Channel::link);
     }

@@ -123,6 +123,8 @@ TEST_CASE("shim wire: events and commands come back as they went", "[host][shim]
       ConsoleBytes{(1ULL << 52) + 5, guest_bytes},
       ConsoleLost{1 << 20, 77},
       DeviceExited{protocol::ExitSignal{9, false}, 5},
+      VmmHalted{true},
+      VmmHalted{false},
       Ended{full_record()},
   };
   for (const ShimEvent& event : events) {

@@ -57,6 +57,34 @@ TEST_CASE("shim device: one that dies while the VMM runs is told at once, and to
   CHECK(later.find<Ended>()->record.device_exit == protocol::ExitStatus(protocol::ExitSignal{SIGUSR2, false}));
 }
 
+TEST_CASE("shim: a VMM whose process is stopped and let go on is told at once, and to one who attaches meanwhile", "[host][shim]") {
+  ShimFixture fixture;
+  REQUIRE(fixture.spawn(with_device(fixture, "echo up; exec tail -f /dev/null", {})));
+  const auto connection = fixture.attach();
+  REQUIRE(connection);
+  Seen seen;
+  fixture.read(**connection, seen, [&seen] { return seen.console == "up\n"; });
+  const auto* started = seen.find<VmmStarted>();
+  const ProcessIdentity vmm = started ? started->vmm : seen.find<Status>()->vmm;
+  REQUIRE(signal_process(vmm, SIGSTOP));
+  fixture.read(**connection, seen, [&seen] { return seen.find<VmmHalted>() != nullptr; });
+  REQUIRE(seen.find<VmmHalted>());
+  CHECK(seen.find<VmmHalted>()->halted);
+
+  const auto second = fixture.attach();
+  REQUIRE(second);
+  Seen later;
+  fixture.read(**second, later, [&later] { return later.find<VmmHalted>() != nullptr; });
+  CHECK(later.find<VmmHalted>()->halted);
+  REQUIRE(signal_process(vmm, SIGCONT));
+  Seen after;
+  fixture.read(**second, after, [&after] { return after.find<VmmHalted>() != nullptr; });
+  CHECK_FALSE(after.find<VmmHalted>()->halted);
+  REQUIRE((*second)->kill_vmm(SIGKILL));
+  fixture.read(**second, after);
+  REQUIRE(after.find<Ended>());
+}
+
 TEST_CASE("shim device: one that ends before it serves is the reason why the VMM never ran", "[host][shim]") {
   ShimFixture fixture;
   const Seen seen = fixture.run_to_end(with_device(fixture, "echo never", {"/bin/sh", "-c", "echo no vhost here >&2; exit 7"}));

@@ -134,9 +134,14 @@ TEST_CASE("verdict: a panic is boot.panic while booting and guest.panic afterwar
 TEST_CASE("verdict: panics whose words name the missing thing", "[host][verdict]") {
   Story no_root;
   no_root.start();
-  no_root.tell(500, make_finding(ConsoleKind::panic, "Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(0,0)",
-                                 {{"text", "VFS: Unable to mount root fs on unknown-block(0,0)"}}));
+  no_root.tell(500, make_finding(ConsoleKind::panic, "Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(254,1)",
+                                 {{"text", "VFS: Unable to mount root fs on unknown-block(254,1)"}}));
   CHECK(main_code(no_root) == CauseCode::boot_root_missing);
+  Story words_alone;
+  words_alone.start();
+  words_alone.tell(500, make_finding(ConsoleKind::panic, "Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(0,0)",
+                                     {{"text", "VFS: Unable to mount root fs on unknown-block(0,0)"}}));
+  CHECK(main_code(words_alone) == CauseCode::boot_panic);
   Story killed;
   killed.start();
   killed.tell(500, make_finding(ConsoleKind::init_killed, "Kernel panic - not syncing: Attempted to kill init! exitcode=0x0000000b",
@@ -148,6 +153,129 @@ TEST_CASE("verdict: panics whose words name the missing thing", "[host][verdict]
   agent.tell(3000, make_finding(ConsoleKind::init_killed, "Kernel panic - not syncing: Attempted to kill init! exitcode=0x00000100",
                                 {{"exitcode", "00000100"}}));
   CHECK(main_code(agent) == CauseCode::guest_agent_crashed);
+}
+
+TEST_CASE("verdict: a reboot after the agent's last words is a crash of the agent", "[host][verdict]") {
+  Story story;
+  story.become_ready();
+  CrashReport crash;
+  crash.crash = "agent-1";
+  crash.process = "vigil-guest";
+  crash.exit = ExitSignal{11, false};
+  crash.cause = make_cause(CauseCode::guest_agent_crashed, {}, {"SIGSEGV"});
+  story.report(3000, crash, Channel::console);
+  story.exit(3100, ExitCode{0}, "guest-reset");
+  CHECK(main_code(story) == CauseCode::guest_agent_crashed);
+}
+
+TEST_CASE("verdict: a trace names the function and comes first in the evidence", "[host][verdict]") {
+  Story story;
+  story.boot();
+  CrashReport crash;
+  crash.crash = "web-1";
+  crash.service = "web";
+  crash.cause = make_cause(CauseCode::service_signalled, {{"signal", "SIGSEGV"}}, {"last words"});
+  story.report(3000, crash);
+  auto service = make_service("web", ServiceState::failed);
+  service.cause = crash.cause;
+  story.report(3010, service);
+  CHECK_FALSE(field_text(classify(story.state).main->cause, "function").has_value());
+  CrashTrace trace;
+  trace.crash = "web-1";
+  trace.frames = {{"/lib/libc.so.6", "", "", 0x77}, {"/usr/bin/web", "", "parse", 0x1234}};
+  story.report(3200, trace);
+  const auto main = classify(story.state).main;
+  REQUIRE(main.has_value());
+  CHECK(field_text(main->cause, "function") == "parse");
+  REQUIRE(main->cause.evidence.size() == 3);
+  CHECK(main->cause.evidence[0] == "#0 libc.so.6+0x77");
+  CHECK(main->cause.evidence[1] == "#1 parse (web+0x1234)");
+  CHECK(main->cause.evidence[2] == "last words");
+}
+
+TEST_CASE("verdict: frames without a name come after what the program said", "[host][verdict]") {
+  Story story;
+  story.boot();
+  CrashReport crash;
+  crash.crash = "web-1";
+  crash.service = "web";
+  crash.cause = make_cause(CauseCode::service_signalled, {{"signal", "SIGSEGV"}}, {"last words"});
+  story.report(3000, crash);
+  auto service = make_service("web", ServiceState::failed);
+  service.cause = crash.cause;
+  story.report(3010, service);
+  CrashTrace trace;
+  trace.crash = "web-1";
+  trace.frames = {{"/lib/libc.so.6", "", "raise", 0x77}, {"/usr/bin/web", "", "", 0x1234}};
+  story.report(3200, trace);
+  CHECK(classify(story.state).main->cause.evidence == std::vector<std::string>{"last words", "#0 raise (libc.so.6+0x77)", "#1 web+0x1234"});
+}
+
+TEST_CASE("verdict: a kernel that looks for a root of its own has lost its init", "[host][verdict]") {
+  const auto panics = [](Story& story) {
+    story.tell(510,
+               make_finding(ConsoleKind::no_root, "VFS: Cannot open root device \"\" or unknown-block(0,0): error -19", {{"device", ""}}));
+    story.tell(511, make_finding(ConsoleKind::panic, "Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(0,0)",
+                                 {{"text", "VFS: Unable to mount root fs on unknown-block(0,0)"}}));
+  };
+  Story plain;
+  plain.start();
+  panics(plain);
+  CHECK(main_code(plain) == CauseCode::boot_init_missing);
+  CHECK(main_field(plain, "path") == "/init");
+
+  Story elsewhere;
+  elsewhere.start();
+  elsewhere.state.spec.kernel_args = "quiet rdinit=/sbin/other";
+  panics(elsewhere);
+  CHECK(main_field(elsewhere, "path") == "/sbin/other");
+
+  Story damaged;
+  damaged.start();
+  damaged.tell(
+      500, make_finding(ConsoleKind::initrd_failed, "Initramfs unpacking failed: uncompression error", {{"text", "uncompression error"}}));
+  panics(damaged);
+  CHECK(main_code(damaged) == CauseCode::boot_initrd_invalid);
+  CHECK(main_field(damaged, "reason").ends_with("uncompression error"));
+
+  Story named_device;
+  named_device.start();
+  named_device.tell(510, make_finding(ConsoleKind::no_root, "VFS: Cannot open root device \"vda9\" or unknown-block(0,0): error -6",
+                                      {{"device", "vda9"}}));
+  named_device.tell(511, make_finding(ConsoleKind::panic, "Kernel panic - not syncing: VFS: Unable to mount root fs on vda9",
+                                      {{"text", "VFS: Unable to mount root fs on vda9"}}));
+  CHECK(main_code(named_device) == CauseCode::boot_root_missing);
+}
+
+TEST_CASE("verdict: a kernel without memory while it boots had too little of it", "[host][verdict]") {
+  const auto finding = make_finding(ConsoleKind::panic, "Kernel panic - not syncing: System is deadlocked on memory",
+                                    {{"text", "System is deadlocked on memory"}});
+  Story boots;
+  boots.start();
+  boots.tell(500, finding);
+  CHECK(main_code(boots) == CauseCode::boot_memory_too_small);
+  CHECK(main_field(boots, "mib") == std::to_string(boots.state.spec.memory_mib));
+  Story later;   // with services there, one of them may have taken it
+  later.boot();
+  later.report(1000, make_service("web", ServiceState::starting));
+  later.tell(1500, finding);
+  CHECK(main_code(later) == CauseCode::boot_panic);
+}
+
+TEST_CASE("verdict: the host's own lack of memory is not just a signal", "[host][verdict]") {
+  Story story;
+  story.become_ready();
+  story.exit(3000, ExitSignal{9, false}, "host-oom");
+  CHECK(main_code(story) == CauseCode::vmm_host_oom);
+}
+
+TEST_CASE("verdict: a service that had to be killed while the VM was stopped is told, and is no failure of the VM", "[host][verdict]") {
+  Story story;
+  story.become_ready();
+  story.tell(3000, StopRequested{.kind = machine::StopKind::stop, .grace = std::chrono::seconds(10), .actor = "alice"});
+  story.report(3500, make_service("web", ServiceState::stopped, make_cause(CauseCode::service_stop_timeout)));
+  CHECK_FALSE(classify(story.state).main.has_value());
+  CHECK(also_has(story, CauseCode::service_stop_timeout));
 }
 
 TEST_CASE("verdict: a stall names the stage and what it waits for, with the console's last lines", "[host][verdict]") {
@@ -259,6 +387,96 @@ TEST_CASE("verdict: the vsock device that died is named while the VM lives", "[h
   story.tell(3000, DeviceExited{"vhost-device-vsock", ExitSignal{9, false}});
   CHECK(main_code(story) == CauseCode::vmm_device_died);
   CHECK(main_field(story, "device") == "vhost-device-vsock");
+}
+
+TEST_CASE("verdict: a VMM whose process is stopped is named until it goes on", "[host][verdict]") {
+  Story story;
+  story.become_ready();
+  story.tell(3000, VmmHalted{true});
+  CHECK(main_code(story) == CauseCode::vmm_stopped);
+  story.tell(4000, VmmHalted{false});
+  CHECK_FALSE(classify(story.state).main.has_value());
+}
+
+TEST_CASE("verdict: a console that stays silent while the agent speaks is told", "[host][verdict]") {
+  Story mute;
+  mute.start();
+  mute.report(900, make_stage(Stage::agent, StageReport::Phase::done));
+  CHECK(also_has(mute, CauseCode::boot_console_disabled));
+  mute.tell(950, make_finding(ConsoleKind::linux_version, "Linux version 6.12.0"));
+  CHECK_FALSE(also_has(mute, CauseCode::boot_console_disabled));
+}
+
+TEST_CASE("verdict: a VMM that was told to end by a signal, by its own words only", "[host][verdict]") {
+  Story story;
+  story.become_ready();
+  VmmExited exited;
+  exited.exit = ExitCode{0};
+  exited.reason = "host-signal";
+  exited.last_words = {"2026-11-26T15:32:10Z qemu-system-x86_64: terminating on signal 15 from pid 1882 (/usr/bin/kill)"};
+  story.tell(3000, exited);
+  CHECK(main_code(story) == CauseCode::vmm_killed);
+  CHECK(main_field(story, "signal") == "SIGTERM");
+  Story wordless;
+  wordless.become_ready();
+  exited.last_words.clear();
+  wordless.tell(3000, exited);
+  CHECK(main_code(wordless) == CauseCode::unknown);
+  CHECK(main_field(wordless, "seen").find("host-signal") != std::string::npos);
+}
+
+TEST_CASE("verdict: a stage that the guest calls failed has failed, though its link was up before", "[host][verdict]") {
+  const LinkUp up{BootId("00000000-0000-4000-8000-000000000001"), 0, "initrd", "", "", "", "", 1};
+  Story story;
+  story.start();
+  story.tell(900, up);
+  story.report(950, make_stage(Stage::initrd, StageReport::Phase::failed, "",
+                               make_cause(CauseCode::boot_module_missing, {{"module", "overlay.ko"}})));
+  CHECK(main_code(story) == CauseCode::boot_module_missing);
+  CHECK(story.derived() == RunState::failed);
+  story.tell(1200, up);
+  CHECK(main_code(story) == CauseCode::boot_module_missing);
+  Story done;
+  done.start();
+  done.report(900, make_stage(Stage::initrd, StageReport::Phase::done));
+  done.report(950, make_stage(Stage::initrd, StageReport::Phase::failed, "",
+                              make_cause(CauseCode::boot_module_missing, {{"module", "overlay.ko"}})));
+  CHECK_FALSE(classify(done.state).main.has_value());
+}
+
+TEST_CASE("verdict: an agent that said that it crashed did not just reboot", "[host][verdict]") {
+  Story story;
+  story.become_ready();
+  auto crash = make_crash("agent-1", "", make_cause(CauseCode::guest_agent_crashed));
+  story.report(3000, crash);
+  story.exit(3100, ExitCode{0}, "guest-reset");
+  CHECK(main_code(story) == CauseCode::guest_agent_crashed);
+}
+
+TEST_CASE("verdict: an agent that was refused for its version is why the boot stands still, a stranger beside a good one is not",
+          "[host][verdict]") {
+  const LinkLost refused{"unfit", make_cause(CauseCode::boot_agent_skew, {{"host", "1"}, {"guest", "7"}})};
+  Story story;
+  story.start();
+  story.tell(900, refused);
+  CHECK(main_code(story) == CauseCode::boot_agent_skew);
+  Story good;
+  good.become_ready();
+  good.tell(2100, LinkUp{BootId("00000000-0000-4000-8000-000000000001"), 0, "init", "", "", "", "", 1});
+  good.tell(2200, refused);
+  CHECK_FALSE(classify(good.state).main.has_value());
+  CHECK(also_has(good, CauseCode::boot_agent_skew));
+}
+
+TEST_CASE("verdict: the kernel's further words about the same thing are evidence of one cause", "[host][verdict]") {
+  Story story;
+  story.become_ready();
+  story.tell(3000, make_finding(ConsoleKind::filesystem_error, "EXT4-fs error (device vdb): bad block", {{"device", "vdb"}}));
+  story.tell(3001, make_finding(ConsoleKind::filesystem_error, "EXT4-fs (vdb): Remounting filesystem read-only", {{"device", "vdb"}}));
+  const auto also = classify(story.state).also;
+  REQUIRE(also.size() == 1);
+  CHECK(also[0].cause.evidence ==
+        std::vector<std::string>{"EXT4-fs error (device vdb): bad block", "EXT4-fs (vdb): Remounting filesystem read-only"});
 }
 
 TEST_CASE("announcement: made once a change, and final with the end of a run", "[host][verdict]") {

@@ -25,7 +25,7 @@ TEST_CASE("cause: with all its fields a sentence and an advice leave no placehol
       at = end + 1;
     }
     CAPTURE(row.text, sentence(cause), advice(cause));
-    CHECK(sentence(cause).find_first_of("{}?") == std::string::npos);
+    CHECK(sentence(cause).find_first_of("{}[]?") == std::string::npos);
     CHECK(advice(cause).find_first_of("{}?") == std::string::npos);
   }
 }
@@ -39,6 +39,12 @@ TEST_CASE("cause: sentence and advice name the subject", "[shared][protocol]") {
 
 TEST_CASE("cause: a field that is not known reads as a question mark", "[shared][protocol]") {
   CHECK(sentence(make_cause(CauseCode::service_exited)) == "it exited with code ?");
+}
+
+TEST_CASE("cause: an optional part is left out where its field is missing", "[shared][protocol]") {
+  CHECK(sentence(make_cause(CauseCode::service_signalled, {{"signal", "SIGSEGV"}})) == "it was killed by SIGSEGV");
+  CHECK(sentence(make_cause(CauseCode::service_signalled, {{"signal", "SIGSEGV"}, {"function", "parse]{x"}})) ==
+        "it was killed by SIGSEGV in parse]{x");
 }
 
 TEST_CASE("cause: a placeholder inside a value is a value", "[shared][protocol]") {

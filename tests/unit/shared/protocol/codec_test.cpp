@@ -30,15 +30,16 @@ const ReportBody& body_of(const Message& message) { return std::get<Report>(mess
 }  // namespace
 
 TEST_CASE("codec: every report comes back as it was", "[shared][protocol]") {
-  const auto body = GENERATE(ReportBody(StageReport{Stage::rootfs, StageReport::Phase::failed, "mount", samples::port_taken()}),
-                             ReportBody(samples::service()), ReportBody(samples::crash()),
-                             ReportBody(CrashTrace{"web-1", 0xffffffff81000000U, {{"/usr/bin/web", "ab12", "parse_header", 0x1234}}, true}),
-                             ReportBody(HealthReport{1000, 900, 800, 700, 120, 33, {samples::port_taken()}}),
-                             ReportBody(HealthReport{1000, 900, 800, 700, 120, 33, {}, 500, Pressure{1, 2, 3, 4, 5}, {{"/", 9, 8, 7, 6}},
-                                                     {{31, "httpd", "web", 250, 77}}, {{5, 2, "oops"}}, 1, -77}),
-                             ReportBody(NetReport{{{"web", "httpd", 31, "::", 8080}}, 2}),
-                             ReportBody(DroppedReport{"service", 4, 9, 5}), ReportBody(ByeReport{ByeReport::Kind::reboot, "host", true}),
-                             ReportBody(OtherReport{"signin", R"({"bytes":7})"}));
+  const auto body =
+      GENERATE(ReportBody(StageReport{Stage::rootfs, StageReport::Phase::failed, "mount", samples::port_taken()}),
+               ReportBody(samples::service()), ReportBody(samples::crash()),
+               ReportBody(CrashTrace{"web-1", 0xffffffff81000000U, {{"/usr/bin/web", "ab12", "parse_header", 0x1234}}, true}),
+               ReportBody(samples::trace_of_threads()), ReportBody(HealthReport{1000, 900, 800, 700, 120, 33, {samples::port_taken()}}),
+               ReportBody(HealthReport{1000, 900, 800, 700, 120, 33, {}, 500, Pressure{1, 2, 3, 4, 5}, {{"/", 9, 8, 7, 6}},
+                                       {{31, "httpd", "web", 250, 77}}, {{5, 2, "oops"}}, 1, -77}),
+               ReportBody(NetReport{{{"web", "httpd", 31, "::", 8080}}, 2}),
+               ReportBody(DroppedReport{"service", 4, 9, 5}), ReportBody(ByeReport{ByeReport::Kind::reboot, "host", true}),
+               ReportBody(OtherReport{"signin", R"({"bytes":7})"}));
   const auto message = samples::message(body);
   CAPTURE(encode(message));
   CHECK(decode(encode(message)).value() == message);
@@ -158,7 +159,7 @@ TEST_CASE("codec: a number of 64 bits is capped, an address is not", "[shared][p
   report.oom->limit_bytes = ~std::uint64_t{0};
   const auto crash = std::get<CrashReport>(decode_body("crash", encode_body(report)).value());
   CHECK(crash.oom->limit_bytes == (std::uint64_t{1} << 53) - 1);
-  const CrashTrace trace{"web-1", ~std::uint64_t{0}, {}, false};
+  CrashTrace trace{"web-1", ~std::uint64_t{0}, {{"", "", "", ~std::uint64_t{0}}}, false};
   CHECK(decode_body("crash_trace", encode_body(trace)).value() == ReportBody(trace));
   CHECK(decode_body("crash_trace", R"({"crash":"a","fault_address":"12"})").has_error());
 }

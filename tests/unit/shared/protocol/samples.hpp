@@ -48,8 +48,24 @@ inline CrashReport crash() {
   report.stdout_lost = 7;
   report.stderr_lost = 9;
   report.oom = OomEvidence{67'108'864, 67'104'768, "web-server (pid 93)", 1};
+  report.victim = VictimFacts{"/usr/bin/web", "web --port 80", "/srv", 33, 34, 4, 12, 77, 2048, 4096};
   report.origin = std::pair(boot, Seq{12});
   return report;
+}
+
+inline CrashTrace trace_of_threads() {
+  CrashTrace trace;
+  trace.crash = "web-1";
+  trace.fault_address = 0x10;
+  trace.frames = {{"", "", "", 0xffffffffff600000U}, {"/usr/bin/web", "ab12", "parse_header", 0x1234}};
+  trace.truncated = true;
+  trace.reason = "SEGV_MAPERR";
+  trace.tid = 93;
+  trace.thread = "web-server";
+  trace.cut = "there are more than 64 frames";
+  trace.threads = {{94, "worker", {{"/usr/lib/libc.so.6", "cd34", "", 0x99}}, "the time was up"}, {95, "", {}, ""}};
+  trace.threads_left_out = 3;
+  return trace;
 }
 
 inline Report report(ReportBody body) { return Report{boot, 0, 17, 5'200'000, std::move(body)}; }

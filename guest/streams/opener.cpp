@@ -1,0 +1,56 @@
+#include "guest/streams/opener.hpp"
+
+#include "guest/streams/exec_stream.hpp"
+#include "guest/streams/tcp_forward.hpp"
+
+namespace vigil::guest::streams {
+
+namespace {
+
+using Made = std::unique_ptr<Operation>;
+
+class Opener {
+public:
+  Opener(EventLoop& loop, ExecSessions& sessions, FileWorkers& workers, Stream& stream, const Opening& opening)
+      : loop_(loop), sessions_(sessions), workers_(workers), stream_(stream), opening_(opening) {}
+
+  Made operator()(const ExecOpening& exec) const {
+    const auto session = sessions_.start(exec);
+    if (!session || !exec.detach) return attach(session);
+    stream_.accept(exec_facts(**session));
+    stream_.finish();
+    return nullptr;
+  }
+  Made operator()(const AttachOpening& attach_to) const { return attach(sessions_.find(attach_to.exec)); }
+  Made operator()(const TcpOpening& tcp) const { return std::make_unique<TcpForward>(loop_, stream_, tcp); }
+  Made operator()(const FileReadOpening&) const { return hand_over(); }
+  Made operator()(const FileWriteOpening&) const { return hand_over(); }
+  Made operator()(const DirListOpening&) const { return hand_over(); }
+
+private:
+  Made attach(const Result<std::shared_ptr<ExecSession>>& session) const {
+    if (session) return std::make_unique<ExecStream>(stream_, sessions_, *session);
+    stream_.refuse(session.error());
+    return nullptr;
+  }
+  Made hand_over() const {
+    workers_.hand_over(stream_, opening_);
+    return nullptr;
+  }
+
+  EventLoop& loop_;
+  ExecSessions& sessions_;
+  FileWorkers& workers_;
+  Stream& stream_;
+  const Opening& opening_;
+};
+
+}  // namespace
+
+Stream::Opener make_opener(EventLoop& loop, ExecSessions& sessions, FileWorkers& workers) {
+  return [&loop, &sessions, &workers](Stream& stream, const Opening& opening) {
+    return std::visit(Opener(loop, sessions, workers, stream, opening), opening);
+  };
+}
+
+}  // namespace vigil::guest::streams

@@ -1,0 +1,13 @@
+// Which operation serves which opening: the table of this agent's streams.
+#pragma once
+
+#include "guest/streams/exec_sessions.hpp"
+#include "guest/streams/file_worker.hpp"
+#include "guest/streams/stream.hpp"
+
+namespace vigil::guest::streams {
+
+/// Everything must outlive the server that uses it.
+Stream::Opener make_opener(EventLoop& loop, ExecSessions& sessions, FileWorkers& workers);
+
+}  // namespace vigil::guest::streams

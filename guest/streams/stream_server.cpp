@@ -1,0 +1,44 @@
+#include "guest/streams/stream_server.hpp"
+
+#include <sys/epoll.h>
+
+#include <utility>
+
+namespace vigil::guest::streams {
+namespace {
+
+constexpr int accepted_per_turn = 16;
+
+std::unique_ptr<Operation> refuse_one_more(Stream& stream, const Opening&) {
+  stream.refuse(Error(Errc::limit, std::to_string(max_streams) + " streams are open in this VM; end some"));
+  return nullptr;
+}
+
+}  // namespace
+
+StreamServer::StreamServer(EventLoop& loop, UniqueFd listener, Accept accept, Stream::Opener opener)
+    : loop_(loop), listener_(std::move(listener)), accept_(std::move(accept)), opener_(std::move(opener)) {
+  watch_ = loop_.watch(listener_.get(), EPOLLIN, [this](std::uint32_t) { accept_some(); });
+}
+
+void StreamServer::accept_some() {
+  for (int i = 0; i < accepted_per_turn; ++i) {
+    UniqueFd fd = accept_(listener_.get());
+    if (!fd) return;
+    add(std::move(fd));
+  }
+}
+
+void StreamServer::add(UniqueFd fd) {
+  const bool full = streams_.size() >= max_streams;
+  if (streams_.size() >= 2 * max_streams) return;   // not even a word: closed here
+  const auto place = streams_.emplace(streams_.end());
+  auto closed = [this, place, alive = std::weak_ptr(alive_)] {
+    loop_.post([this, place, alive] {
+      if (alive.lock()) streams_.erase(place);
+    });
+  };
+  *place = std::make_unique<Stream>(loop_, std::move(fd), full ? Stream::Opener(refuse_one_more) : opener_, std::move(closed));
+}
+
+}  // namespace vigil::guest::streams

@@ -1,0 +1,27 @@
+// Opens a stream into a guest.
+//
+// Shape:  `vsock_path` is the VM's hybrid-vsock socket. On success the guest has accepted: its facts are JSON text, and chunks follow on the descriptor,
+//         the first of them perhaps already in `unread`.
+// Errors: Errc::unavailable: nobody is there (no device, no agent yet, it went away). A refusal of the guest comes with its own code and words. Errc::protocol, Errc::timeout.
+// Source: CONTRACTS "Streams"; tech §1.3 (one write for CONNECT; every failure is an end of file).
+#pragma once
+
+#include "shared/base/result.hpp"
+#include "shared/base/unique_fd.hpp"
+
+#include <boost/asio/awaitable.hpp>
+
+#include <chrono>
+#include <string>
+
+namespace vigil::streams {
+
+struct GuestStream {
+    UniqueFd fd;                 // non-blocking
+    std::string facts_json;
+    std::string unread;
+};
+
+boost::asio::awaitable<Result<GuestStream>> open_guest_stream(std::string vsock_path, std::string opening_json, std::chrono::milliseconds deadline);
+
+}  // namespace vigil::streams

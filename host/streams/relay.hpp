@@ -1,0 +1,31 @@
+// Joins a client to a guest's stream: bytes both ways, unread, until one side closes.
+//
+// Shape:  one Relays a daemon; each relay is a task. When the guest's end closes, what it sent is still written to the client; when the client closes, the stream is over.
+// Thread: the event thread. stop() before it is destroyed: clients see their connection close.
+#pragma once
+
+#include "host/async/task_group.hpp"
+#include "host/streams/guest_stream.hpp"
+#include "host/streams/run_program.hpp"
+#include "shared/base/unique_fd.hpp"
+
+#include <functional>
+#include <string>
+
+namespace vigil::streams {
+
+class Relays {
+  public:
+    explicit Relays(boost::asio::any_io_executor executor) : tasks_(executor) {}
+    /// `client_sent` is what was read from the client already.
+    void join(UniqueFd client, std::string client_sent, GuestStream guest);
+    /// run_program(), as a task of ours.
+    void run(GuestStream guest, std::string input, ProgramLimits limits, std::function<void(Result<ProgramResult>)> done);
+    std::size_t size() const { return tasks_.size(); }
+    boost::asio::awaitable<void> stop();
+
+  private:
+    async::TaskGroup tasks_;
+};
+
+}  // namespace vigil::streams

@@ -1,0 +1,16 @@
+# shellcheck shell=bash
+# shellcheck source=packaging/dev/image.sh
+source "$ROOT/packaging/dev/image.sh"
+
+faultlab_help() { tests/faultlab/run --help; }
+
+faultlab_main() {
+    local argument
+    for argument in "$@"; do
+        case "$argument" in
+            --list) exec tests/faultlab/run "$@" ;;
+        esac
+    done
+    image_main
+    VIGIL_BIN="$ROOT/build/release/bin" exec tests/faultlab/run "$@"
+}

@@ -1,0 +1,189 @@
+#include "shared/streams/opening.hpp"
+
+#include "shared/base/overloaded.hpp"
+#include "shared/json/json.hpp"
+
+#include <nlohmann/json.hpp>
+
+namespace vigil::streams {
+
+using nlohmann::json;
+
+namespace {
+
+constexpr int version = 1;
+constexpr std::size_t max_words = 1024, max_word_bytes = 128 * 1024, max_variables = 256;
+constexpr JsonLimits opening_limits{.max_bytes = max_opening_bytes, .max_depth = 4, .max_values = 4096};
+
+json size_json(const TerminalSize& size) { return {{"rows", size.rows}, {"columns", size.columns}}; }
+
+json exec_json(const ExecOpening& open) {
+  json out = {{"argv", open.argv}, {"user", open.user}, {"stdin", open.with_stdin}, {"detach", open.detach}};
+  if (!open.env.empty()) out["env"] = open.env;
+  if (!open.cwd.empty()) out["cwd"] = open.cwd;
+  if (open.terminal) out["terminal"] = size_json(*open.terminal);
+  return out;
+}
+
+json read_json(const FileReadOpening& open) {
+  json out = {{"path", open.path}, {"offset", open.offset}};
+  if (open.length) out["length"] = *open.length;
+  return out;
+}
+
+json write_json(const FileWriteOpening& open) {
+  json out = {{"path", open.path}};
+  if (open.mode) out["mode"] = *open.mode;
+  if (!open.user.empty()) out["user"] = open.user;
+  return out;
+}
+
+Result<std::map<std::string, std::string>> read_env(const json& object) {
+  std::map<std::string, std::string> env;
+  const auto given = object.find("env");
+  if (given == object.end()) return env;
+  if (!given->is_object() || given->size() > max_variables) return Error(Errc::invalid, "env: not an object of at most 256 variables");
+  for (const auto& [name, value] : given->items()) {
+    const bool odd = name.empty() || name.find_first_of(std::string_view("=\0", 2)) != std::string::npos;
+    if (odd || !value.is_string() || value.get_ref<const std::string&>().find('\0') != std::string::npos)
+      return Error(Errc::invalid, "env." + name + ": no name and value of a variable");
+    env[name] = value.get<std::string>();
+  }
+  return env;
+}
+
+Result<std::optional<TerminalSize>> read_terminal(const json& object) {
+  const auto given = object.find("terminal");
+  if (given == object.end()) return std::optional<TerminalSize>();
+  if (!given->is_object()) return Error(Errc::invalid, "terminal: not an object");
+  TRY_VOID(refuse_unknown_keys(*given, {"rows", "columns"}));
+  TRY(rows, read_integer(*given, "rows", 1, 10'000));
+  TRY(columns, read_integer(*given, "columns", 1, 10'000));
+  return std::optional(TerminalSize{static_cast<std::uint16_t>(rows), static_cast<std::uint16_t>(columns)});
+}
+
+Result<std::string> read_path(const json& object) {
+  TRY(path, read_string(object, "path", max_path_bytes));
+  if (!path.starts_with('/') || path.find('\0') != std::string::npos) return Error(Errc::invalid, "path: not an absolute path");
+  return std::move(path);
+}
+
+Result<Opening> parse_exec(const json& object) {
+  if (object.contains("attach")) {
+    TRY_VOID(refuse_unknown_keys(object, {"v", "op", "attach"}));
+    TRY(id, read_string(object, "attach", 64));
+    return Opening(AttachOpening{std::move(id)});
+  }
+  TRY_VOID(refuse_unknown_keys(object, {"v", "op", "argv", "env", "cwd", "user", "terminal", "stdin", "detach"}));
+  ExecOpening open;
+  TRY(argv, read_strings(object, "argv", max_words, max_word_bytes));
+  for (const auto& word : argv)
+    if (word.find('\0') != std::string::npos) return Error(Errc::invalid, "argv: a word with a NUL");
+  TRY(env, read_env(object));
+  TRY(cwd, try_read_string(object, "cwd", max_path_bytes));
+  TRY(user, try_read_string(object, "user", 64));
+  TRY(terminal, read_terminal(object));
+  TRY(with_stdin, try_read_bool(object, "stdin"));
+  TRY(detach, try_read_bool(object, "detach"));
+  return Opening(ExecOpening{std::move(argv), std::move(env), cwd.value_or(""), user.value_or("root"), terminal, with_stdin.value_or(false), detach.value_or(false)});
+}
+
+Result<Opening> parse_tcp(const json& object) {
+  TRY_VOID(refuse_unknown_keys(object, {"v", "op", "port"}));
+  TRY(port, read_integer(object, "port", 1, 65'535));
+  return Opening(TcpOpening{static_cast<std::uint16_t>(port)});
+}
+
+Result<Opening> parse_file_read(const json& object) {
+  TRY_VOID(refuse_unknown_keys(object, {"v", "op", "path", "offset", "length"}));
+  TRY(path, read_path(object));
+  TRY(offset, try_read_integer(object, "offset"));
+  TRY(length, try_read_integer(object, "length"));
+  FileReadOpening open{std::move(path), static_cast<std::uint64_t>(offset.value_or(0)), {}};
+  if (length) open.length = static_cast<std::uint64_t>(*length);
+  return Opening(std::move(open));
+}
+
+Result<Opening> parse_file_write(const json& object) {
+  TRY_VOID(refuse_unknown_keys(object, {"v", "op", "path", "mode", "user"}));
+  TRY(path, read_path(object));
+  TRY(mode, try_read_integer(object, "mode", 0, 07777));
+  TRY(user, try_read_string(object, "user", 64));
+  FileWriteOpening open{std::move(path), {}, user.value_or("")};
+  if (mode) open.mode = static_cast<std::uint32_t>(*mode);
+  return Opening(std::move(open));
+}
+
+Result<Opening> parse_dir_list(const json& object) {
+  TRY_VOID(refuse_unknown_keys(object, {"v", "op", "path"}));
+  TRY(path, read_path(object));
+  return Opening(DirListOpening{std::move(path)});
+}
+
+struct Op {
+  std::string_view name;
+  Result<Opening> (*parse)(const json&);
+};
+constexpr Op ops[] = {{"exec", parse_exec}, {"tcp", parse_tcp}, {"file.read", parse_file_read}, {"file.write", parse_file_write}, {"dir.list", parse_dir_list}};
+
+json body_of(const Opening& opening) {
+  return std::visit(Overloaded{[](const ExecOpening& open) { return exec_json(open); }, [](const AttachOpening& open) { return json{{"attach", open.exec}}; },
+                               [](const TcpOpening& open) { return json{{"port", open.port}}; }, [](const FileReadOpening& open) { return read_json(open); },
+                               [](const FileWriteOpening& open) { return write_json(open); }, [](const DirListOpening& open) { return json{{"path", open.path}}; }},
+                    opening);
+}
+
+}  // namespace
+
+std::string_view op_of(const Opening& opening) {
+  return std::visit(Overloaded{[](const ExecOpening&) { return "exec"; }, [](const AttachOpening&) { return "exec"; }, [](const TcpOpening&) { return "tcp"; },
+                               [](const FileReadOpening&) { return "file.read"; }, [](const FileWriteOpening&) { return "file.write"; },
+                               [](const DirListOpening&) { return "dir.list"; }},
+                    opening);
+}
+
+std::string encode(const Opening& opening) {
+  json out = body_of(opening);
+  out["v"] = version;
+  out["op"] = op_of(opening);
+  return dump_json(out);
+}
+
+Result<Opening> decode_opening(std::string_view json_text) {
+  TRY(object, parse_json(json_text, opening_limits));
+  if (!object.is_object()) return Error(Errc::invalid, "a stream's opening must be a JSON object");
+  TRY(v, read_integer(object, "v"));
+  if (v != version) return Error(Errc::unsupported, "streams of version " + std::to_string(v));
+  TRY(name, read_string(object, "op", 64));
+  for (const auto& op : ops)
+    if (op.name == name) return op.parse(object);
+  return Error(Errc::unsupported, "this agent does not know the stream '" + name + "'");
+}
+
+std::string encode_answer(const Result<std::string>& facts_json) {
+  json out = {{"v", version}, {"ok", facts_json.has_value()}};
+  if (facts_json) {
+    if (const auto facts = parse_json(*facts_json)) out.update(*facts);
+  } else {
+    out["problem"] = {{"code", to_text(facts_json.error().code())}, {"detail", facts_json.error().message().substr(0, 4096)}};
+  }
+  return dump_json(out);
+}
+
+Result<std::string> decode_answer(std::string_view json_text) {
+  TRY(object, parse_json(json_text, {.max_bytes = max_answer_bytes, .max_depth = 8, .max_values = 1024}));
+  if (!object.is_object()) return Error(Errc::protocol, "the guest's answer is no object");
+  TRY(ok, read_bool(object, "ok"));
+  if (ok) {
+    object.erase("v");
+    object.erase("ok");
+    return dump_json(object);
+  }
+  const auto problem = object.find("problem");
+  if (problem == object.end() || !problem->is_object()) return Error(Errc::protocol, "the guest refuses without a problem");
+  TRY(code, read_string(*problem, "code", 64));
+  TRY(detail, read_string(*problem, "detail", 8192));
+  return Error(parse_errc(code).value_or(Errc::internal), detail);
+}
+
+}  // namespace vigil::streams

@@ -1,0 +1,84 @@
+// How a stream begins: what the host asks for, and what the guest answers, one JSON frame each.
+//
+// Shape:  an Opening is one alternative an op; an answer is the op's own facts, or a problem. Unknown keys of an opening are errors: they are a newer
+//         host's wish that this agent cannot fulfil.
+// Errors: Errc::invalid naming the key, Errc::unsupported for an op or a version that this build does not know, Errc::limit.
+// Source: CONTRACTS "Streams".
+#pragma once
+
+#include "shared/base/result.hpp"
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace vigil::streams {
+
+struct TerminalSize {
+  std::uint16_t rows = 24, columns = 80;
+  friend bool operator==(const TerminalSize&, const TerminalSize&) = default;
+};
+
+/// A new process. Without argv: the user's login shell.
+struct ExecOpening {
+  std::vector<std::string> argv;
+  std::map<std::string, std::string> env;      // over the image's and the VM's
+  std::string cwd;                             // empty: the user's home
+  std::string user = "root";
+  std::optional<TerminalSize> terminal;        // none: pipes, stdout and stderr apart
+  bool with_stdin = false;                     // else /dev/null; a terminal always has one
+  bool detach = false;                    // the stream ends with the answer, the process goes on
+  friend bool operator==(const ExecOpening&, const ExecOpening&) = default;
+};
+
+/// To a process that was started by an earlier stream. The newest attached stream has it alone.
+struct AttachOpening {
+  std::string exec;                            // "ex-..."
+  friend bool operator==(const AttachOpening&, const AttachOpening&) = default;
+};
+
+/// To a port of the guest, also one bound to a loopback address only.
+struct TcpOpening {
+  std::uint16_t port = 0;
+  friend bool operator==(const TcpOpening&, const TcpOpening&) = default;
+};
+
+struct FileReadOpening {
+  std::string path;                            // absolute, as all paths here
+  std::uint64_t offset = 0;
+  std::optional<std::uint64_t> length;         // none: to the end
+  friend bool operator==(const FileReadOpening&, const FileReadOpening&) = default;
+};
+
+/// The file appears whole under its name, or not at all.
+struct FileWriteOpening {
+  std::string path;
+  std::optional<std::uint32_t> mode;           // none: that of the file it replaces, else 0644
+  std::string user;                            // owner; empty: that of the file it replaces, else root
+  friend bool operator==(const FileWriteOpening&, const FileWriteOpening&) = default;
+};
+
+struct DirListOpening {
+  std::string path;
+  friend bool operator==(const DirListOpening&, const DirListOpening&) = default;
+};
+
+using Opening = std::variant<ExecOpening, AttachOpening, TcpOpening, FileReadOpening, FileWriteOpening, DirListOpening>;
+
+std::string encode(const Opening& opening);
+Result<Opening> decode_opening(std::string_view json_text);
+/// "exec", "tcp", ...
+std::string_view op_of(const Opening& opening);
+
+/// The guest's answer to an opening: its facts as a JSON object, or why not.
+std::string encode_answer(const Result<std::string>& facts_json);
+Result<std::string> decode_answer(std::string_view json_text);
+
+inline constexpr std::size_t max_opening_bytes = 256 * 1024, max_answer_bytes = 64 * 1024;
+inline constexpr std::size_t max_path_bytes = 4095;
+
+}  // namespace vigil::streams

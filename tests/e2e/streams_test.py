@@ -1,0 +1,117 @@
+#!/usr/bin/env python3
+"""Works inside VMs through the daemon: programs, files, ports, as a user does with the command line."""
+import base64
+import hashlib
+import os
+import pathlib
+import re
+import signal
+import socket
+import subprocess
+import tempfile
+import unittest
+import urllib.request
+
+from harness.case import VmCase, busybox_sh
+
+
+class Streams(VmCase):
+    def start(self, name, **more):
+        vm = self.up(name, **more)
+        self.daemon.wait_state(vm, "ready")
+        return vm["id"]
+
+    def cli(self, *words, given=b"", check=None):
+        done = subprocess.run(self.daemon.vigil_command(*words), input=given, capture_output=True, timeout=120)
+        if check is not None:
+            self.assertEqual(done.returncode, check, done.stderr)
+        return done
+
+    def test_a_program_has_its_output_its_input_and_its_exit_code(self):
+        vm = self.start("exec")
+        done = self.cli("exec", vm, "sh", "-c", "echo out; echo err >&2; exit 7", check=7)
+        self.assertEqual((done.stdout, done.stderr), (b"out\n", b"err\n"))
+        self.assertEqual(self.cli("exec", vm, "sh", "-c", "kill -SEGV $$").returncode, 128 + signal.SIGSEGV)
+        self.assertEqual(self.cli("exec", vm, "no-such-program").returncode, 127)
+        self.assertEqual(self.cli("exec", vm, "/etc").returncode, 126)
+        self.assertEqual(self.cli("exec", "no-such-vm", "true").returncode, 125)
+        large = os.urandom(2_000_000)
+        done = self.cli("exec", "-i", vm, "--", "sha256sum", given=large, check=0)
+        self.assertTrue(done.stdout.startswith(hashlib.sha256(large).hexdigest().encode()))
+        done = self.cli("exec", "-u", "nobody", "-w", "/tmp", "-e", "A=b", vm, "sh", "-c", "id -un; pwd; echo $A", check=0)
+        self.assertEqual(done.stdout, b"nobody\n/tmp\nb\n")
+        self.assertEqual(self.cli("exec", "-t", vm, "sh", "-c", "test -t 0 && tty", check=0).stdout.strip()[:9], b"/dev/pts/")
+
+    def test_a_large_output_comes_whole(self):
+        """A packet of more than 32 KiB leaves a Linux 6.12 guest in several descriptors, which the vsock device loses."""
+        vm = self.start("large")
+        done = self.cli("exec", vm, "head", "-c", "3000000", "/dev/zero", check=0)
+        self.assertEqual(len(done.stdout), 3_000_000)
+
+    def test_a_crash_with_full_tails_reaches_the_store(self):
+        script = "head -c 70000 /dev/zero | tr '\\0' o; head -c 70000 /dev/zero | tr '\\0' e >&2; exit 5"
+        vm = self.up("tails", services={"ticker": {"exec": busybox_sh(script), "essential": False, "restart": "never", "ready": []}})
+        crash = self.crash_of(vm, "ticker")
+        self.assertEqual(base64.b64decode(crash["stdout_tail_b64"]), b"o" * 65536)
+        self.assertEqual(base64.b64decode(crash["stderr_tail_b64"]), b"e" * 65536)
+        self.assertFalse(crash.get("partial", False))
+
+    def test_a_program_outlives_its_client(self):
+        vm = self.start("detach")
+        started = self.cli("exec", "-d", vm, "sh", "-c", "sleep 1; echo late; exit 4", check=0)
+        done = self.cli("exec", "--attach", started.stdout.decode().strip(), vm, check=4)
+        self.assertEqual(done.stdout, b"late\n")
+
+    def test_a_signal_to_the_client_is_the_programs(self):
+        vm = self.start("signal")
+        client = subprocess.Popen(self.daemon.vigil_command("exec", vm, "sh", "-c", "trap 'echo got it; exit 9' TERM; echo ready; while :; do sleep 0.1; done"),
+                                  stdout=subprocess.PIPE)
+        self.assertEqual(client.stdout.readline(), b"ready\n")
+        client.terminate()
+        self.assertEqual(client.stdout.read(), b"got it\n")
+        self.assertEqual(client.wait(timeout=60), 9)
+
+    def test_files_go_in_and_out_byte_exact(self):
+        vm = self.start("files")
+        with tempfile.TemporaryDirectory() as folder:
+            sent, back = pathlib.Path(folder) / "sent", pathlib.Path(folder) / "back"
+            sent.write_bytes(os.urandom(5_000_000))
+            sent.chmod(0o750)
+            self.cli("cp", sent, f"{vm}:/srv/", check=0)
+            self.cli("cp", f"{vm}:/srv/sent", back, check=0)
+            self.assertEqual(sent.read_bytes(), back.read_bytes())
+            self.assertEqual(back.stat().st_mode & 0o777, 0o750)
+            listing = self.daemon.vigil_json("ls", f"{vm}:/srv")
+            self.assertIn(("sent", "file", 5_000_000), [(e["name"], e["type"], e["size"]) for e in listing])
+            for words in (("cp", f"{vm}:/nothing", back), ("cp", f"{vm}:/srv", back), ("cp", sent, f"{vm}:/no/such/directory/x"), ("ls", f"{vm}:/srv/sent")):
+                done = self.cli(*words, check=1)
+                self.assertIn(words[-2].split(":")[-1].encode() if "nothing" in str(words) else b"vigil: ", done.stderr)
+            self.assertEqual(len(list(pathlib.Path(folder).iterdir())), 2, "no half file is left")
+
+    def test_a_service_answers_a_client_outside_the_vm(self):
+        vm = self.start("port")
+        client = subprocess.Popen(self.daemon.vigil_command("port", vm, "8080:0", "7000:0", "9:0"), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.addCleanup(client.wait, 30)
+        self.addCleanup(client.terminate)
+        web, echo, nobody = (int(re.match(rb"127\.0\.0\.1:(\d+) -> ", client.stdout.readline())[1]) for _ in range(3))
+        for _ in range(3):
+            with urllib.request.urlopen(f"http://127.0.0.1:{web}/", timeout=60) as answer:
+                self.assertIn(b"This page comes from the service", answer.read())
+        large = os.urandom(300_000)
+        with socket.create_connection(("127.0.0.1", echo), timeout=60) as connection:
+            connection.sendall(large)
+            connection.shutdown(socket.SHUT_WR)
+            got = b"".join(iter(lambda: connection.recv(65536), b""))
+        self.assertEqual(hashlib.sha256(got).digest(), hashlib.sha256(large).digest())
+        with socket.create_connection(("127.0.0.1", nobody), timeout=60) as connection:
+            self.assertRaises(ConnectionResetError, connection.recv, 1)
+        self.assertIn(b"nothing in the VM listens on port 9", client.stderr.readline())
+
+    def test_a_stream_before_the_agent_is_up_is_refused_with_words(self):
+        vm = self.up("early", kernel_args="vigil.root=not-there")["id"]
+        done = self.cli("exec", vm, "true", check=125)
+        self.assertIn(b"its agent is not up yet", done.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,19 @@
+"""The table: one list a family. A new row is one entry, and a function where nothing in lab/ does what it needs."""
+import dataclasses
+
+from . import boot, channels, controls, kernel, resources, services, unseen
+
+MODULES = {"boot": boot, "services": services, "resources": resources, "kernel": kernel, "channels": channels, "unseen": unseen,
+           "controls": controls}
+
+
+def all_rows():
+    rows = []
+    for family, module in MODULES.items():
+        for row in module.ROWS:
+            rows.append(dataclasses.replace(row, family=family))
+    names = [row.name for row in rows]
+    twice = {name for name in names if names.count(name) > 1}
+    assert not twice, f"two rows of one name: {twice}"
+    return rows
+

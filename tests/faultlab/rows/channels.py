@@ -1,0 +1,80 @@
+"""What stands between the guest and the host breaks, or a service misuses it."""
+import json
+import signal
+import socket
+import struct
+
+from lab import images
+from lab.native import waits_for_ever
+from lab.row import Like, Row, Script
+
+ONCE = {"essential": False, "restart": "never"}
+LATE = {"after": ["web", "echo", "ticker"]}
+NO_SIGN_IN, NO_EGRESS = "sign-in has not landed", "egress has not landed"
+
+
+def dial(scene):
+    """As if from inside the VM: whoever can open this socket is that VM."""
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    connection.settimeout(10)
+    connection.connect(str(scene.lab.daemon.run / scene.vm["id"] / "vsock_5252"))
+    return connection
+
+
+def hello(scene, boot, **changes):
+    body = {"protocols": [1], "agent_version": "0", "build_id": "", "image_digest": "", "kernel": "", "features": [], "phase": "init", "first_unacked": 1,
+            "token": "", **changes}
+    text = json.dumps({"v": 1, "t": "hello", "boot": boot, "epoch": 0, "body": body}).encode()
+    scene.now()
+    with dial(scene) as connection:
+        connection.sendall(struct.pack("<I", len(text)) + text)
+        while connection.recv(4096):
+            pass
+
+
+def speaks_newer(scene):
+    """The agent of this VM never speaks; in its place somebody who knows another protocol."""
+    hello(scene, "0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0", protocols=[7], phase="initrd")
+
+
+def poses_as_agent(scene):
+    boot = next(e for e in scene.lab.daemon.api.events(scene.vm["id"], deadline=20) if e["type"] == "link_up")["body"]["boot"]
+    hello(scene, boot)
+
+
+def speaks_nonsense(scene):
+    scene.now()
+    with dial(scene) as connection:
+        connection.sendall(struct.pack("<I", 1 << 30) + b"x" * 64)
+        while connection.recv(4096):
+            pass
+
+
+ROWS = [
+    Row("device-killed", "the vsock device's process is killed", "vmm.device_died", fields={"device": "vhost-device-vsock"},
+        at_ready=lambda scene: scene.kill("device", signal.SIGKILL), since="host", ci=True),
+    Row("agent-of-another-version", "agent and host speak different protocols", "boot.agent_skew", fields={"host": "1", "guest": "7"},
+        image=images.with_init(waits_for_ever), at_start=speaks_newer, since="host", limit_s=60),
+    Row("stranger-on-the-link", "somebody in the VM poses as the agent", "link.refused", fields={"reason": Like("without the token")}, place="also",
+        at_ready=poses_as_agent, since="host", ci=True),
+    Row("nonsense-on-the-link", "somebody in the VM sends what is no frame", "link.refused", fields={"reason": Like("broke the protocol")}, place="also",
+        at_ready=speaks_nonsense, since="host"),
+    Row("console-flooded", "a service floods the console, then another dies", "service.exited", "victim", fields={"code": 9},
+        evidence=(Like("said at last"),),
+        services={"<noise>": {"exec": ["/bin/sh", "-c", "yes <word:noise> >/dev/console"], **ONCE},
+                  "<victim>": {"exec": Script("echo said at last >&2; exit 9"), "after": ["web", "echo", "ticker", "<noise>"], **ONCE}}, ci=True),
+    Row("console-flooded-panic", "a service floods the console, then the kernel panics", "guest.panic", fields={"text": Like("sysrq triggered crash")},
+        services={"<noise>": {"exec": ["/bin/sh", "-c", "yes <word:noise> >/dev/console"], **ONCE},
+                  "<victim>": {"exec": Script("sleep 2; @stamp echo c >/proc/sysrq-trigger"), **LATE, **ONCE}}),
+    Row("clock-jumped", "the guest's clock jumps by an hour", "guest.clock_jumped", fields={"delta": Like(r"^3[56]\d\d$")}, place="also",
+        services={"<victim>": {"exec": Script("busybox date -s @$(($(date +%s) + 3600)) >/dev/null; @stamp exec sleep 1000"), **LATE, **ONCE}}),
+    Row("both-channels-dead", "the vsock device dies and the guest hangs", "guest.frozen", at_ready=lambda scene: scene.kill("device", signal.SIGKILL),
+        since="host", limit_s=20, not_yet="a dead device is the verdict; that the guest is silent as well is not said before 1,000 s under emulation"),
+    Row("console-off", "the VM's kernel has no serial console", "boot.console_disabled", place="also", vm={"kernel_args": "8250.nr_uarts=0"},
+        since="stage:initrd"),
+    Row("sign-in-tool-exits", "the command-line tool ends during a sign-in", "signin.cli_exited", impossible=NO_SIGN_IN),
+    Row("sign-in-address-absent", "no sign-in address is seen", "signin.url_not_found", impossible=NO_SIGN_IN),
+    Row("credential-of-unknown-shape", "a credential file of an unknown shape", "signin.credential_unknown_shape", impossible=NO_SIGN_IN),
+    Row("upstream-refuses", "the upstream proxy refuses", "egress.upstream_refused", impossible=NO_EGRESS),
+    Row("name-not-resolved", "a name cannot be resolved", "egress.dns_failed", impossible=NO_EGRESS),
+]

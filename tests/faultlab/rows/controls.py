@@ -1,0 +1,67 @@
+"""Nothing is broken: no cause may be raised."""
+import signal
+import subprocess
+
+from lab.row import Row, Script
+
+ONCE = {"essential": False, "restart": "never"}
+LATE = {"after": ["web", "echo", "ticker"]}
+
+
+def quiet(name, what, script="", ready=None, **more):
+    spec = {"exec": Script(script), **more.pop("spec", {})}
+    if ready is not None:
+        spec["ready"] = ready
+    return Row(name, what, "", services={"<service>": spec} if script else {}, **more)
+
+
+def stopped_and_started(scene):
+    api, vm = scene.lab.daemon.api, scene.vm["id"]
+    scene.lab.daemon.vigil("stop", vm, check=0)
+    api.post(f"/v1/instances/{vm}/start")
+    wait_ready_again(scene, 2)
+
+
+def rebooted(scene):
+    scene.lab.daemon.api.post(f"/v1/instances/{scene.vm['id']}/stop", {"reboot": True, "grace_s": 60})
+    wait_ready_again(scene, 2)
+
+
+def device_pauses(scene):
+    scene.kill("device", signal.SIGSTOP)
+    subprocess.run(["sleep", "6"], check=True)
+    scene.kill("device", signal.SIGCONT)
+
+
+def wait_ready_again(scene, run):
+    for event in scene.lab.daemon.api.events(scene.vm["id"], deadline=90):
+        if event["type"] == "state" and event["run"] == run and event["body"]["state"] == "ready":
+            return
+
+
+FRIGHTENING = ("echo 'Out of memory: Killed process 1 (init)'; echo 'bind: Address already in use' >&2; echo 'Segmentation fault' >&2; "
+               "echo 'error while loading shared libraries: libnone.so.1: cannot open' >&2; echo >&3; exec sleep 1000")
+
+ROWS = [
+    Row("plain", "the image as it is", "", ci=True),
+    quiet("slow-service", "a service that needs four seconds to listen", "sleep 4; exec socat TCP-LISTEN:<port:a>,fork PIPE",
+          {"tcp": {"port": "<port:a>"}}, ci=True),
+    quiet("small-machine", "the least memory that the image allows", vm={"memory_mib": 128}),
+    quiet("heavy-logging", "a service that writes 4 MiB to its output", "head -c 4194304 /dev/zero | tr '\\0' 'x' | fold -w 120; echo >&3; exec sleep 1000",
+          {"notify-fd": {}}, ci=True),
+    quiet("frightening-words", "a healthy service whose output reads like trouble", FRIGHTENING, {"notify-fd": {}}, ci=True),
+    quiet("one-shot", "a service that does its work and ends", "mkdir -p /run/<word:done>; exit 0", ci=True, spec={"restart": "on-failure"}),
+    quiet("clock-step", "the clock is set by half a second, as NTP does", "busybox date -s @$(date +%s) >/dev/null; echo >&3; exec sleep 1000",
+          {"notify-fd": {}}, ci=True),
+    quiet("busy-processor", "a service that computes for some seconds", "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done; echo >&3; exec sleep 1000",
+          {"notify-fd": {}}, ci=True),
+    quiet("near-its-limit", "a service that stays just below its memory limit",
+          "perl -e '$x = \"a\" x (16 << 20); open(R, \">&=3\"); syswrite(R, \"\\n\"); sleep 1000'", {"notify-fd": {}},
+          spec={"limits": {"memory": "48M"}}, ci=True),
+    quiet("many-children", "a service with many short-lived children, some of them failing",
+          "i=0; while [ $i -lt 60 ]; do /bin/false; /bin/true; i=$((i+1)); done; echo >&3; exec sleep 1000", {"notify-fd": {}}),
+    quiet("kills-its-worker", "a service that ends its own worker by SIGKILL", "sleep 1000 & kill -9 $!; wait; echo >&3; exec sleep 1000", {"notify-fd": {}}),
+    Row("planned-reboot", "the VM is rebooted on request", "", at_ready=rebooted, ci=True),
+    Row("stop-and-start", "the VM is stopped and started again", "", at_ready=stopped_and_started),
+    Row("link-interrupted", "the vsock device stands still for six seconds", "", at_ready=device_pauses, watch_s=8),
+]
