@@ -42,17 +42,24 @@ Agent::Agent(AgentSetup setup, link::Dialler& dialler, console::ConsolePort cons
     : setup_(std::move(setup)),
       scale_(protocol::deadline_scale(setup_.accelerator)),
       line_(loop_, dialler, std::move(console), facts_for(setup_),
-            {[this](const protocol::Welcome& welcome) { welcomed(welcome); }, [this](const protocol::Request& request) { requested(request); }, {},
+            {[this](const protocol::Welcome& welcome) { welcomed(welcome); },
+             [this](const protocol::Request& request) { requested(request); },
+             {},
              [this](UnixUs host_unix_us) { host_clock_said(host_unix_us); }},
             std::exchange(setup_.left.outbox, {})),
       reaper_(loop_),
-      cores_(loop_, line_.reporter(), trace_budget * scale_ * 3 / 2),
       ports_(line_.reporter(), setup_.place == Place::vm ? health::ListeningPorts::Scope::machine : health::ListeningPorts::Scope::services,
              [this](pid_t pid) { return service_of(pid); }),
       health_(loop_, line_.reporter(), setup_.place == Place::vm ? health::HealthMonitor::Scope::machine : health::HealthMonitor::Scope::root_only,
               {[this](pid_t pid) { return service_of(pid); }, [this] { ports_.look(); }}),
+      health_before_death_(line_.reporter(), health_),
+      cores_(loop_, health_before_death_, trace_budget * scale_ * 3 / 2),
       exec_sessions_({loop_, launcher_, reaper_, setup_.supervisor.cgroup_root, setup_.supervisor.env}),
       file_workers_(exec_sessions_.host(), "/proc/self/exe"),
+      clock_(loop_,
+             [this](std::int64_t seconds) {
+               health_.raise(protocol::make_cause(protocol::CauseCode::guest_clock_jumped, {{"delta", seconds}}));
+             }),
       signals_(loop_, [this](const init::ShutdownAsk& ask) { shut_down(ask); }) {}
 
 Kind Agent::run() {
@@ -109,10 +116,8 @@ link::Connection Agent::take_connection() {
 }
 
 void Agent::welcomed(const protocol::Welcome& welcome) {
-  if (setup_.place == Place::vm) {
-    init::adopt_wall_clock(welcome.wall_unix_us);
-    health_.clock_was_set();
-  }
+  if (setup_.place == Place::vm) init::adopt_wall_clock(welcome.wall_unix_us);
+  clock_.forgive();
   if (!supervisor_) start_services(welcome.config, Configured::by_host);
   health_.report_now();
 }
@@ -121,7 +126,7 @@ void Agent::host_clock_said(UnixUs host_unix_us) {
   const auto offset = static_cast<std::int64_t>(SystemClock().unix_us()) - static_cast<std::int64_t>(host_unix_us);
   health_.clock_offset(offset);
   if (setup_.place != Place::vm) return;
-  if (wall_clock_.heard(offset) == init::WallClock::Did::set) health_.clock_was_set();
+  if (wall_clock_.heard(offset) == init::WallClock::Did::set) clock_.forgive();
 }
 
 void Agent::start_services(const protocol::GuestConfig& config, Configured how) {
@@ -137,8 +142,8 @@ void Agent::start_services(const protocol::GuestConfig& config, Configured how) 
   supervisor::SupervisorEvents events;
   events.essentials_ready = [this] { services_ready(); };
   events.essential_failed = [this](const protocol::ServiceReport& service) { essential_failed(service); };
-  events.trouble = [this](protocol::Cause cause) { health_.raise(std::move(cause)); };
   supervisor_->on_ports_changed([this] { ports_.look(); });
+  events.trouble = [this](protocol::Cause cause) { health_.raise(std::move(cause)); };
   supervisor_->start(service_spec::load_service_specs(setup_.services, config.services), std::move(events));
 }
 
@@ -193,9 +198,22 @@ Result<std::string> Agent::answer_inside(const protocol::Request& request) {
 
 std::string Agent::diagnose() {
   ports_.look();   // where no event tells, the table may be five seconds old
-  Diagnosis diagnosis{config::agent_version(), config::build_id(), config::kernel_release(), line_.link().describe(), loop_.now_us(),
-                      line_.outbox().size(), line_.outbox().dropped(), line_.reporter().digests_left_out(), line_.console().lost(),
-                      reaper_.orphans(), cores_.refused(), setup_.problems, {}, was_ready_, health_.now(), ports_.now()};
+  Diagnosis diagnosis{config::agent_version(),
+                      config::build_id(),
+                      config::kernel_release(),
+                      line_.link().describe(),
+                      loop_.now_us(),
+                      line_.outbox().size(),
+                      line_.outbox().dropped(),
+                      line_.reporter().digests_left_out(),
+                      line_.console().lost(),
+                      reaper_.orphans(),
+                      cores_.refused(),
+                      setup_.problems,
+                      {},
+                      was_ready_,
+                      health_.now(),
+                      ports_.now()};
   if (supervisor_) diagnosis.services = supervisor_->services();
   return to_json(diagnosis);
 }

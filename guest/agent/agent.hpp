@@ -9,6 +9,8 @@
 #include "guest/console/console_port.hpp"
 #include "guest/control/control_socket.hpp"
 #include "guest/evidence/core_intake.hpp"
+#include "guest/health/clock_watch.hpp"
+#include "guest/health/health_before_death.hpp"
 #include "guest/health/health_monitor.hpp"
 #include "guest/health/listening_ports.hpp"
 #include "guest/init/shutdown_signals.hpp"
@@ -77,14 +79,16 @@ private:
   EventLoop loop_;
   link::HostLine line_;
   process::Reaper reaper_;
-  evidence::CoreIntake cores_;  // what the supervisor reports to
   health::ListeningPorts ports_;
   health::HealthMonitor health_;
+  health::HealthBeforeDeath health_before_death_;
+  evidence::CoreIntake cores_;  // what the supervisor reports to
   init::WallClock wall_clock_;
   process::Launcher launcher_;
   streams::ExecSessions exec_sessions_;
   streams::FileWorkers file_workers_;
   std::optional<streams::StreamServer> streams_;
+  health::ClockWatch clock_;
   std::optional<supervisor::Supervisor> supervisor_;
   std::optional<init::ShutdownAsk> ending_;
   bool told_failure_ = false, was_ready_ = false;

@@ -1,48 +1,54 @@
 #include "guest/health/clock_watch.hpp"
 
-#include "shared/base/clock.hpp"
+#include "guest/log/log.hpp"
 
 #include <sys/epoll.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <cstring>
 #include <ctime>
+#include <limits>
 #include <utility>
 
 namespace vigil::guest::health {
 namespace {
 
-constexpr std::int64_t smallest_jump_us = 10'000'000;   // less is what NTP does
-
-std::int64_t wall_less_boot_us() {
-  const SystemClock clock;
-  return static_cast<std::int64_t>(clock.unix_us()) - static_cast<std::int64_t>(clock.mono_us());
+std::int64_t read_us(clockid_t clock) {
+  timespec now{};
+  ::clock_gettime(clock, &now);
+  return std::int64_t{now.tv_sec} * 1'000'000 + now.tv_nsec / 1'000;
 }
 
 }  // namespace
 
 ClockWatch::ClockWatch(EventLoop& loop, std::function<void(std::int64_t)> jumped)
-    : loop_(loop), jumped_(std::move(jumped)), timer_(timerfd_create(CLOCK_REALTIME, TFD_NONBLOCK | TFD_CLOEXEC)) {
-  rebase();
-  if (!timer_) return;
+    : jumped_(std::move(jumped)), offset_us_(read_offset_us()), timer_(::timerfd_create(CLOCK_REALTIME, TFD_NONBLOCK | TFD_CLOEXEC)) {
+  if (!timer_) {
+    log::warning("clock.not_watched", {{"err", std::strerror(errno)}});
+    return;
+  }
   arm();
-  token_ = loop_.watch(timer_.get(), EPOLLIN, [this](std::uint32_t) { was_set(); });
+  watch_ = loop.watch(timer_.get(), EPOLLIN, [this](std::uint32_t) { fired(); });
 }
-
-void ClockWatch::rebase() { base_us_ = wall_less_boot_us(); }
 
 void ClockWatch::arm() {
   itimerspec never{};
-  never.it_value.tv_sec = std::time(nullptr) + 10LL * 365 * 86'400;   // it must be armed to be cancelled
-  timerfd_settime(timer_.get(), TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &never, nullptr);
+  never.it_value.tv_sec = std::numeric_limits<std::int32_t>::max();   // 2038: the kernel's cancellation is what is waited for
+  if (::timerfd_settime(timer_.get(), TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &never, nullptr) != 0)
+    log::warning("clock.not_watched", {{"err", std::strerror(errno)}});
 }
 
-void ClockWatch::was_set() {
+void ClockWatch::fired() {
   std::uint64_t expired = 0;
-  [[maybe_unused]] const ssize_t ignored = read(timer_.get(), &expired, sizeof expired);   // ECANCELED; the next one arms it anew
+  if (::read(timer_.get(), &expired, sizeof expired) < 0 && errno != ECANCELED) return;
   arm();
-  const std::int64_t now = wall_less_boot_us(), by = now - std::exchange(base_us_, now);
-  if (by >= smallest_jump_us || by <= -smallest_jump_us) jumped_(by);
+  const std::int64_t now_us = read_offset_us(), moved_us = now_us - std::exchange(offset_us_, now_us);
+  const std::int64_t seconds = moved_us / 1'000'000;
+  if (seconds >= tolerated_step.count() || seconds <= -tolerated_step.count()) jumped_(seconds);
 }
+
+std::int64_t ClockWatch::read_offset_us() { return read_us(CLOCK_REALTIME) - read_us(CLOCK_BOOTTIME); }
 
 }  // namespace vigil::guest::health

@@ -1,34 +1,37 @@
-// Tells when somebody sets the machine's wall clock: a timer that the kernel cancels in that moment. What we do to the clock ourselves is not a jump.
+// Notices that the wall clock was set, and by how much: a service's deadlines, certificates and logs may be wrong from there on.
 //
-// Source: timerfd_create(2) TFD_TIMER_CANCEL_ON_SET. Thread: the loop's.
+// Shape:  a timer that the kernel cancels when CLOCK_REALTIME is set (TFD_TIMER_CANCEL_ON_SET); nothing is polled.
+// Source: timerfd_create(2). Steps below `tolerated` are what NTP does.
 #pragma once
 
 #include "guest/loop/event_loop.hpp"
 #include "shared/base/unique_fd.hpp"
 
+#include <chrono>
+#include <cstdint>
 #include <functional>
 
 namespace vigil::guest::health {
 
+inline constexpr std::chrono::seconds tolerated_step{10};
+
 class ClockWatch {
 public:
-  /// `jumped`: by how many microseconds, when it was ten seconds or more.
-  ClockWatch(EventLoop& loop, std::function<void(std::int64_t)> jumped);
-  ClockWatch(const ClockWatch&) = delete;
-  ClockWatch& operator=(const ClockWatch&) = delete;
+  /// `jumped` is given the step in seconds, forward or back.
+  ClockWatch(EventLoop& loop, std::function<void(std::int64_t seconds)> jumped);
 
-  /// What the clock says now is as it should be: slewed, or set by us.
-  void rebase();
+  /// The clock has just been set on purpose.
+  void forgive() { offset_us_ = read_offset_us(); }
 
 private:
   void arm();
-  void was_set();
+  void fired();
+  static std::int64_t read_offset_us();   // CLOCK_REALTIME minus CLOCK_BOOTTIME
 
-  EventLoop& loop_;
   std::function<void(std::int64_t)> jumped_;
-  std::int64_t base_us_ = 0;  // wall clock less boot clock
+  std::int64_t offset_us_;
   UniqueFd timer_;
-  LoopToken token_;
+  LoopToken watch_;
 };
 
 }  // namespace vigil::guest::health

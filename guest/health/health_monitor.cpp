@@ -10,7 +10,7 @@ namespace vigil::guest::health {
 namespace {
 
 constexpr std::chrono::milliseconds look_interval{5'000};
-constexpr MonoUs raised_for_us = 600'000'000;
+constexpr MonoUs raised_for_us = 600'000'000, glance_interval_us = 1'000'000;
 constexpr std::size_t most_raised = 8;
 
 }  // namespace
@@ -19,23 +19,19 @@ HealthMonitor::HealthMonitor(EventLoop& loop, ReportSink& sink, Scope scope, Hea
     : loop_(loop), sink_(sink), scope_(scope), tools_(std::move(tools)), timer_(loop.after(look_interval, [this] { look(); })) {
   if (scope_ != Scope::machine) return;
   kernel_log_.emplace();
-  clock_.emplace(loop, [this](std::int64_t by_us) {
-    raise(protocol::make_cause(protocol::CauseCode::guest_clock_jumped, {{"delta", by_us / 1'000'000}}));
-  });
   stalls_.emplace(loop, [this] { report_now(); });
 }
 
 void HealthMonitor::look() {
   timer_ = loop_.after(look_interval, [this] { look(); });
-  if (clock_) clock_->rebase();
   report_now();
   if (tools_.looked) tools_.looked();
 }
 
 void HealthMonitor::report_now() {
   const bool whole = scope_ == Scope::machine;
-  const auto mounts = whole ? writable_mounts(process::read_small_file("/proc/self/mountinfo", 256 * 1024).value_or("")) : std::vector<std::string>{"/"};
-  protocol::HealthReport report = to_report(take_sample(mounts), last_.causes);
+  protocol::HealthReport report = to_report(take_sample(mounts()), crossed_);
+  crossed_ = report.causes;
   memory_peak_kib_ = std::max(memory_peak_kib_, report.memory_total_kib - std::min(report.memory_total_kib, report.memory_available_kib));
   report.memory_peak_kib = memory_peak_kib_;
   report.pressure = read_pressure();
@@ -51,14 +47,22 @@ void HealthMonitor::report_now() {
   sink_.submit(std::move(report));
 }
 
-void HealthMonitor::clock_was_set() {
-  if (clock_) clock_->rebase();
+std::vector<std::string> HealthMonitor::mounts() const {
+  if (scope_ != Scope::machine) return {"/"};
+  return writable_mounts(process::read_small_file("/proc/self/mountinfo", 256 * 1024).value_or(""));
 }
 
 void HealthMonitor::raise(protocol::Cause cause) {
   if (raised_.size() >= most_raised) raised_.erase(raised_.begin());
   raised_.push_back({std::move(cause), loop_.now_us() + raised_for_us});
   report_now();
+}
+
+void HealthMonitor::glance() {
+  const MonoUs now = loop_.now_us();
+  if (glanced_us_ != 0 && now - glanced_us_ < glance_interval_us) return;
+  glanced_us_ = now;
+  if (to_report(take_sample(mounts()), crossed_).causes != crossed_) report_now();
 }
 
 void HealthMonitor::add_raised(protocol::HealthReport& report) {

@@ -1,10 +1,10 @@
-// Reports the guest's health: every 5 s, at each new link, and at once when the kernel tells of a memory stall or of a clock that was set.
+// Reports the guest's health: every 5 s, at each new link, and at once when the kernel tells of a memory stall, when something is raised, and when a glance
+// (beside a death) finds a threshold crossed.
 //
 // Shape:  thresholds that are crossed are causes of the report until they are left by a margin; what was raised stays for ten minutes.
 // Thread: the loop's.
 #pragma once
 
-#include "guest/health/clock_watch.hpp"
 #include "guest/health/health_sample.hpp"
 #include "guest/health/kernel_log.hpp"
 #include "guest/health/pressure.hpp"
@@ -33,16 +33,17 @@ public:
   HealthMonitor& operator=(const HealthMonitor&) = delete;
 
   void report_now();
-  /// Something that happened and is over: reported at once, and for ten minutes.
+  /// Something that happened and is over: it stays among the causes for ten minutes, and is reported at once.
   void raise(protocol::Cause cause);
+  /// A look at the thresholds alone, at most once a second; a report when one was crossed.
+  void glance();
   void clock_offset(std::int64_t guest_less_host_us) { clock_offset_us_ = guest_less_host_us; }
-  /// We ourselves set the clock.
-  void clock_was_set();
   /// As it was last reported.
   const protocol::HealthReport& now() const { return last_; }
 
 private:
   void look();
+  std::vector<std::string> mounts() const;
   void add_raised(protocol::HealthReport& report);
 
   EventLoop& loop_;
@@ -51,7 +52,6 @@ private:
   HealthTools tools_;
   TopProcesses top_;
   std::optional<KernelLog> kernel_log_;
-  std::optional<ClockWatch> clock_;
   std::optional<MemoryStallWatch> stalls_;
   std::optional<std::int64_t> clock_offset_us_;
   struct Raised {
@@ -59,6 +59,8 @@ private:
     MonoUs until_us = 0;
   };
   std::vector<Raised> raised_;
+  std::vector<protocol::Cause> crossed_;   // as they were last reported, without what was raised
+  MonoUs glanced_us_ = 0;
   std::uint64_t memory_peak_kib_ = 0;
   protocol::HealthReport last_;
   LoopToken timer_;

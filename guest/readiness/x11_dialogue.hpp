@@ -1,7 +1,8 @@
 // {"x11":{"display":":0","size":"1280x800","window_manager":true}}: the display accepts a connection; its root has the size; a window manager runs on it.
 //
 // A size that differs is service.screen_size, a missing window manager service.no_window_manager; both are watched by the server's own events, on the same
-// connection, until they are mended. What is not X11 is service.wrong_protocol.
+// connection, until they are mended. What is not X11 is service.wrong_protocol. No cookie is shown: a display that demands one refuses, and its words are the
+// time-out's evidence.
 // Source: EWMH 1.5 _NET_SUPPORTING_WM_CHECK: a property of the root names a window, which has the same property naming itself.
 #pragma once
 

@@ -25,6 +25,7 @@ constexpr Row rows[] = {
     {Method::post, "/v1/instances/{id}/stop", stop_instance},
     {Method::get, "/v1/instances/{id}/timeline", get_timeline},
     {Method::get, "/v1/instances/{id}/services", get_services},
+    {Method::post, "/v1/instances/{id}/services/{service}", control_service},
     {Method::get, "/v1/instances/{id}/crashes", get_crashes},
     {Method::get, "/v1/instances/{id}/console", get_console},
     {Method::get, "/v1/instances/{id}/logs/{service}", get_logs},

@@ -57,6 +57,12 @@ class Health(VmCase):
         # The same report may come twice, over the console and over the link: only another process is a restart.
         self.daemon.wait_for(vm, lambda e: e["seq"] > again["seq"] and e["type"] == "service" and e["body"]["name"] == "web"
                              and e["body"]["state"] == "ready" and e["body"]["pid"] != again["body"]["pid"])
+        before = self.service(vm, "web")["pid"]
+        self.daemon.vigil("ctl", vm["id"], "restart", "web", check=0)
+        self.daemon.wait_for(vm, lambda e: e["type"] == "service" and e["body"]["name"] == "web" and e["body"]["state"] == "ready"
+                             and e["body"]["pid"] > before)
+        self.assertIn("web cannot be reloaded", self.daemon.vigil("ctl", vm["id"], "reload", "web", check=1)[2])
+        self.assertIn("there are:", self.daemon.vigil("ctl", vm["id"], "stop", "nobody", check=1)[2])
         crashes = self.daemon.api.get(f"/v1/instances/{vm['id']}/crashes")
         self.assertEqual(crashes, [])
         log = self.daemon.vigil("logs", vm["id"], "ticker", check=0)[1]

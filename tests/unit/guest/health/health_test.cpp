@@ -1,3 +1,4 @@
+#include "guest/health/health_before_death.hpp"
 #include "guest/health/health_monitor.hpp"
 #include "guest/health/health_sample.hpp"
 #include "guest/health/kernel_log.hpp"
@@ -219,11 +220,19 @@ TEST_CASE("health: a monitor reports what it saw, with a peak that stays", "[gue
   CHECK(report.clock_offset_us == -77);
 }
 
+TEST_CASE("wall clock: the least of eight offsets is taken, for words come late and never early", "[guest][init]") {
+  init::OffsetFilter filter;
+  for (const std::int64_t offset : {900, 700, 300, 800, 500, 600, 400}) CHECK_FALSE(filter.add(offset));
+  CHECK(filter.add(1000) == 300);
+  for (int i = 0; i < 7; ++i) CHECK_FALSE(filter.add(50));
+  CHECK(filter.add(60) == 50);
+}
+
 TEST_CASE("health: what happened and is over is reported at once and stays for a while", "[guest][health]") {
   EventLoop loop;
   KeptReports sink;
   HealthMonitor monitor(loop, sink, HealthMonitor::Scope::root_only, {});
-  const auto causes = [&](std::size_t n) { return std::get<protocol::HealthReport>(sink.bodies.at(n)).causes; };
+  const auto causes = [&](std::size_t index) { return std::get<protocol::HealthReport>(sink.bodies.at(index)).causes; };
   monitor.raise(protocol::make_cause(protocol::CauseCode::guest_clock_jumped, {{"delta", std::int64_t{3600}}}));
   REQUIRE(sink.bodies.size() == 1);
   REQUIRE(causes(0).size() == 1);
@@ -235,10 +244,14 @@ TEST_CASE("health: what happened and is over is reported at once and stays for a
   CHECK(causes(sink.bodies.size() - 1).size() == 8);
 }
 
-TEST_CASE("wall clock: the least of eight offsets is taken, for words come late and never early", "[guest][init]") {
-  init::OffsetFilter filter;
-  for (const std::int64_t offset : {900, 700, 300, 800, 500, 600, 400}) CHECK_FALSE(filter.add(offset));
-  CHECK(filter.add(1000) == 300);
-  for (int i = 0; i < 7; ++i) CHECK_FALSE(filter.add(50));
-  CHECK(filter.add(60) == 50);
+TEST_CASE("health: a death is preceded by a look, which is told only when it found something new", "[guest][health]") {
+  EventLoop loop;
+  KeptReports sink;
+  HealthMonitor monitor(loop, sink, HealthMonitor::Scope::root_only, {});
+  HealthBeforeDeath before(sink, monitor);
+  monitor.raise(protocol::make_cause(protocol::CauseCode::guest_clock_jumped, {{"delta", std::int64_t{3600}}}));
+  before.submit(protocol::CrashReport{});
+  before.submit(protocol::ServiceReport{});
+  REQUIRE(sink.bodies.size() == 3);   // the machine of a test is not full
+  CHECK(std::holds_alternative<protocol::CrashReport>(sink.bodies[1]));
 }

@@ -192,6 +192,23 @@ TEST_CASE("api: errors become problems; internal text stays inside, a full disk 
     CHECK(json::parse(full.body)["code"] == "host.disk_full");
 }
 
+TEST_CASE("api: a service is controlled by the agent, whose refusal is told", "[host][api]") {
+    Fixture fixture;
+    fixture.add_instance();
+    const auto control = [&](const std::string& body) { return fixture.ask(http::Method::post, "/v1/instances/demo/services/web", body).status; };
+    fixture.control.guest_answer = std::string("{}");
+    CHECK(control(R"({"action":"restart"})") == 202);
+    CHECK(fixture.control.done.back() == R"(service {"action":"restart","name":"web"})");
+    CHECK(control(R"({"action":"signal","signal":"HUP"})") == 202);
+    CHECK(fixture.control.done.back() == R"(service {"action":"signal","name":"web","signal":"HUP"})");
+    const auto asked = fixture.control.done.size();
+    for (const auto* wrong : {"", "{}", R"({"action":"explode"})", R"({"action":"signal"})", R"({"action":"stop","grace":1})", "[]"}) CHECK(control(wrong) == 400);
+    CHECK(fixture.control.done.size() == asked);
+    fixture.control.guest_answer = Error(Errc::conflict, "web cannot be reloaded");
+    CHECK(control(R"({"action":"reload"})") == 409);
+    CHECK(fixture.ask(http::Method::post, "/v1/instances/other/services/web", R"({"action":"stop"})").status == 404);
+}
+
 TEST_CASE("api: a service's output is asked of the agent, whose answer is a guest's word", "[host][api]") {
     Fixture fixture;
     fixture.add_instance();

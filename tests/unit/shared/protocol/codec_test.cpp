@@ -30,15 +30,16 @@ const ReportBody& body_of(const Message& message) { return std::get<Report>(mess
 }  // namespace
 
 TEST_CASE("codec: every report comes back as it was", "[shared][protocol]") {
-  const auto body = GENERATE(ReportBody(StageReport{Stage::rootfs, StageReport::Phase::failed, "mount", samples::port_taken()}),
-                             ReportBody(samples::service()), ReportBody(samples::crash()),
-                             ReportBody(CrashTrace{"web-1", 0xffffffff81000000U, {{"/usr/bin/web", "ab12", "parse_header", 0x1234}}, true}),
-                             ReportBody(samples::trace_of_threads()), ReportBody(HealthReport{1000, 900, 800, 700, 120, 33, {samples::port_taken()}}),
-                             ReportBody(HealthReport{1000, 900, 800, 700, 120, 33, {}, 500, Pressure{1, 2, 3, 4, 5}, {{"/", 9, 8, 7, 6}},
-                                                     {{31, "httpd", "web", 250, 77}}, {{5, 2, "oops"}}, 1, -77}),
-                             ReportBody(NetReport{{{"web", "httpd", 31, "::", 8080}}, 2}),
-                             ReportBody(DroppedReport{"service", 4, 9, 5}), ReportBody(ByeReport{ByeReport::Kind::reboot, "host", true}),
-                             ReportBody(OtherReport{"signin", R"({"bytes":7})"}));
+  const auto body =
+      GENERATE(ReportBody(StageReport{Stage::rootfs, StageReport::Phase::failed, "mount", samples::port_taken()}),
+               ReportBody(samples::service()), ReportBody(samples::crash()),
+               ReportBody(CrashTrace{"web-1", 0xffffffff81000000U, {{"/usr/bin/web", "ab12", "parse_header", 0x1234}}, true}),
+               ReportBody(samples::trace_of_threads()), ReportBody(HealthReport{1000, 900, 800, 700, 120, 33, {samples::port_taken()}}),
+               ReportBody(HealthReport{1000, 900, 800, 700, 120, 33, {}, 500, Pressure{1, 2, 3, 4, 5}, {{"/", 9, 8, 7, 6}},
+                                       {{31, "httpd", "web", 250, 77}}, {{5, 2, "oops"}}, 1, -77}),
+               ReportBody(NetReport{{{"web", "httpd", 31, "::", 8080}}, 2}),
+               ReportBody(DroppedReport{"service", 4, 9, 5}), ReportBody(ByeReport{ByeReport::Kind::reboot, "host", true}),
+               ReportBody(OtherReport{"signin", R"({"bytes":7})"}));
   const auto message = samples::message(body);
   CAPTURE(encode(message));
   CHECK(decode(encode(message)).value() == message);
