@@ -101,8 +101,8 @@ void Agent::take_cores() {
   };
   if (const auto done = cores_.listen(init::core_socket); !done) return note(done.error());
   if (const auto done = init::route_cores(trace_budget * scale_); !done) return note(done.error());
-  cores_.on_reaped_elsewhere([this](const process::ProcessEnd& end) {
-    if (supervisor_) supervisor_->died_elsewhere(end);
+  cores_.on_unreported([this](const process::ProcessEnd& end) {
+    if (supervisor_) supervisor_->other_died(end);
   });
 }
 

@@ -94,24 +94,31 @@ void CoreIntake::read_all(Place crash) {
 
 void CoreIntake::tell_if_elsewhere(pid_t pid) {
   const Place crash = find(pid);
-  if (crash == crashes_.end() || !crash->id.empty() || !reaped_elsewhere_) return;
-  const CoreVictim victim = *crash->story.victim();
-  if (victim.parent == ::getpid()) return;
+  if (crash != crashes_.end() && crash->id.empty() && crash->story.victim()->parent != ::getpid()) tell(pid);
+}
+
+void CoreIntake::tell_unclaimed(pid_t pid) {
+  tell(pid);
+  if (const Place crash = find(pid); crash != crashes_.end() && crash->id.empty()) crashes_.erase(crash);
+}
+
+void CoreIntake::tell(pid_t pid) {
+  if (!unreported_) return;
+  const CoreVictim victim = *find(pid)->story.victim();
   process::ProcessEnd end;
   end.pid = pid;
   end.status = protocol::ExitSignal{victim.signal, true};
   end.comm = victim.comm;
   end.cgroup = victim.cgroup;
   end.ended_us = loop_.now_us();
-  reaped_elsewhere_(end);            // comes back through submit() and gives the crash its id
-  told_elsewhere_.emplace_back(pid, loop_.now_us());
-  if (told_elsewhere_.size() > max_crashes) told_elsewhere_.pop_front();
+  unreported_(end);                  // comes back through submit() and gives the crash its id
+  told_.emplace_back(pid, loop_.now_us());
+  if (told_.size() > max_crashes) told_.pop_front();
 }
 
-bool CoreIntake::was_told_elsewhere(std::int64_t pid) const {
+bool CoreIntake::was_told(std::int64_t pid) const {
   const MonoUs now = loop_.now_us(), recent = static_cast<MonoUs>(patience_.count()) * 1000;
-  return std::any_of(told_elsewhere_.begin(), told_elsewhere_.end(),
-                     [&](const auto& told) { return told.first == pid && now - told.second < recent; });
+  return std::any_of(told_.begin(), told_.end(), [&](const auto& told) { return told.first == pid && now - told.second < recent; });
 }
 
 void CoreIntake::ended(Place crash, const std::string& unfinished) {
@@ -123,8 +130,8 @@ void CoreIntake::ended(Place crash, const std::string& unfinished) {
     return;
   }
   if (!crash->id.empty()) return drop_if_done(crash);
-  // Its death is reported any moment; or never, when somebody had asked it to stop.
-  crash->deadline = loop_.after(patience_, [this, crash] { crashes_.erase(crash); });
+  // Its death is reported any moment.
+  crash->deadline = loop_.after(patience_ / 6, [this, pid = crash->story.victim()->pid] { tell_unclaimed(pid); });
 }
 
 void CoreIntake::drop_if_done(Place crash) {
@@ -143,7 +150,7 @@ Seq CoreIntake::submit(protocol::ReportBody body) {
   auto* const report = std::get_if<protocol::CrashReport>(&body);
   const auto* const signal = report == nullptr ? nullptr : std::get_if<protocol::ExitSignal>(&report->exit);
   if (signal == nullptr || report->pid <= 0 || !listener_) return sink_.submit(std::move(body));
-  if (was_told_elsewhere(report->pid)) return 0;
+  if (was_told(report->pid)) return 0;
   accept_all();                      // the helper wrote before the victim could die: it is there, read or not
   for (Place crash = crashes_.begin(); crash != crashes_.end();) {
     const Place next = std::next(crash);

@@ -2,7 +2,8 @@
 //
 // Shape:  stands before the real ReportSink. A CrashReport that passes is completed with what the helper saw while its victim lived; the trace follows as
 //         a CrashTrace under the same crash id when it is there, cut off where the helper ends or its time is up. The helper has spoken before the kernel
-//         lets the victim die, so a report never waits. A victim that is no child of ours is told to `reaped_elsewhere`: nobody else would report it.
+//         lets the victim die, so a report never waits. A victim that is no child of ours is told to `unreported` at
+//         once, one that nobody reports soon after its death (a program that somebody ran, a service that was stopping) a little later.
 // Bounds: 32 traces at once, of further crashes only the victim is taken; 256 crashes at once, the others are refused and counted. Only root may connect.
 // Thread: the loop's. Source: core(5), unix(7).
 #pragma once
@@ -33,7 +34,8 @@ public:
 
   /// Errors: Errc::unavailable; then reports pass as they are.
   Result<void> listen(const std::string& socket_path);
-  void on_reaped_elsewhere(std::function<void(const process::ProcessEnd&)> handler) { reaped_elsewhere_ = std::move(handler); }
+  /// For a victim that no report comes for: the handler may submit one.
+  void on_unreported(std::function<void(const process::ProcessEnd&)> handler) { unreported_ = std::move(handler); }
 
   Seq submit(protocol::ReportBody body) override;
   std::uint64_t refused() const { return refused_; }
@@ -54,17 +56,19 @@ private:
   void read_all(Place crash);
   void ended(Place crash, const std::string& unfinished);
   void tell_if_elsewhere(pid_t pid);
+  void tell_unclaimed(pid_t pid);
+  void tell(pid_t pid);
   void drop_if_done(Place crash);
   Place find(std::int64_t pid);
-  bool was_told_elsewhere(std::int64_t pid) const;
+  bool was_told(std::int64_t pid) const;
 
   EventLoop& loop_;
   ReportSink& sink_;
   const std::chrono::milliseconds patience_;
-  std::function<void(const process::ProcessEnd&)> reaped_elsewhere_;
+  std::function<void(const process::ProcessEnd&)> unreported_;
   UniqueFd listener_;
   std::list<Crash> crashes_;  // in the order of their coming
-  std::deque<std::pair<pid_t, MonoUs>> told_elsewhere_;  // its parent may die, too, and leave us the body
+  std::deque<std::pair<pid_t, MonoUs>> told_;  // by us: its parent may die, too, and leave us the body
   std::uint64_t refused_ = 0;
   LoopToken acceptable_;
 };

@@ -276,8 +276,7 @@ Result<ServiceOutput> Supervisor::output(const ServiceName& name) const {
   return std::move(*output);
 }
 
-void Supervisor::died_elsewhere(const process::ProcessEnd& end) { impl_->report_orphan(end); }
-
+void Supervisor::other_died(const process::ProcessEnd& end) { impl_->report_orphan(end); }
 void Supervisor::on_ports_changed(std::function<void()> look) { impl_->ports_changed = impl_->listeners.subscribe_to_all(std::move(look)); }
 
 std::string Supervisor::service_of(pid_t pid) const {

@@ -66,8 +66,8 @@ public:
   /// To the main process of the service. Errc::conflict when it has none.
   Result<void> signal(const ServiceName& name, int number);
 
-  /// A process that is no child of ours has died, of a service or not: reported if it died of a fault.
-  void died_elsewhere(const process::ProcessEnd& end);
+  /// A process that is none of the services' first has died: reported if it died of a fault.
+  void other_died(const process::ProcessEnd& end);
 
   /// Errc::not_found names the services there are; Errc::unavailable when no process of it lives.
   Result<ServiceOutput> output(const ServiceName& name) const;

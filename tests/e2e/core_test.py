@@ -173,6 +173,14 @@ class Cores(VmCase):
         print("      from the fault to the parent's wait: " + "; ".join(said.splitlines()), flush=True)
         self.assertEqual(len(re.findall(r"us with a trace", said)), 2)
 
+    def test_a_crash_of_a_program_that_somebody_ran_is_reported_too(self):
+        vm = self.up("exec", image="crashers")
+        self.daemon.wait_state(vm, "ready")
+        self.daemon.vigil("exec", vm["id"], "--", INSIDE, "fpe")
+        crash, trace = self.crash_and_trace(vm)
+        self.assertEqual((crash["process"], crash["exit"]["signal"], crash["service"]), ("crasher", 8, ""))
+        self.assertEqual(self.functions(trace["frames"])[:2], ["divide_by_zero", "work"])
+
     def test_twenty_crashes_at_once_harm_nobody(self):
         vm = self.up("twenty", image="crashers", services={"ticker": self.crasher("twenty")})
         crashes, traces = {}, {}

@@ -73,7 +73,7 @@ struct IntakeScene {
 
   explicit IntakeScene(milliseconds patience = std::chrono::seconds(20)) : intake(loop, sink, patience) {
     REQUIRE(intake.listen(socket()).has_value());
-    intake.on_reaped_elsewhere([this](const process::ProcessEnd& end) {
+    intake.on_unreported([this](const process::ProcessEnd& end) {
       elsewhere.push_back(end);
       report(end.pid, "orphan-1");
     });
@@ -175,6 +175,19 @@ TEST_CASE("core intake: a victim that somebody else reaps is reported once, also
   CHECK(scene.sink.traces[0].crash == "orphan-1");
   scene.report(51, "orphan-2");    // its parent died, too, and left the body to us
   CHECK(scene.sink.crashes.size() == 1);
+}
+
+TEST_CASE("core intake: a crash of our own child that nobody reports is told a little later, once", "[guest][evidence]") {
+  IntakeScene scene(milliseconds(300));
+  Storyteller helper(scene.socket());
+  helper.victim(61);
+  helper.frames("parse");
+  helper.end();
+  run_until(scene.loop, [] { return false; }, milliseconds(20));
+  CHECK(scene.elsewhere.empty());
+  REQUIRE(scene.wait_for_traces(1));
+  CHECK(scene.elsewhere.size() == 1);
+  CHECK(scene.sink.crashes.at(0).crash == "orphan-1");
 }
 
 TEST_CASE("core intake: of too many crashes at once the victims are told, of all too many the number", "[guest][evidence]") {
