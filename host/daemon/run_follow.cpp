@@ -98,7 +98,7 @@ asio::awaitable<void> VmRun::follow(std::uint64_t console_offset) {
                               [this](const shim::DeviceExited& device) {
                                   owner_.happened(machine::DeviceExited{"vhost-device-vsock", device.exit});
                               },
-                              [this](const shim::VmmHalted& event) { owner_.happened(machine::VmmHalted{event.halted}); },
+                              [this](const shim::VmmHalted& vmm) { owner_.happened(machine::VmmHalted{vmm.halted}); },
                               [](const shim::Ended&) {}},
                    *event);
     }
