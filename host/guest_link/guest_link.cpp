@@ -184,6 +184,8 @@ void GuestLink::on_end(Session& session, SessionEnd end) {
         owner_.link_lost(end);
     } else if (end.cause) {
         refuse(end.reason);
+    } else if (session.left_without_a_word()) {
+        // A busy guest gives a dial up and dials again: nobody tried anything.
     } else if (!session.is_welcome() && !session.boot()) {
         refuse("a connection without a hello: " + end.reason);
     }

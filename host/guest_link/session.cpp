@@ -57,6 +57,7 @@ asio::awaitable<SessionEnd> Session::read_all() {
         auto got = co_await socket_.async_read_some(asio::buffer(chunk_), as_result);
         const auto& [failure, size] = got;
         if (failure) co_return ended_by(failure == asio::error::eof ? "closed by the guest" : failure.message());
+        heard_ = true;
         reader_.feed(std::string_view(chunk_.data(), size));
         auto end = co_await take_frames();
         if (end) co_return std::move(*end);

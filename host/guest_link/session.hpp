@@ -72,6 +72,8 @@ class Session {
     const std::optional<BootId>& boot() const { return boot_; }
     Epoch epoch() const { return epoch_; }
     bool is_welcome() const { return welcome_; }
+    /// The guest hung up before it sent a byte, and we did not make it.
+    bool left_without_a_word() const { return !heard_ && close_reason_.empty(); }
 
   private:
     boost::asio::awaitable<SessionEnd> read_all();
@@ -99,6 +101,7 @@ class Session {
     std::optional<BootId> boot_;
     Epoch epoch_ = 0;
     bool welcome_ = false;
+    bool heard_ = false;               // a byte
     std::string close_reason_;         // set by close()
     std::deque<std::string> outgoing_;
     std::optional<std::pair<Epoch, Seq>> ack_;

@@ -285,6 +285,15 @@ TEST_CASE("link: what is no agent at all is refused", "[host][guest_link]") {
     CHECK(fixture.becomes([&] { return fixture.owner.was_told("refused"); }));
 }
 
+TEST_CASE("link: who hangs up before a word is not refused, for a busy guest gives a dial up and dials again", "[host][guest_link]") {
+    Fixture fixture;
+    { const Guest passer(fixture); }
+    Guest stranger(fixture);
+    stranger.raw().send("GET / HTTP/1.1\r\n\r\n");
+    CHECK(fixture.becomes([&] { return fixture.owner.was_told("refused"); }));
+    CHECK_FALSE(fixture.owner.was_told("refused a connection without a hello: closed by the guest"));
+}
+
 TEST_CASE("link: the wrong image is named", "[host][guest_link]") {
     Fixture fixture;
     Guest guest(fixture);
