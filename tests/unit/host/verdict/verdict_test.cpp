@@ -168,49 +168,6 @@ TEST_CASE("verdict: a reboot after the agent's last words is a crash of the agen
   CHECK(main_code(story) == CauseCode::guest_agent_crashed);
 }
 
-TEST_CASE("verdict: a trace names the function and comes first in the evidence", "[host][verdict]") {
-  Story story;
-  story.boot();
-  CrashReport crash;
-  crash.crash = "web-1";
-  crash.service = "web";
-  crash.cause = make_cause(CauseCode::service_signalled, {{"signal", "SIGSEGV"}}, {"last words"});
-  story.report(3000, crash);
-  auto service = make_service("web", ServiceState::failed);
-  service.cause = crash.cause;
-  story.report(3010, service);
-  CHECK_FALSE(field_text(classify(story.state).main->cause, "function").has_value());
-  CrashTrace trace;
-  trace.crash = "web-1";
-  trace.frames = {{"/lib/libc.so.6", "", "", 0x77}, {"/usr/bin/web", "", "parse", 0x1234}};
-  story.report(3200, trace);
-  const auto main = classify(story.state).main;
-  REQUIRE(main.has_value());
-  CHECK(field_text(main->cause, "function") == "parse");
-  REQUIRE(main->cause.evidence.size() == 3);
-  CHECK(main->cause.evidence[0] == "#0 libc.so.6+0x77");
-  CHECK(main->cause.evidence[1] == "#1 parse (web+0x1234)");
-  CHECK(main->cause.evidence[2] == "last words");
-}
-
-TEST_CASE("verdict: frames without a name come after what the program said", "[host][verdict]") {
-  Story story;
-  story.boot();
-  CrashReport crash;
-  crash.crash = "web-1";
-  crash.service = "web";
-  crash.cause = make_cause(CauseCode::service_signalled, {{"signal", "SIGSEGV"}}, {"last words"});
-  story.report(3000, crash);
-  auto service = make_service("web", ServiceState::failed);
-  service.cause = crash.cause;
-  story.report(3010, service);
-  CrashTrace trace;
-  trace.crash = "web-1";
-  trace.frames = {{"/lib/libc.so.6", "", "raise", 0x77}, {"/usr/bin/web", "", "", 0x1234}};
-  story.report(3200, trace);
-  CHECK(classify(story.state).main->cause.evidence == std::vector<std::string>{"last words", "#0 raise (libc.so.6+0x77)", "#1 web+0x1234"});
-}
-
 TEST_CASE("verdict: a kernel that looks for a root of its own has lost its init", "[host][verdict]") {
   const auto panics = [](Story& story) {
     story.tell(510,
