@@ -76,6 +76,7 @@ Result<void> give_up_privileges(const Jail& jail) {
 }
 
 Result<void> confine(std::chrono::milliseconds wall) {
+  std::vector<sock_filter> filter = make_filter();   // before the limits: what allocates here must still be able to
   limit(RLIMIT_DATA, heap_bytes);
   limit(RLIMIT_AS, address_bytes);
   limit(RLIMIT_FSIZE, 0);
@@ -84,7 +85,6 @@ Result<void> confine(std::chrono::milliseconds wall) {
   const itimerval end{{0, 0}, {wall.count() / 1000, (wall.count() % 1000) * 1000}};
   if (::setitimer(ITIMER_REAL, &end, nullptr) != 0) return failed("setitimer");
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return failed("no_new_privs");
-  std::vector<sock_filter> filter = make_filter();
   const sock_fprog program{static_cast<unsigned short>(filter.size()), filter.data()};
   if (::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0) return failed("seccomp");
   return {};

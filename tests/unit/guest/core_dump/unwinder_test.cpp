@@ -64,9 +64,8 @@ TEST_CASE("unwinder: all threads, with what each was doing", "[guest][core_dump]
   REQUIRE(threads.size() == 4);
   CHECK(threads[0].functions[0] == "write_nowhere");
   for (std::size_t i = 1; i < threads.size(); ++i) {
-    const Words outer = from(threads[i].functions, "sleep_for_ever");
-    REQUIRE(outer.size() >= 2);
-    CHECK(outer[1] == "idle_worker");
+    // On a busy machine it may not have come as far as its sleep.
+    CHECK_FALSE(from(threads[i].functions, "idle_worker").empty());
     CHECK(threads[i].cut.empty());
     CHECK(core.thread_names.at(threads[i].tid) == "idle-worker");
   }
