@@ -31,11 +31,12 @@ void StackMemory::capture(const CoreHead& head, const MemorySource& source) {
     const std::uint64_t top = thread.registers[stack_pointer];
     if (most == 0) return;
     if (top > UINT64_MAX - total_bytes) continue;
-    Piece piece{top - std::min(top, red_zone), {}};
-    piece.bytes = read_up(piece.start, most, source);
-    if (piece.bytes.empty()) {  // after an overflow the pointer is below the stack: what is left of it begins a page further up
-      piece.start = (top / page + 1) * page;
-      piece.bytes = read_up(piece.start, most, source);
+    Piece piece;
+    // After an overflow the red zone, or the pointer itself, is below the stack: what is left begins with the pointer's page, or the one above.
+    for (const std::uint64_t start : {top - std::min(top, red_zone), top / page * page, (top / page + 1) * page}) {
+      piece.start = start;
+      piece.bytes = read_up(start, most, source);
+      if (!piece.bytes.empty()) break;
     }
     held_ += piece.bytes.size();
     if (!piece.bytes.empty()) pieces_.push_back(std::move(piece));

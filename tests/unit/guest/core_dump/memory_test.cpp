@@ -80,6 +80,9 @@ TEST_CASE("stack memory: a pointer that fell out of the stack finds the stack ab
   StackMemory memory;
   memory.capture(thread_at(0x0fff0), memory_from(0x10000, 0x20000));
   CHECK(memory.word(0x10000).has_value());
+  StackMemory at_the_edge;   // the pointer is still in the stack, its red zone is not
+  at_the_edge.capture(thread_at(0x10020), memory_from(0x10000, 0x20000));
+  CHECK(at_the_edge.word(0x10020).has_value());
 }
 
 TEST_CASE("stack memory: wild pointers and many threads stay within the bound", "[guest][core_dump]") {
