@@ -1,6 +1,6 @@
 // Bytes on their way into a descriptor that may not take them yet: a program's stdin, a service's socket.
 //
-// Shape:  write() keeps what does not fit; wants_more() is false while more than max_waiting waits. end() is carried out after the last byte.
+// Shape:  write() keeps what does not fit; wants_more() is false while more than max_waiting waits.
 // Errors: a reader that has gone takes everything to nowhere: is_broken(). Thread: the loop's.
 #pragma once
 
@@ -14,7 +14,7 @@ namespace vigil::guest::streams {
 
 class InputSink {
 public:
-  /// `drained`: there is room again, or the last byte has gone after end().
+  /// `drained`: there is room again, or what waited has gone.
   InputSink(EventLoop& loop, std::function<void()> drained) : loop_(loop), drained_(std::move(drained)) {}
 
   /// Of `fd`, which is non-blocking and stays the caller's.

@@ -159,6 +159,10 @@ int run_exec(Cli& cli, const ExecOptions& options) {
     std::fprintf(stderr, "vigil: exec: no program is named\n  -> vigil exec VM PROGRAM [ARGUMENT...]; for a shell: vigil shell VM\n");
     return exec_failed;
   }
+  if (cli.json && !options.detach && (options.interactive || options.terminal || !options.attach.empty())) {
+    std::fprintf(stderr, "vigil: exec: --json tells the result of a program without stdin and terminal; leave -i, -t and --attach out\n");
+    return exec_failed;
+  }
   const RawTerminal terminal(options.terminal ? RawTerminal::Mode::raw : RawTerminal::Mode::as_it_is);
   const auto opening = opening_of(options, terminal.size());
   if (!opening) return exec_failure(opening.error());
