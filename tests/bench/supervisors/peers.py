@@ -122,6 +122,10 @@ class Supervisor:
             patience = min(patience * 1.2, 0.01)
 
 
+# What the host says first; without it the agent would wait for a host.
+WELCOME = {"v": 1, "t": "welcome", "epoch": 0, "body": {"protocol": 1, "epoch": 0, "token": "none", "wall_unix_us": 0, "config": {}}}
+
+
 class Vigil(Supervisor):
     name, needs = "vigil", "true"
     agent = pathlib.Path(os.environ.get("VIGIL_BIN", ROOT / "build/release/bin")) / "vigil-guest"
@@ -129,10 +133,11 @@ class Vigil(Supervisor):
 
     def command(self):
         return [str(self.agent), "run", "--services", str(self.directory / "services"), "--link", f"unix:{self.directory}/nobody",
-                "--runtime-dir", str(self.directory / "run")]
+                "--runtime-dir", str(self.directory / "run"), "--config", str(self.directory / "welcome")]
 
     def write_services(self):
         (self.directory / "services").mkdir()
+        (self.directory / "welcome").write_text(json.dumps(WELCOME))
         for name in self.names:
             spec = {"name": name, "exec": [self.program, name], "env": {"RECORDS": str(self.records)},
                     "restart": {"policy": "always", "crash_loop": {"exits": 1000, "window_s": 1}}}
