@@ -9,12 +9,13 @@
 #include "guest/control/commands.hpp"
 #include "guest/files/worker.hpp"
 #include "guest/init/crash_guard.hpp"
-#include "guest/init/early.hpp"
 #include "guest/init/power.hpp"
+#include "guest/init/self_protection.hpp"
 #include "guest/init/system_setup.hpp"
 #include "guest/link/unix_dial.hpp"
 #include "guest/link/vsock_dial.hpp"
 #include "guest/log/log.hpp"
+#include "guest/process/remove_tree.hpp"
 #include "guest/process/small_file.hpp"
 #include "guest/streams/file_worker.hpp"
 #include "shared/protocol/codec.hpp"
@@ -24,7 +25,6 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
-#include <filesystem>
 
 namespace vigil::guest {
 namespace {
@@ -56,6 +56,8 @@ std::string kernel_boot_id() {
   }
   const auto system = init::set_up_system();
   setup.problems = system.problems;
+  if (auto refused = init::protect_from_reclaim(system.has_cgroups ? "/sys/fs/cgroup" : ""); !refused.empty())
+    setup.problems.push_back("protect the agent: " + std::move(refused));
   setup.image = command_line.image;
   setup.accelerator = command_line.accelerator;
   setup.services = "/etc/vigil/services.d";
@@ -104,8 +106,7 @@ int run_outside(const config::RunOptions& options) {
   auto console = options.console.empty() ? console::ConsolePort() : console::ConsolePort::open_plain(options.console);
   agent::Agent agent(std::move(setup), dialler, std::move(console));
   agent.run();
-  std::error_code ignored;
-  if (!made_dir.empty()) std::filesystem::remove_all(made_dir, ignored);
+  if (!made_dir.empty()) process::remove_tree(made_dir);
   return EXIT_SUCCESS;
 }
 

@@ -10,6 +10,7 @@
 #include "guest/log/log.hpp"
 #include "guest/streams/opener.hpp"
 
+#include <malloc.h>
 #include <sys/stat.h>
 
 #include <utility>
@@ -141,6 +142,7 @@ void Agent::start_services(const protocol::GuestConfig& config, Configured how) 
   report(Stage::agent, Phase::done, how == Configured::by_host ? "" : "without the host's configuration: the image's defaults");
   supervisor::SupervisorEvents events;
   events.essentials_ready = [this] { services_ready(); };
+  events.all_settled = [] { ::malloc_trim(0); };   // what the service files and the start needed is not needed any more
   events.essential_failed = [this](const protocol::ServiceReport& service) { essential_failed(service); };
   supervisor_->on_ports_changed([this] { ports_.look(); });
   events.trouble = [this](protocol::Cause cause) { health_.raise(std::move(cause)); };

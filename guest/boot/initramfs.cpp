@@ -10,6 +10,7 @@
 #include "guest/console/boot_report.hpp"
 #include "guest/init/crash_guard.hpp"
 #include "guest/init/early.hpp"
+#include "guest/init/self_protection.hpp"
 #include "guest/init/power.hpp"
 #include "guest/init/wall_clock.hpp"
 #include "guest/link/guest_request.hpp"

@@ -2,6 +2,7 @@
 
 #include "guest/boot/root_mounts.hpp"
 #include "guest/log/log.hpp"
+#include "guest/process/remove_tree.hpp"
 #include "shared/base/unique_fd.hpp"
 
 #include <fcntl.h>
@@ -14,7 +15,6 @@
 
 #include <cerrno>
 #include <cstring>
-#include <filesystem>
 #include <string>
 
 namespace vigil::guest::boot {
@@ -44,8 +44,7 @@ bool copy_self() {
 void free_initramfs() {
   struct statfs status {};
   if (::statfs("/", &status) != 0 || (status.f_type != RAMFS_MAGIC && status.f_type != TMPFS_MAGIC)) return;
-  std::error_code ignored;
-  for (const char* path : {"/lib", "/etc", "/init"}) std::filesystem::remove_all(path, ignored);
+  for (const char* path : {"/lib", "/etc", "/init"}) process::remove_tree(path);
 }
 
 bool move_mounts() {

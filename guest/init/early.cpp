@@ -37,6 +37,4 @@ void mount_essentials() {
   process::write_control_file("/proc/sys/kernel/printk_devkmsg", "on\n");   // refused without the newline
 }
 
-void protect_from_oom() { process::write_control_file("/proc/self/oom_score_adj", "-1000"); }
-
 }  // namespace vigil::guest::init

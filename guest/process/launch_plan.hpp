@@ -26,6 +26,8 @@ struct LaunchPlan {
   std::vector<std::string> env;          // "NAME=value"
   std::string cwd = "/";
   std::optional<Credentials> credentials;  // none: those of this process
+  std::optional<std::uint64_t> capabilities;   // the only ones that it and its children can have, bit N for number N; none: what the user has
+  bool no_new_privs = false;
   std::optional<std::uint64_t> nofile;   // RLIMIT_NOFILE
   int cgroup_fd = -1;                    // directory of the cgroup to be born in; -1: that of this process
   int stdin_fd = -1, stdout_fd = -1, stderr_fd = -1;   // -1: /dev/null

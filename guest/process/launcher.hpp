@@ -15,7 +15,7 @@
 
 namespace vigil::guest::process {
 
-enum class LaunchStep { clone, session, descriptors, terminal, limits, groups, user, cwd, exec };
+enum class LaunchStep { clone, session, descriptors, terminal, limits, groups, user, capabilities, cwd, exec };
 
 /// `pid` is the child that failed and is dead by now, to be expected by the reaper; 0 when there was none.
 struct LaunchFailure { LaunchStep step = LaunchStep::clone; int error = 0; pid_t pid = 0; };
@@ -46,5 +46,6 @@ template <> inline constexpr auto enum_table<guest::process::LaunchStep> = make_
     {guest::process::LaunchStep::descriptors, "descriptors"}, {guest::process::LaunchStep::terminal, "terminal"},
     {guest::process::LaunchStep::limits, "limits"},
     {guest::process::LaunchStep::groups, "groups"}, {guest::process::LaunchStep::user, "user"},
+    {guest::process::LaunchStep::capabilities, "capabilities"},
     {guest::process::LaunchStep::cwd, "cwd"}, {guest::process::LaunchStep::exec, "exec"}});
 }  // namespace vigil

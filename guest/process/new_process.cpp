@@ -1,8 +1,10 @@
 #include "guest/process/new_process.hpp"
 
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/close_range.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -66,6 +68,43 @@ VIGIL_IN_CHILD bool set_user(const Credentials& credentials) {
   return syscall(SYS_setresuid, credentials.uid, credentials.uid, credentials.uid) == 0;
 }
 
+VIGIL_IN_CHILD long control(int option, unsigned long first, unsigned long second) { return syscall(SYS_prctl, option, first, second, 0UL, 0UL); }
+
+// While it is still root: afterwards the bounding set cannot be changed. Of numbers that it does not know the kernel says so.
+VIGIL_IN_CHILD bool limit_capabilities(std::uint64_t kept) {
+  for (unsigned long number = 0; number < 64; ++number) {
+    if ((kept >> number & 1U) != 0 || control(PR_CAPBSET_READ, number, 0) <= 0) continue;
+    if (control(PR_CAPBSET_DROP, number, 0) < 0) return false;
+  }
+  return control(PR_SET_KEEPCAPS, 1, 0) == 0;
+}
+
+// As the user that it is now. Ambient: a program without file capabilities has them after exec.
+VIGIL_IN_CHILD bool take_capabilities(std::uint64_t kept) {
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  const auto low = static_cast<__u32>(kept), high = static_cast<__u32>(kept >> 32);
+  const __user_cap_data_struct data[2] = {{low, low, low}, {high, high, high}};
+  if (syscall(SYS_capset, &header, data) < 0) return false;
+  for (unsigned long number = 0; number < 64; ++number)
+    if ((kept >> number & 1U) != 0 && control(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, number) < 0) return false;
+  return true;
+}
+
+VIGIL_IN_CHILD bool become_user(NewProcess& child) {
+  const LaunchPlan& plan = *child.plan;
+  child.step = LaunchStep::capabilities;
+  if (plan.capabilities && !limit_capabilities(*plan.capabilities)) return false;
+  if (plan.credentials) {
+    child.step = LaunchStep::groups;
+    if (!set_groups(*plan.credentials)) return false;
+    child.step = LaunchStep::user;
+    if (!set_user(*plan.credentials)) return false;
+  }
+  child.step = LaunchStep::capabilities;
+  if (plan.capabilities && !take_capabilities(*plan.capabilities)) return false;
+  return !plan.no_new_privs || control(PR_SET_NO_NEW_PRIVS, 1, 0) == 0;
+}
+
 VIGIL_IN_CHILD void lift_signal_block() {
   // CLONE_CLEAR_SIGHAND reset the handlers; what the parent ignores is still ignored and would stay so through exec.
   for (int signal = 1; signal < 32; ++signal)
@@ -85,12 +124,7 @@ VIGIL_IN_CHILD bool prepare(NewProcess& child) {
   if (plan.has_terminal && ioctl(STDIN_FILENO, TIOCSCTTY, 0) < 0) return false;
   child.step = LaunchStep::limits;
   if (!set_limits(child)) return false;
-  if (plan.credentials) {
-    child.step = LaunchStep::groups;
-    if (!set_groups(*plan.credentials)) return false;
-    child.step = LaunchStep::user;
-    if (!set_user(*plan.credentials)) return false;
-  }
+  if (!become_user(child)) return false;
   child.step = LaunchStep::cwd;
   return chdir(plan.cwd.c_str()) == 0;
 }

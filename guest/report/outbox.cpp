@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <iterator>
-#include <map>
 #include <utility>
 
 namespace vigil::guest::report {
@@ -56,6 +55,7 @@ Outbox::Outbox(BootId boot, const Clock& clock, OutboxState state, OutboxLimits 
     if (is_crash(report.body)) ++crashes_;
     else bytes_ += bytes;
     entries_.push_back({std::move(report), bytes});
+    note_kept(entries_.back());
   }
 }
 
@@ -77,6 +77,7 @@ void Outbox::acknowledge(Seq upto) {
   while (!entries_.empty() && entries_.front().report.seq <= upto) {
     if (is_crash(entries_.front().report.body)) --crashes_;
     else bytes_ -= entries_.front().bytes;
+    forget(entries_.front());
     entries_.pop_front();
   }
 }
@@ -105,12 +106,31 @@ void Outbox::keep(Seq seq, protocol::ReportBody body) {
   if (is_crash(body)) ++crashes_;
   else bytes_ += bytes;
   const auto place = std::find_if(entries_.rbegin(), entries_.rend(), [&](const Entry& entry) { return entry.report.seq < seq; }).base();
-  entries_.insert(place, Entry{protocol::Report{boot_, epoch_, seq, clock_.mono_us(), std::move(body)}, bytes});
+  note_kept(*entries_.insert(place, Entry{protocol::Report{boot_, epoch_, seq, clock_.mono_us(), std::move(body)}, bytes}));
+}
+
+void Outbox::note_kept(const Entry& entry) {
+  const auto* service = std::get_if<ServiceReport>(&entry.report.body);
+  if (service == nullptr) return;
+  Seq& newest = newest_of_service_[service->name];
+  if (newest != 0) superseded_.insert(std::min(newest, entry.report.seq));
+  newest = std::max(newest, entry.report.seq);
+}
+
+void Outbox::forget(const Entry& entry) {
+  const auto* service = std::get_if<ServiceReport>(&entry.report.body);
+  if (service == nullptr || superseded_.erase(entry.report.seq) > 0) return;
+  newest_of_service_.erase(service->name);   // it was the newest
+}
+
+Outbox::Place Outbox::place_of(Seq seq) {
+  return std::lower_bound(entries_.begin(), entries_.end(), seq, [](const Entry& entry, Seq wanted) { return entry.report.seq < wanted; });
 }
 
 void Outbox::give_up(Place victim, const std::string& kind) {
   const Seq seq = victim->report.seq;
   bytes_ -= victim->bytes;
+  forget(*victim);
   entries_.erase(victim);
   note_dropped(kind, seq, seq, 1);
 }
@@ -174,15 +194,7 @@ void Outbox::make_room() {
   }
 }
 
-Outbox::Place Outbox::oldest_superseded_service() {
-  std::map<std::string_view, Seq> newest;
-  for (const Entry& entry : entries_)
-    if (const auto* service = std::get_if<ServiceReport>(&entry.report.body)) newest[service->name.value()] = entry.report.seq;
-  return std::find_if(entries_.begin(), entries_.end(), [&](const Entry& entry) {
-    const auto* service = std::get_if<ServiceReport>(&entry.report.body);
-    return service && newest[service->name.value()] != entry.report.seq;
-  });
-}
+Outbox::Place Outbox::oldest_superseded_service() { return superseded_.empty() ? entries_.end() : place_of(*superseded_.begin()); }
 
 Outbox::Place Outbox::oldest_expendable() {
   const auto oldest = [&](auto wanted) {
@@ -198,13 +210,9 @@ Outbox::Place Outbox::oldest_expendable() {
 }
 
 void Outbox::count_in_newest(const ServiceReport& victim) {
-  for (auto entry = entries_.rbegin(); entry != entries_.rend(); ++entry) {
-    auto* newest = std::get_if<ServiceReport>(&entry->report.body);
-    if (!newest || newest->name != victim.name) continue;
-    // A report that went out once keeps its contents: the host knows it by its number. The DroppedReport tells of it all the same.
-    if (entry->report.seq > highest_sent_) newest->collapsed += 1 + victim.collapsed;
-    return;
-  }
+  const Place newest = place_of(newest_of_service_.at(victim.name));
+  // A report that went out once keeps its contents: the host knows it by its number. The DroppedReport tells of it all the same.
+  if (newest->report.seq > highest_sent_) std::get<ServiceReport>(newest->report.body).collapsed += 1 + victim.collapsed;
 }
 
 }  // namespace vigil::guest::report

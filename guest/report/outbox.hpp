@@ -12,6 +12,8 @@
 #include "shared/protocol/report.hpp"
 
 #include <deque>
+#include <map>
+#include <set>
 #include <vector>
 
 namespace vigil::guest::report {
@@ -65,6 +67,9 @@ private:
   void give_up_older_health(protocol::HealthReport& newer);
   void make_room();
   bool is_over_limits() const;
+  void note_kept(const Entry& entry);
+  void forget(const Entry& entry);    // it is about to go
+  Place place_of(Seq seq);
   Place oldest_superseded_service();
   Place oldest_expendable();
   void count_in_newest(const protocol::ServiceReport& victim);
@@ -75,6 +80,8 @@ private:
   Epoch epoch_ = 0;
   Seq next_seq_ = 1, last_sent_ = 0, highest_sent_ = 0;
   std::deque<Entry> entries_;         // ascending by number
+  std::map<ServiceName, Seq> newest_of_service_;   // kept ones
+  std::set<Seq> superseded_;          // of entries_, service reports that have a newer one
   std::size_t bytes_ = 0;             // of all but crash reports
   std::size_t crashes_ = 0;
   std::uint64_t dropped_ = 0;

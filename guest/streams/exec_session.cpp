@@ -43,6 +43,7 @@ Error explain(const process::LaunchFailure& failure, const process::LaunchPlan& 
     case LaunchStep::clone:
     case LaunchStep::session:
     case LaunchStep::descriptors:
+    case LaunchStep::capabilities:
     case LaunchStep::terminal:
     case LaunchStep::limits: break;
   }

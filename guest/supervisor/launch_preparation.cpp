@@ -43,6 +43,8 @@ std::variant<process::LaunchPlan, Cause> prepare_launch(const service_spec::Serv
   plan.argv = spec.exec;
   for (const auto& [name, value] : env) plan.env.push_back(name + "=" + value);
   plan.cwd = spec.cwd;
+  plan.capabilities = spec.capabilities;
+  plan.no_new_privs = spec.no_new_privs;
   plan.nofile = spec.limits.nofile;
   // Not asked for another user, we stay who we are: outside a VM the agent need not be root.
   if (spec.user != "root" || !spec.group.empty()) plan.credentials = credentials;
@@ -55,6 +57,7 @@ LaunchProblem explain_launch_failure(const service_spec::ServiceSpec& spec, cons
     case LaunchStep::exec: return {evidence::explain_exec_failure(spec.exec.front(), failure.error)};
     case LaunchStep::cwd: return {wrong_key(spec, "cwd", spec.cwd + ": " + why)};
     case LaunchStep::limits: return {wrong_key(spec, "limits", why)};
+    case LaunchStep::capabilities: return {wrong_key(spec, "capabilities", why)};
     case LaunchStep::groups:
     case LaunchStep::user: return {wrong_key(spec, "user", spec.user + ": " + why)};
     case LaunchStep::clone:

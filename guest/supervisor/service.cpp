@@ -84,6 +84,12 @@ void Service::ask_restart() {
   start_after_stop_ = true;
 }
 
+void Service::follow_restart(const ServiceName& other) {
+  if (state_ == ServiceState::waiting || state_ == ServiceState::stopping || state_ == ServiceState::stopped || state_ == ServiceState::failed) return;
+  log::info("service.restarts_with", {{"svc", spec_.name.value()}, {"other", other.value()}});
+  ask_restart();
+}
+
 Result<void> Service::send_signal(int number) {
   if (!has_process())
     return Error(Errc::conflict, spec_.name.value() + " has no process now; its state is " + std::string(to_text(state_)));
@@ -196,6 +202,7 @@ void Service::launch() {
     return launch_failed(*std::move(problem));
   }
   submit();
+  if (std::exchange(launched_before_, true) && context_.started_anew) context_.started_anew(spec_.name);
   if (run_->probes_passed()) on_probes_changed();   // without probes running is ready
 }
 

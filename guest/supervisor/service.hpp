@@ -28,6 +28,8 @@ public:
   /// Kills after the file's grace, or after `grace_limit` if that is shorter.
   void ask_stop(std::chrono::milliseconds grace_limit);
   void ask_restart();
+  /// A service that it restarts with runs anew.
+  void follow_restart(const ServiceName& other);
   /// To its main process. Errc::conflict when there is none.
   Result<void> send_signal(int number);
   /// Errc::unsupported when its file says nothing of reloading.
@@ -76,7 +78,7 @@ private:
   std::optional<process::ProcessGroup> leftovers_;   // killed, maybe not gone yet
   MonoUs ready_since_us_ = 0;                        // 0: not ready in this run
   std::uint32_t restarts_ = 0, crashes_ = 0, checks_for_leftovers_ = 0;
-  bool finished_ = false, start_after_stop_ = false, announced_ = false;
+  bool finished_ = false, start_after_stop_ = false, launched_before_ = false, announced_ = false;
   std::chrono::milliseconds backoff_{0}, grace_{0};
   LoopToken timer_;                                  // back-off, grace or leftovers: never two at once
 };

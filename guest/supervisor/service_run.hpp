@@ -28,6 +28,7 @@ struct ServiceContext {
   readiness::ProbeTools& tools;
   evidence::KernelOomLog& oom_log;
   std::function<void()> changed;
+  std::function<void(const ServiceName&)> started_anew{};   // like changed: may only take note
   std::function<void(protocol::Cause)> trouble{};   // a cause that is no end: the service lives on
 };
 

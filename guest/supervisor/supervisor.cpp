@@ -53,6 +53,7 @@ struct Supervisor::Impl {
       : loop(event_loop), sink(report_sink), reaper(process_reaper), options(std::move(supervisor_options)), listeners(loop, options.tracefs),
         tools{loop, launcher, reaper, listeners, options.deadline_scale, options.runtime_dir, [this](pid_t pid) { return name_process(pid); }},
         context{sink, options, tools, oom_log, [this] { evaluate_soon(); },
+                [this](const ServiceName& name) { started_anew.push_back(name); },   // a change was told just before
                 [this](protocol::Cause cause) {
                   if (events.trouble) events.trouble(std::move(cause));
                 }} {}
@@ -60,6 +61,7 @@ struct Supervisor::Impl {
   void start(const service_spec::SpecSet& specs, SupervisorEvents stage_events);
   void evaluate_soon();
   void evaluate();
+  void restart_followers();
   void start_next();
   void tell_failures();
   void tell_stages();
@@ -85,6 +87,7 @@ struct Supervisor::Impl {
   std::vector<std::unique_ptr<Service>> services;    // dependencies first
   std::map<ServiceName, Service*> by_name;
   SupervisorEvents events;
+  std::vector<ServiceName> started_anew;
   std::set<ServiceName> failures_told;
   std::uint64_t orphan_crashes = 0;
   Progress progress = Progress::running;
@@ -112,10 +115,19 @@ void Supervisor::Impl::evaluate_soon() {
 
 void Supervisor::Impl::evaluate() {
   evaluation.cancel();   // what changes from here on asks for another turn
+  if (progress == Progress::running) restart_followers();
   if (progress == Progress::running) start_next();
   tell_failures();
   tell_stages();
   if (progress == Progress::stopping) stop_next();
+}
+
+void Supervisor::Impl::restart_followers() {
+  for (const ServiceName& name : std::exchange(started_anew, {}))
+    for (const auto& service : services) {
+      const auto& others = service->spec().restart_with;
+      if (std::find(others.begin(), others.end(), name) != others.end()) service->follow_restart(name);
+    }
 }
 
 void Supervisor::Impl::start_next() {

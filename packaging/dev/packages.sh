@@ -10,6 +10,7 @@ packages_build=(g++ cmake ninja-build ccache mold pkg-config git
 packages_run=(qemu-system-x86 python3 jq curl)
 packages_image=(mmdebstrap uidmap e2fsprogs xz-utils zstd cpio kmod debian-archive-keyring)
 packages_test=(strace socat)
+packages_bench=(runit s6 execline supervisor nodejs)   # peers: unpacked, never installed
 packages_lint=(shellcheck)
 packages_format=(clang-format-19)
 packages_tidy=(clang-tidy-19)

@@ -4,22 +4,24 @@ source "$ROOT/packaging/dev/suite.sh"
 
 setup_help() {
     cat <<'TEXT'
-usage: ./dev setup [--lint] [--fuzz] [--format] [--tidy] [--print]
+usage: ./dev setup [--lint] [--fuzz] [--format] [--tidy] [--bench] [--print]
 
 Installs the Debian packages that are missing, and only those; needs root (or sudo) only then. Packages of other
 suites are unpacked into build/tools, not installed: Catch2 v3 (Debian 12 has v2) and vhost-device-vsock (sid,
-pinned in packaging/dev/pins.txt). --lint, --fuzz, --format, --tidy add what these need. --print only names what is missing.
+pinned in packaging/dev/pins.txt). --lint, --fuzz, --format, --tidy add what these need; --bench unpacks
+the peers that benchmarks run beside (runit, s6, supervisor, nodejs), likewise under build/tools and without installing them. --print only names what is missing.
 TEXT
 }
 
 setup_main() {
-    local wanted=("${packages_build[@]}" "${packages_run[@]}" "${packages_image[@]}" "${packages_test[@]}") print=no missing
+    local wanted=("${packages_build[@]}" "${packages_run[@]}" "${packages_image[@]}" "${packages_test[@]}") print=no peers=no missing
     while [[ $# -gt 0 ]]; do
         case "$1" in
             --lint) wanted+=("${packages_lint[@]}") ;;
             --fuzz) wanted+=("${packages_fuzz[@]}") ;;
             --format) wanted+=("${packages_format[@]}") ;;
             --tidy) wanted+=("${packages_tidy[@]}") ;;
+            --bench) peers=yes ;;
             --print) print=yes ;;
             *) die_usage "setup: unknown argument '$1'" ;;
         esac
@@ -34,6 +36,7 @@ setup_main() {
     fi
     setup_install_packages "${missing[@]}"
     setup_tools
+    [[ $peers == no ]] || setup_peers
 }
 
 setup_install_packages() {
@@ -58,4 +61,22 @@ setup_tools() {
         unpack_tool vhost-device-vsock "$ROOT/build/tools/vsock"
         ln -sfn vsock/usr/bin/vhost-device-vsock "$ROOT/build/tools/vhost-device-vsock"
     fi
+}
+
+# The peers of the benchmarks, with whatever they need that is not here.
+setup_peers() {
+    local directory="$ROOT/build/tools/peers" archives file
+    [[ -f $directory.unpacked && $(<"$directory.unpacked") == "${packages_bench[*]}" ]] && return 0
+    archives=$(mktemp -d "${TMPDIR:-/tmp}/vigil-peers.XXXXXX")
+    mkdir -p "$archives/partial"
+    step fetch-peers "fetch ${packages_bench[*]}" apt-get -q install --download-only --no-install-recommends -y \
+        -o Dir::Cache::archives="$archives" -o Debug::NoLocking=1 -o APT::Sandbox::User=root "${packages_bench[@]}" ||
+        { rm -rf "$archives"; die "the peers could not be fetched" "apt-get failed (above)" "run 'apt-get update', or the benchmarks without them"; }
+    rm -rf "$directory"
+    mkdir -p "$directory"
+    for file in "$archives"/*.deb; do
+        dpkg-deb --fsys-tarfile "$file" | tar -x -C "$directory" --no-same-owner
+    done
+    rm -rf "$archives"
+    printf '%s\n' "${packages_bench[*]}" >"$directory.unpacked"
 }

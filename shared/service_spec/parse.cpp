@@ -3,9 +3,11 @@
 #include "shared/base/encoding.hpp"
 #include "shared/json/json.hpp"
 #include "shared/protocol/report.hpp"
+#include "shared/service_spec/capabilities.hpp"
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <array>
 #include <initializer_list>
 
@@ -60,6 +62,19 @@ void read_cwd(KeyReader& reader, ServiceSpec& spec) {
   if (!spec.cwd.starts_with('/')) reader.complain("cwd", "not an absolute path");
 }
 
+void read_capabilities(KeyReader& reader, ServiceSpec& spec) {
+  const auto names = reader.texts("capabilities");
+  if (!names) return;
+  std::uint64_t set = 0;
+  for (std::size_t i = 0; i < names->size(); ++i) {
+    if (const auto number = capability_number((*names)[i]))
+      set |= std::uint64_t{1} << *number;
+    else
+      reader.complain("capabilities[" + std::to_string(i) + "]", "no capability of Linux, such as CAP_NET_BIND_SERVICE");
+  }
+  spec.capabilities = set;
+}
+
 std::vector<ServiceName> read_names(KeyReader& reader, const char* key) {
   std::vector<ServiceName> names;
   std::size_t index = 0;
@@ -70,6 +85,18 @@ std::vector<ServiceName> read_names(KeyReader& reader, const char* key) {
     ++index;
   }
   return names;
+}
+
+/// Only of services that it comes after: else it could start before that one is back.
+void read_restart_with(KeyReader& reader, ServiceSpec& spec) {
+  spec.restart_with = read_names(reader, "restart_with");
+  const auto& after = spec.after;
+  const auto& needed = spec.requires_ready;
+  for (std::size_t i = 0; i < spec.restart_with.size(); ++i) {
+    const ServiceName& name = spec.restart_with[i];
+    if (std::find(after.begin(), after.end(), name) == after.end() && std::find(needed.begin(), needed.end(), name) == needed.end())
+      reader.complain("restart_with[" + std::to_string(i) + "]", "'" + name.value() + "' is neither in after nor in requires");
+  }
 }
 
 void read_ready(KeyReader& reader, ServiceSpec& spec, std::vector<Problem>& problems) {
@@ -232,9 +259,12 @@ void read_spec(const json& object, ParsedFile& parsed) {
   read_user(reader, spec);
   read_env(reader, spec, problems);
   read_cwd(reader, spec);
+  read_capabilities(reader, spec);
+  spec.no_new_privs = reader.boolean("no_new_privs").value_or(false);
   spec.after = read_names(reader, "after");
   spec.requires_ready = read_names(reader, "requires");
   spec.wants = read_names(reader, "wants");
+  read_restart_with(reader, spec);
   spec.essential = reader.boolean("essential").value_or(true);
   read_ready(reader, spec, problems);
   spec.ready_timeout = reader.seconds("ready_timeout_s", 0.01, 86'400).value_or(spec.ready_timeout);

@@ -4,19 +4,20 @@
 #include "shared/base/unique_fd.hpp"
 #include "shared/service_spec/parse.hpp"
 
+#include <dirent.h>
 #include <fcntl.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <filesystem>
+#include <memory>
 #include <set>
-#include <system_error>
 
 namespace vigil::service_spec {
 
 namespace {
 
-constexpr std::size_t max_files = 256;
+constexpr std::size_t max_files = 2048;
 constexpr std::size_t max_file_bytes = 64 * 1024;
 
 Result<std::string> read_file(const std::string& path) {
@@ -32,19 +33,27 @@ Result<std::string> read_file(const std::string& path) {
     have += static_cast<std::size_t>(count);
   }
   if (have > max_file_bytes) return Error(Errc::limit, "longer than " + std::to_string(max_file_bytes) + " bytes");
-  text.resize(have);
-  return text;
+  return text.substr(0, have);   // of its own size: all files' texts are held at once
 }
+
+struct CloseDirectory {
+  void operator()(DIR* directory) const { ::closedir(directory); }
+};
 
 /// The paths of DIR/*.json, sorted.
 Result<std::vector<std::string>> list_files(const std::string& directory) {
   std::vector<std::string> files;
-  std::error_code error;
-  std::filesystem::directory_iterator entry(directory, error);
-  for (const std::filesystem::directory_iterator end; !error && entry != end; entry.increment(error))
-    if (entry->path().extension() == ".json") files.push_back(entry->path().string());
-  if (error == std::errc::no_such_file_or_directory) return files;
-  if (error) return Error::from_errno("list", error.value());
+  const std::unique_ptr<DIR, CloseDirectory> open(::opendir(directory.c_str()));
+  if (!open && errno == ENOENT) return files;
+  if (!open) return Error::from_errno("list", errno);
+  for (;;) {
+    errno = 0;
+    const dirent* const entry = ::readdir(open.get());
+    if (entry == nullptr) break;
+    const std::string_view name = entry->d_name;
+    if (name.ends_with(".json") && name != ".json") files.push_back(directory + "/" + std::string(name));
+  }
+  if (errno != 0) return Error::from_errno("list", errno);
   if (files.size() > max_files) return Error(Errc::limit, "more than " + std::to_string(max_files) + " service files");
   std::sort(files.begin(), files.end());
   return files;

@@ -18,6 +18,10 @@
 //   restart     "always" | "on-failure" (default) | "never", or {"policy":..,"backoff_ms":100,"backoff_max_ms":30000,"crash_loop":{"exits":5,"window_s":60}}
 //   stop        {"signal":"SIGTERM","grace_s":5}
 //   reload      {"signal":"SIGHUP"}: what a request to reload sends; without it there is no reload
+//   capabilities   what it may keep of root's powers, ["CAP_NET_BIND_SERVICE"]; whoever its user is, it has these and can gain no other. Without
+//               the key a user other than root has none, root all. [] leaves root none.
+//   no_new_privs   default false; true: no program that it starts gains powers by setuid, setgid or file capabilities
+//   restart_with   [names] of services that this one comes after: when one of them is started anew, so is this one, once that is ready
 //   limits      {"memory":bytes or "64M","pids":N,"nofile":N,"cpu_percent":N}
 //   health      {"probe":{..},"interval_s":10,"failures":3,"restart":false}: asked anew every interval once the service is ready; unready after so many
 //               failures in a row, ready again with the first success. With restart an unhealthy process is stopped, which counts as a death.
@@ -108,6 +112,9 @@ struct ServiceSpec {
   RestartSpec restart;
   StopSpec stop;
   std::optional<int> reload_signal;
+  std::optional<std::uint64_t> capabilities;    // a set of bits, see capabilities.hpp
+  bool no_new_privs = false;
+  std::vector<ServiceName> restart_with;
   LimitSpec limits;
   std::optional<HealthSpec> health;
   std::vector<std::string> secrets;
@@ -125,7 +132,7 @@ struct SpecSet {
 /// A good service that requires one left out stays in `services`: it fails with service.dependency_failed when it would start.
 SpecSet parse_service_specs(const std::vector<SpecSource>& sources);
 
-/// Reads DIR/*.json (at most 256 files of at most 64 KiB each), sorted by name; a directory that does not exist holds no services.
+/// Reads DIR/*.json (at most 2048 files of at most 64 KiB each), sorted by name; a directory that does not exist holds no services.
 /// An overlay (by service name) without a file is a service of its own, as if DIR held {"name": NAME} with the overlay laid over it.
 SpecSet load_service_specs(const std::string& directory, const std::map<std::string, std::string>& overlays = {});
 

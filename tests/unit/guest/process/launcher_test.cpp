@@ -3,6 +3,8 @@
 #include "guest/process/output_capture.hpp"
 #include "tests/unit/guest/process/scene.hpp"
 
+#include <catch2/generators/catch_generators.hpp>
+
 #include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -130,6 +132,29 @@ TEST_CASE("launcher: another user's ids are taken, ours stay", "[guest][process]
   plan.credentials = Credentials{65534, 65533, {65533, 42}};
   CHECK(output_of(scene, plan) == "65534\n65533\n65533 42\n");
   CHECK(geteuid() == 0);
+}
+
+constexpr const char* own_powers = "grep -E '^(Cap(Prm|Eff|Bnd|Amb)|NoNewPrivs)' /proc/self/status | tr -s '\\t\\n' '  '";
+
+TEST_CASE("launcher: of the capabilities the named ones are left, for another user too", "[guest][process]") {
+  if (geteuid() != 0) SKIP("needs root");
+  const bool other_user = GENERATE(false, true);
+  ProcessScene scene;
+  LaunchPlan plan = ProcessScene::shell(own_powers);
+  if (other_user) plan.credentials = Credentials{65534, 65534, {}};
+  plan.capabilities = std::uint64_t{1} << 10;   // CAP_NET_BIND_SERVICE
+  CHECK(output_of(scene, plan) ==
+        "CapPrm: 0000000000000400 CapEff: 0000000000000400 CapBnd: 0000000000000400 CapAmb: 0000000000000400 NoNewPrivs: 0 ");
+}
+
+TEST_CASE("launcher: root without capabilities has none, and no new privileges are gained when so asked", "[guest][process]") {
+  if (geteuid() != 0) SKIP("needs root");
+  ProcessScene scene;
+  LaunchPlan plan = ProcessScene::shell(own_powers);
+  plan.capabilities = 0;
+  plan.no_new_privs = true;
+  CHECK(output_of(scene, plan) ==
+        "CapPrm: 0000000000000000 CapEff: 0000000000000000 CapBnd: 0000000000000000 CapAmb: 0000000000000000 NoNewPrivs: 1 ");
 }
 
 }  // namespace

@@ -2,6 +2,8 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include <map>
+#include <memory>
 #include <set>
 #include <string>
 #include <vector>
@@ -224,6 +226,39 @@ TEST_CASE("outbox: stays bounded when the host takes reports but never acknowled
     REQUIRE(outbox.size() <= 16 + 8 + 2);
   }
   require_gaps_explained(ever_sent, ever_sent.back().seq);
+}
+
+TEST_CASE("outbox: whatever is appended, sent and acknowledged, each service's newest report stays until it is acknowledged", "[guest][report]") {
+  FakeClock clock;
+  std::uint32_t drawn = 20261126;
+  const auto below = [&](int limit) {
+    drawn = drawn * 1664525 + 1013904223;
+    return static_cast<int>((drawn >> 16) % static_cast<unsigned>(limit));
+  };
+  for (int round = 0; round < 50; ++round) {
+    auto outbox = std::make_unique<Outbox>(reporting_boot, clock, OutboxLimits{.reports = 12});
+    std::map<std::string, Seq> newest;
+    Seq acknowledged = 0;
+    for (int step = 0; step < 300; ++step) {
+      const std::string name = "s" + std::to_string(below(8));
+      switch (below(8)) {
+        case 0: send_all(*outbox); break;
+        case 1: outbox->rewind(); break;
+        case 2:
+          if (const auto* next = outbox->next_to_send()) outbox->mark_sent(next->seq);
+          break;
+        case 3:
+          acknowledged = std::max(acknowledged, std::min(outbox->state().highest_sent, outbox->first_unacked() + static_cast<Seq>(below(4))));
+          outbox->acknowledge(acknowledged);
+          break;
+        case 4: outbox = std::make_unique<Outbox>(reporting_boot, clock, outbox->state(), OutboxLimits{.reports = 12}); break;
+        default: newest[name] = outbox->append(service(name, step)); break;
+      }
+      std::set<Seq> kept;
+      for (const auto& report : outbox->state().reports) kept.insert(report.seq);
+      for (const auto& [service_name, seq] : newest) REQUIRE((seq <= acknowledged || kept.contains(seq)));
+    }
+  }
 }
 
 TEST_CASE("outbox: traces and unknown reports go before health, stages never", "[guest][report]") {

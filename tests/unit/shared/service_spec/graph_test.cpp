@@ -57,11 +57,11 @@ TEST_CASE("order: two files of one name", "[shared][service_spec]") {
   CHECK(names(set) == Texts{"web"});
 }
 
-TEST_CASE("order: a chain of 256 services", "[shared][service_spec]") {
+TEST_CASE("order: a chain of 2048 services", "[shared][service_spec]") {
   std::vector<SpecSource> sources;
-  for (int i = 0; i < 256; ++i)
-    sources.push_back(file("s" + std::to_string(i), i == 255 ? "" : R"("after":["s)" + std::to_string(i + 1) + R"("])"));
+  for (int i = 0; i < 2048; ++i)
+    sources.push_back(file("s" + std::to_string(i), i == 2047 ? "" : R"("after":["s)" + std::to_string(i + 1) + R"("])"));
   const auto set = parse_service_specs(sources);
-  CHECK(set.services.size() == 256);
-  CHECK(set.services.front().name.value() == "s255");
+  CHECK(set.services.size() == 2048);
+  CHECK(set.services.front().name.value() == "s2047");
 }

@@ -69,10 +69,10 @@ TEST_CASE("load: a path that is no directory is an error", "[shared][service_spe
   CHECK(problems(load_service_specs(directory.path() + "/web.json")).at(0).starts_with("(directory): list: Not a directory"));
 }
 
-TEST_CASE("load: more than 256 files are refused", "[shared][service_spec]") {
+TEST_CASE("load: more than 2048 files are refused", "[shared][service_spec]") {
   const Directory directory;
-  for (int i = 0; i < 257; ++i) directory.write("s" + std::to_string(i));
-  CHECK(problems(load_service_specs(directory.path())) == Texts{"(directory): more than 256 service files"});
+  for (int i = 0; i < 2049; ++i) directory.write("s" + std::to_string(i));
+  CHECK(problems(load_service_specs(directory.path())) == Texts{"(directory): more than 2048 service files"});
 }
 
 TEST_CASE("load: an overlay without a file is a service of its own", "[shared][service_spec]") {

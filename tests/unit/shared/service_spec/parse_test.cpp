@@ -33,6 +33,7 @@ const std::string everything = R"(
             {"rfb": {"port": 5900}}, {"x11": {"display": ":99", "size": "1280x800", "window_manager": true}}, {"stable-for": {"seconds": 1.5}}],
   "ready_timeout_s": 2.5,
   "restart": {"policy": "always", "backoff_ms": 200, "backoff_max_ms": 1000, "crash_loop": {"exits": 3, "window_s": 10}},
+  "capabilities": ["CAP_NET_BIND_SERVICE", "CAP_CHECKPOINT_RESTORE"], "no_new_privs": true, "restart_with": ["cache"],
   "stop": {"signal": "SIGINT", "grace_s": 0.25}, "reload": {"signal": "SIGHUP"},
   "limits": {"memory": "64M", "pids": 10, "nofile": 100, "cpu_percent": 50},
   "health": {"probe": {"tcp": {"port": 7001}}, "interval_s": 5, "failures": 2, "restart": true}, /* and */
@@ -56,6 +57,9 @@ TEST_CASE("service file: every key is read", "[shared][service_spec]") {
   CHECK(web.restart.backoff_max == 1000ms);
   CHECK(web.restart.loop_exits == 3);
   CHECK(web.restart.loop_window == 10s);
+  CHECK(web.capabilities == ((std::uint64_t{1} << 10) | (std::uint64_t{1} << 40)));   // as linux/capability.h numbers them
+  CHECK(web.no_new_privs);
+  CHECK(web.restart_with == std::vector{ServiceName("cache")});
   CHECK(web.stop.signal == SIGINT);
   CHECK(web.stop.grace == 250ms);
   CHECK(web.limits.memory_bytes == 64U << 20);
@@ -147,7 +151,8 @@ TEST_CASE("service file: wrong values", "[shared][service_spec]") {
                R"("ready":[{"x11":{"display":":60000"}}])", R"("ready":[{"x11":{"display":"localhost:0"}}])", R"("ready":[{"stable-for":{}}])",
                R"("ready":[{"stable-for":{"seconds":30}}])", R"("ready":[{"websocket":{"port":1,"subprotocol":"a, b"}}])",
                R"("health":{"probe":{"notify-fd":{}}})", R"("health":{"probe":{"stable-for":{"seconds":1}}})",
-               R"("restart":"never","health":{"probe":{"tcp":{"port":1}},"restart":true})", R"("reload":{})", R"("reload":{"signal":"HUP"})");
+               R"("restart":"never","health":{"probe":{"tcp":{"port":1}},"restart":true})", R"("reload":{})", R"("reload":{"signal":"HUP"})",
+               R"("capabilities":"CAP_KILL")", R"("capabilities":["KILL"])", R"("no_new_privs":1)", R"("restart_with":["db"])", R"("restart_with":["../x"])");
   CAPTURE(more);
   const auto set = parse(specs::file("web", more));
   CHECK(set.errors.size() == 1);

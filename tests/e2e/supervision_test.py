@@ -1,0 +1,62 @@
+#!/usr/bin/env python3
+"""How services are kept, and how the agent keeps itself: in a real VM, seen from inside it."""
+import unittest
+
+from harness.case import VmCase, busybox_sh
+
+POWERS = "grep -E '^(CapEff|CapBnd|NoNewPrivs)' /proc/self/status"
+
+
+class Supervision(VmCase):
+    def inside(self, vm, script):
+        return self.daemon.vigil("exec", vm["id"], "--", "/bin/sh", "-c", script, check=0)[1]
+
+    def test_the_agent_has_its_memory_for_itself(self):
+        vm = self.up("kept")
+        self.daemon.wait_state(vm, "ready")
+        self.assertEqual(self.inside(vm, "cat /proc/1/cgroup").strip(), "0::/agent")
+        self.assertGreaterEqual(int(self.inside(vm, "cat /sys/fs/cgroup/agent/memory.min")), 4 << 20)
+        self.assertEqual(self.inside(vm, "cat /proc/1/oom_score_adj").strip(), "-1000")
+        locked = int(self.inside(vm, "grep VmLck /proc/1/status").split()[1])
+        self.assertGreater(locked, 500, "its pages stay")
+
+    def test_a_service_has_the_powers_that_its_file_names_and_no_others(self):
+        port_80 = f"{POWERS}; exec busybox httpd -f -p 80 -h /srv/web"
+        vm = self.up("powers", services={
+            "web": {"exec": busybox_sh(port_80), "user": "nobody", "capabilities": ["CAP_NET_BIND_SERVICE"], "no_new_privs": True, "ready": {"tcp": {"port": 80}}},
+            "ticker": {"exec": busybox_sh(f"{POWERS}; echo >&3; exec sleep 100000"), "user": "root", "capabilities": [], "ready": {"notify-fd": {"fd": 3}}}})
+        self.daemon.wait_state(vm, "ready")
+        said = self.daemon.vigil("logs", vm["id"], "web", check=0)[1]
+        for line in ("CapEff:\t0000000000000400", "CapBnd:\t0000000000000400", "NoNewPrivs:\t1"):
+            self.assertIn(line, said)
+        self.assertIn("CapBnd:\t0000000000000000", self.daemon.vigil("logs", vm["id"], "ticker", check=0)[1])
+
+    def test_who_asks_for_it_is_restarted_with_what_it_depends_on(self):
+        vm = self.up("cascade", services={"web": {"restart": "always"}, "ticker": {"requires": ["web"], "restart_with": ["web"]}})
+        self.daemon.wait_state(vm, "ready")
+        before = {name: self.service(vm, name)["pid"] for name in ("web", "ticker", "echo")}
+        self.inside(vm, f"kill -KILL {before['web']}")
+        self.daemon.wait_for(vm, lambda e: e["type"] == "service" and e["body"]["name"] == "ticker" and e["body"]["state"] == "ready"
+                             and e["body"]["pid"] > before["ticker"])
+        after = {name: self.service(vm, name)["pid"] for name in before}
+        self.assertEqual(after["echo"], before["echo"])
+        self.assertEqual([c["service"] for c in self.daemon.api.get(f"/v1/instances/{vm['id']}/crashes")], ["web"])
+
+    def test_a_flood_a_closed_pipe_and_a_double_fork_leave_the_others_alone(self):
+        vm = self.up("rude", services={
+            "flood": {"name": "flood", "exec": busybox_sh("exec busybox yes 0123456789012345678901234567890123456789"), "user": "nobody", "limits": {"cpu_percent": 60}},
+            "mute": {"name": "mute", "exec": busybox_sh("exec >&- 2>&-; while :; do sleep 1; done"), "user": "nobody"},
+            "forks": {"name": "forks", "exec": busybox_sh("(setsid sleep 100000 &); exec sleep 100000"), "user": "nobody"}})
+        self.daemon.wait_state(vm, "ready")
+        web = self.service(vm, "web")["pid"]
+        self.inside(vm, f"kill -SEGV {web}")
+        self.assert_cause(self.crash_of(vm, "web")["cause"], "service.signalled", signal="SIGSEGV")
+        for name in ("flood", "mute", "forks"):
+            self.assertEqual(self.service(vm, name)["state"], "ready", name)
+        self.daemon.vigil("ctl", vm["id"], "stop", "forks", check=0)
+        self.daemon.wait_for(vm, lambda e: e["type"] == "service" and e["body"]["name"] == "forks" and e["body"]["state"] == "stopped")
+        self.assertEqual(self.inside(vm, "cat /sys/fs/cgroup/vigil/forks*/cgroup.procs 2>/dev/null").strip(), "", "what it forked away is gone with it")
+
+
+if __name__ == "__main__":
+    unittest.main()
