@@ -1,15 +1,15 @@
 """The step `kernel`: the suite's kernel package, unpacked (never installed), as ELF vmlinux and the modules for the initramfs."""
-import hashlib
 import json
 import re
 import shutil
 
 from . import modules, vmlinux
 from .errors import BuildError
+from .step_cache import hash_of_file
 
 
 def inputs(profile):
-    return {"suite": profile.suite, "kernel": profile.kernel}
+    return {"suite": profile.suite, "kernel": {key: profile.kernel[key] for key in ("package", "modules")}}
 
 
 def build(profile, apt, directory, tools):
@@ -21,8 +21,9 @@ def build(profile, apt, directory, tools):
     release, image = find_image(unpacked, package)
     extract_kernel(image, directory / "kernel", package)
     names = extract_modules(unpacked, release, profile.kernel["modules"], directory / "modules")
-    facts = {"version": release, "package": package, "package_version": version, "modules": names,
-             "deb_sha256": hashlib.sha256(deb.read_bytes()).hexdigest()}
+    shutil.copyfile(unpacked / f"boot/config-{release}", directory / "config")
+    facts = {"version": release, "package": package, "package_version": version, "modules": names, "build": "",
+             "config_sha256": hash_of_file(directory / "config"), "deb_sha256": hash_of_file(deb)}
     (directory / "kernel.json").write_text(json.dumps(facts))
     shutil.rmtree(unpacked)
     deb.unlink()

@@ -3,6 +3,7 @@ import hashlib
 import json
 import pathlib
 
+from . import vmm
 from .step_cache import hash_of_file
 
 FILES = {"kernel": "kernel", "initrd": "initrd", "root": "root.ext4", "overlay": "overlay.ext4"}
@@ -26,7 +27,9 @@ def describe(profile, parts, kernel, programs, identity, packages, created):
     return {
         "format": 1, "name": profile.name, "created_unix": created, "suite": profile.suite, "architecture": "amd64", "init": profile.init,
         "min_memory_mib": profile.min_memory_mib,
-        "kernel": {**parts["kernel"], "version": kernel["version"], "package": kernel["package"], "package_version": kernel["package_version"]},
+        "kernel": {**parts["kernel"], "version": kernel["version"], "package": kernel["package"], "package_version": kernel["package_version"],
+                   "build": kernel["build"], "config_sha256": kernel["config_sha256"]},
+        "pinned": vmm.pinned(kernel, parts["kernel"]["sha256"], parts["initrd"]["sha256"]),
         "initrd": {**parts["initrd"], "modules": kernel["modules"]},
         "root": {**parts["root"], "filesystem": "ext4"},
         "overlay": parts["overlay"],

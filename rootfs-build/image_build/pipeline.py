@@ -6,7 +6,8 @@ import os
 import pathlib
 import time
 
-from . import agent, cpio, initrd, kernel, manifest, mirror, modules, packages, publish, root, vmlinux
+from . import agent, cpio, initrd, kernel, kernel_source, manifest, mirror, modules, packages, publish, root, vmlinux
+from .kernel_steps import KernelSteps, sources_of
 from .locks import locked
 from .step_cache import StepCache, key_of
 from .tools import Tools, check_tools
@@ -15,12 +16,17 @@ from .tools import Tools, check_tools
 EPOCH = 1_735_689_600       # 2025-01-01
 
 
+def epoch_of_build():
+    return int(os.environ.get("SOURCE_DATE_EPOCH", EPOCH))
+
+
 @dataclasses.dataclass(frozen=True)
 class Request:
     out: pathlib.Path
     cache: pathlib.Path
     agent: pathlib.Path
     core_helper: pathlib.Path
+    kernels: pathlib.Path
     mirror: str             # empty: this machine's own
     refresh: bool
     wait_s: float
@@ -29,7 +35,7 @@ class Request:
 class Build:
     def __init__(self, profile, request, progress, log):
         self.profile, self.request, self.progress = profile, request, progress
-        self.epoch = int(os.environ.get("SOURCE_DATE_EPOCH", EPOCH))
+        self.epoch = epoch_of_build()
         self.tools = Tools(log, self.epoch)
         self.steps = StepCache(request.cache / "steps", progress)
 
@@ -48,9 +54,7 @@ class Build:
             return self.publish(parts, self.describe(parts, base, {"agent": facts, "core_helper": helper}, identity))
 
     def sources(self):
-        # Asked only when something is fetched: apt takes half a second to answer.
-        chosen = mirror.Mirror(self.request.mirror, "") if self.request.mirror else mirror.of_this_machine()
-        return chosen.sources(self.profile.suite)
+        return sources_of(self.profile.suite, self.request.mirror)
 
     def base(self):
         def build(directory):
@@ -60,6 +64,10 @@ class Build:
         return self.steps.get("base", key, what, build, self.request.refresh), key
 
     def kernel(self):
+        if self.profile.built_kernel:
+            recipe = kernel_source.load(self.request.kernels, self.profile.built_kernel)
+            return KernelSteps(self.request.cache, self.request.mirror, self.request.refresh, self.steps, self.tools, self.epoch).run(recipe)
+
         def build(directory):
             apt = mirror.PrivateApt(self.request.cache / "apt" / self.profile.suite, self.sources(), self.tools)
             kernel.build(self.profile, apt, directory, self.tools)
