@@ -8,25 +8,31 @@ from .errors import BuildError
 from .step_cache import hash_of_file
 
 
-def inputs(profile):
-    return {"suite": profile.suite, "kernel": {key: profile.kernel[key] for key in ("package", "modules")}}
+def wanted(profile):
+    """What the lock's group `kernel` is resolved for."""
+    return {"suite": profile.suite, "package": profile.kernel["package"]}
 
 
-def build(profile, apt, directory, tools):
-    apt.update()
-    package, version = real_package(apt, profile.kernel["package"])
-    deb = apt.download(package, version, directory)
+def resolve(profile, apt):
+    return apt.rows([real_package(apt, profile.kernel["package"])])
+
+
+def inputs(profile, rows):
+    return {"modules": profile.kernel["modules"], "lock": rows}
+
+
+def build(profile, row, deb, directory, tools):
+    package = row["name"]
     unpacked = directory / "unpacked"
     tools.run(["dpkg-deb", "-x", deb, unpacked], f"package {package}", "run the build again with --refresh")
     release, image = find_image(unpacked, package)
     extract_kernel(image, directory / "kernel", package)
     names = extract_modules(unpacked, release, profile.kernel["modules"], directory / "modules")
     shutil.copyfile(unpacked / f"boot/config-{release}", directory / "config")
-    facts = {"version": release, "package": package, "package_version": version, "modules": names, "build": "",
-             "config_sha256": hash_of_file(directory / "config"), "deb_sha256": hash_of_file(deb)}
+    facts = {"version": release, "package": package, "package_version": row["version"], "modules": names, "build": "",
+             "config_sha256": hash_of_file(directory / "config"), "deb_sha256": row["sha256"]}
     (directory / "kernel.json").write_text(json.dumps(facts))
     shutil.rmtree(unpacked)
-    deb.unlink()
 
 
 def real_package(apt, name):

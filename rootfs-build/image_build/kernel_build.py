@@ -2,12 +2,13 @@
 import hashlib
 import json
 import os
+import pathlib
 import shutil
 import subprocess
 import tempfile
 import time
 
-from . import kernel_config, vmlinux
+from . import kernel_config, kernel_source, vmlinux
 from .errors import BuildError
 from .tools import check_tools, search_path
 
@@ -29,23 +30,26 @@ def first_line(*argv):
     return subprocess.run(argv, capture_output=True, text=True, check=True, env={"PATH": search_path(), "LC_ALL": "C.UTF-8"}).stdout.splitlines()[0].strip()
 
 
-def inputs(recipe, source_facts, epoch):
-    return {"source": source_facts, "fragment": recipe.fragment, "compiler": first_line("gcc", "--version"), "linker": first_line("ld", "--version"),
+def inputs(recipe, row, epoch):
+    return {"source": row, "fragment": recipe.fragment, "compiler": first_line("gcc", "--version"), "linker": first_line("ld", "--version"),
             "epoch": epoch, "fixed": FIXED}
 
 
-def build(recipe, source, facts, epoch, directory, tools):
+def build(recipe, row, deb, epoch, directory, tools):
     """Leaves kernel, config, kernel.json and an empty modules/, as the step `kernel` does."""
     # In its own tree: all paths that the compiler sees are relative, so they are the same wherever the cache lies.
-    with tempfile.TemporaryDirectory(prefix=".tree-", dir=directory.parent) as tree:
+    with tempfile.TemporaryDirectory(prefix=".tree-", dir=directory.parent) as scratch:
+        archive = kernel_source.unpack(row, deb, pathlib.Path(scratch), tools)
+        tree = os.path.join(scratch, "linux")
+        os.mkdir(tree)
         mend = "free some space (2 GiB), or run the build again with --refresh"
-        tools.run(["tar", "-x", "--no-same-owner", "--strip-components=1", "-f", source / "linux.tar.xz", "-C", tree], facts["package"], mend)
+        tools.run(["tar", "-x", "--no-same-owner", "--strip-components=1", "-f", archive, "-C", tree], row["name"], mend)
         make(recipe, tree, epoch, tools)
         config = open(os.path.join(tree, ".config"), encoding="ascii").read()
         tools.run(["objcopy", "--strip-all", os.path.join(tree, "vmlinux"), directory / "kernel"], f"kernel {recipe.name}")
         release = open(os.path.join(tree, "include/config/kernel.release"), encoding="ascii").read().strip()
     (directory / "config").write_text(config)
-    finish(recipe, facts, release, config, directory)
+    finish(recipe, row, release, config, directory)
 
 
 def make(recipe, tree, epoch, tools):
@@ -64,14 +68,14 @@ def make(recipe, tree, epoch, tools):
     tools.run([*NICE, "make", "-s", f"-j{jobs}", "vmlinux"], item, "see the log: the first line with `error:` is the cause", cwd=tree, env=env)
 
 
-def finish(recipe, facts, release, config, directory):
+def finish(recipe, row, release, config, directory):
     try:
         vmlinux.check((directory / "kernel").read_bytes())
     except vmlinux.VmlinuxError as error:
         raise BuildError(f"kernel {recipe.name}", str(error), "mend the fragment") from error
     (directory / "modules").mkdir()
     (directory / "kernel.json").write_text(json.dumps({
-        "version": release, "package": facts["package"], "package_version": facts["version"], "deb_sha256": facts["deb_sha256"], "build": recipe.name,
+        "version": release, "package": row["name"], "package_version": row["version"], "deb_sha256": row["sha256"], "build": recipe.name,
         "config_sha256": hashlib.sha256(config.encode()).hexdigest(), "modules": []}))
 
 

@@ -1,12 +1,11 @@
-"""Kernels of our own: what rootfs-build/kernels/NAME says, and Debian's source package of it (the step `kernel-source`)."""
+"""Kernels of our own: what rootfs-build/kernels/NAME says, and Debian's source package of it ."""
 import dataclasses
-import json
 import pathlib
 import re
+import shutil
 
 from . import jsonc, kernel_config
 from .errors import BuildError
-from .step_cache import hash_of_file
 
 PACKAGE = re.compile(r"linux-source-[0-9]+\.[0-9]+")
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
@@ -53,25 +52,22 @@ def faults_of(values, name):
     return faults
 
 
-def inputs(recipe):
+def wanted(recipe):
+    """What the lock's group `kernel-source` is resolved for."""
     return {"suite": recipe.suite, "package": recipe.package}
 
 
-def fetch(recipe, apt, directory, tools):
-    """Leaves linux.tar.xz and source.json."""
-    apt.update()
-    version = apt.show(recipe.package).get("Version", "")
-    deb = apt.download(recipe.package, version, directory)
-    facts = {"package": recipe.package, "version": version, "deb_sha256": hash_of_file(deb)}
+def resolve(recipe, apt):
+    return apt.rows([(recipe.package, apt.show(recipe.package).get("Version", ""))])
+
+
+def unpack(row, deb, directory, tools):
+    """The source archive out of its package, as directory/linux.tar.xz."""
     unpacked = directory / "unpacked"
-    tools.run(["dpkg-deb", "-x", deb, unpacked], f"package {recipe.package}", "run the build again with --refresh")
+    tools.run(["dpkg-deb", "-x", deb, unpacked], f"package {row['name']}", "run the build again with --refresh")
     found = sorted(unpacked.glob("usr/src/linux-source-*.tar.xz"))
     if len(found) != 1:
-        raise BuildError(recipe.package, f"holds {len(found)} source archives, expected one", "choose another source package in kernel.json")
+        raise BuildError(row["name"], f"holds {len(found)} source archives, expected one", "choose another source package in kernel.json")
     found[0].rename(directory / "linux.tar.xz")
-    (directory / "source.json").write_text(json.dumps(facts))
-    tools.run(["rm", "-rf", unpacked, deb], f"package {recipe.package}")
-
-
-def facts_in(directory):
-    return json.loads((directory / "source.json").read_text())
+    shutil.rmtree(unpacked)
+    return directory / "linux.tar.xz"

@@ -1,14 +1,15 @@
-"""The steps of a build in their order: base, kernel, root, overlay, initrd, publish. Each but the last comes from the cache when its inputs
+"""The steps of a build in their order: resolve, base, kernel, tools, root, overlay, initrd, publish. Each but the last comes from the cache when its inputs
 did not change."""
 import dataclasses
 import json
 import os
 import pathlib
-import time
 
-from . import agent, cpio, initrd, kernel, kernel_source, manifest, mirror, modules, packages, publish, root, vmlinux
-from .kernel_steps import KernelSteps, sources_of
+from . import (agent, cpio, initrd, kernel, kernel_source, kernel_steps, local_archive, manifest, modules, package_store, packages, publish, root, suite_tools,
+               vmlinux)
+from .lock import Lock
 from .locks import locked
+from .resolver import Resolver
 from .step_cache import StepCache, key_of
 from .tools import Tools, check_tools
 
@@ -29,6 +30,7 @@ class Request:
     kernels: pathlib.Path
     mirror: str             # empty: this machine's own
     refresh: bool
+    lock: pathlib.Path | None   # None: the cache's own
     wait_s: float
 
 
@@ -38,6 +40,8 @@ class Build:
         self.epoch = epoch_of_build()
         self.tools = Tools(log, self.epoch)
         self.steps = StepCache(request.cache / "steps", progress)
+        self.resolver = Resolver(request.cache, request.mirror, request.refresh, progress, self.tools)
+        self.lock = Lock(request.lock) if request.lock else self.resolver.default_lock(profile.name)
 
     def run(self):
         """(digest, whether it is new)."""
@@ -48,61 +52,80 @@ class Build:
         with locked(self.request.cache / "lock", self.progress, self.request.wait_s):
             base, base_key = self.base()
             kernel_directory, kernel_key = self.kernel()
-            root_directory, identity = self.root(base, base_key, helper)
-            parts = {"kernel": kernel_directory, "root": root_directory, "overlay": self.overlay(),
+            e2fsprogs = self.suite_tools()
+            root_directory, identity = self.root(base, base_key, helper, e2fsprogs)
+            parts = {"kernel": kernel_directory, "root": root_directory, "overlay": self.overlay(e2fsprogs),
                      "initrd": self.initrd(kernel_directory, kernel_key, facts, identity)}
+            self.resolver.sweep()
             return self.publish(parts, self.describe(parts, base, {"agent": facts, "core_helper": helper}, identity))
 
-    def sources(self):
-        return sources_of(self.profile.suite, self.request.mirror)
-
     def base(self):
+        rows = self.rows("root", packages.wanted(self.profile), lambda apt: apt.closure(packages.patterns(self.profile)))
+
         def build(directory):
-            packages.build(self.profile, self.sources(), mirror.transport_options(), self.request.cache / "debs", directory, self.tools)
-        key = key_of(packages.inputs(self.profile), packages)
+            with self.resolver.packages(rows, self.profile.suite) as debs:
+                packages.build(self.profile, rows, debs, directory, self.tools)
+        key = key_of(packages.inputs(self.profile, rows), packages, local_archive)
         what = f"Debian {self.profile.suite}, {self.profile.variant} packages and {len(self.profile.packages)} more"
         return self.steps.get("base", key, what, build, self.request.refresh), key
 
     def kernel(self):
         if self.profile.built_kernel:
             recipe = kernel_source.load(self.request.kernels, self.profile.built_kernel)
-            return KernelSteps(self.request.cache, self.request.mirror, self.request.refresh, self.steps, self.tools, self.epoch).run(recipe)
+            # A lock file that was named pins the kernel, too; else all images share one compiled kernel.
+            lock = self.lock if self.request.lock else self.resolver.default_lock(f"kernel-{recipe.name}")
+            return kernel_steps.run(recipe, lock, self.resolver, self.steps, self.epoch)
+        row, = self.rows("kernel", kernel.wanted(self.profile), lambda apt: kernel.resolve(self.profile, apt))
 
         def build(directory):
-            apt = mirror.PrivateApt(self.request.cache / "apt" / self.profile.suite, self.sources(), self.tools)
-            kernel.build(self.profile, apt, directory, self.tools)
+            with self.resolver.packages([row], self.profile.suite) as debs:
+                kernel.build(self.profile, row, debs / package_store.file_name(row), directory, self.tools)
             manifest.keep_facts("kernel", directory)
-        key = key_of(kernel.inputs(self.profile), kernel, modules, vmlinux)
+        key = key_of(kernel.inputs(self.profile, row), kernel, modules, vmlinux)
         return self.steps.get("kernel", key, f"{self.profile.kernel['package']} and its modules", build, self.request.refresh), key
 
-    def root(self, base, base_key, helper):
-        # A refreshed base has the same key but other packages; what it holds is what counts.
-        contents = {"key": base_key, "packages": (base / "packages.json").read_text()}
-        key = key_of(root.inputs(self.profile, contents, helper, self.epoch), root)
+    def suite_tools(self):
+        rows = self.rows("tools", {"suite": self.profile.suite, "packages": suite_tools.PACKAGES}, lambda apt: apt.closure(suite_tools.PACKAGES))
+
+        def build(directory):
+            with self.resolver.packages(rows, self.profile.suite) as debs:
+                suite_tools.unpack(debs, directory, self.tools)
+        key = key_of({"lock": rows}, suite_tools)
+        return suite_tools.SuiteTools(self.steps.get("tools", key, f"e2fsprogs of {self.profile.suite}", build, self.request.refresh)), key
+
+    def rows(self, group, wanted, ask):
+        return self.resolver.rows(self.lock, group, self.profile.suite, wanted, ask)
+
+    def root(self, base, base_key, helper, e2fsprogs):
+        programs, programs_key = e2fsprogs
+        key = key_of(root.inputs(self.profile, base_key, helper, programs_key, self.epoch), root)
         identity = root.image_id(key)
 
         def build(directory):
-            root.build(self.profile, base, self.request.core_helper, identity, self.epoch, directory, self.tools)
+            root.build(self.profile, base, self.request.core_helper, identity, self.epoch, directory, self.tools, programs)
             manifest.keep_facts("root", directory)
         return self.steps.get("root", key, f"root.ext4 with {len(self.profile.services)} services", build), identity
 
-    def overlay(self):
+    def overlay(self, e2fsprogs):
+        programs, programs_key = e2fsprogs
+
         def build(directory):
-            root.build_overlay(self.profile, self.epoch, directory, self.tools)
+            root.build_overlay(self.profile, self.epoch, directory, self.tools, programs)
             manifest.keep_facts("overlay", directory)
-        return self.steps.get("overlay", key_of(root.overlay_inputs(self.profile, self.epoch), root), f"overlay.ext4, {self.profile.overlay_mib} MiB", build)
+        key = key_of(root.overlay_inputs(self.profile, programs_key, self.epoch), root)
+        return self.steps.get("overlay", key, f"overlay.ext4, {self.profile.overlay_mib} MiB", build)
 
     def initrd(self, kernel_directory, kernel_key, agent_facts, identity):
         def build(directory):
             initrd.build(kernel_directory, self.request.agent, identity, self.epoch, directory)
             manifest.keep_facts("initrd", directory)
-        contents = {"key": kernel_key, "kernel": (kernel_directory / "kernel.json").read_text()}
-        key = key_of(initrd.inputs(contents, agent_facts, identity, self.epoch), initrd, cpio)
+        key = key_of(initrd.inputs(kernel_key, agent_facts, identity, self.epoch), initrd, cpio)
         return self.steps.get("initrd", key, f"vigil-guest {agent_facts['version']} and modules", build)
 
     def describe(self, parts, base, programs, identity):
         facts = {part: manifest.facts_of(part, directory) for part, directory in parts.items()}
-        created = int(os.environ.get("SOURCE_DATE_EPOCH", time.time()))
+        # Not the hour of the build: the same inputs are the same image, tomorrow too.
+        created = int(os.environ.get("SOURCE_DATE_EPOCH", self.lock.resolved_unix))
         return manifest.describe(self.profile, facts, json.loads((parts["kernel"] / "kernel.json").read_text()), programs, identity,
                                  json.loads((base / "packages.json").read_text()), created)
 

@@ -1,0 +1,88 @@
+#!/usr/bin/env python3
+"""The same image built twice is the same bytes, whatever the folder, user, umask, time zone, clock, processors and the order of directories.
+
+Here with a small root, in seconds. With VIGIL_REBUILD=whole the minimal image, too: from the packages of the cache, without a mirror (minutes).
+"""
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parents[1] / "rootfs-build"))
+from image_build import places  # noqa: E402  (the path is set just above)
+
+REBUILD = HERE / "rebuild"
+
+
+class Rebuilt(unittest.TestCase):
+    def setUp(self):
+        if os.geteuid() != 0:
+            self.skipTest("not root: mounts a shuffling file system")
+        missing = [program for program in ("disorderfs", "gcc", "fusermount") if not shutil.which(program)]
+        if missing:
+            self.skipTest(f"not installed: {', '.join(missing)}")
+        self.work = pathlib.Path(tempfile.mkdtemp(prefix="vigil-rebuild-"))
+        self.addCleanup(shutil.rmtree, self.work)
+        self.clock = self.work / "clock.so"
+        subprocess.run(["gcc", "-O1", "-shared", "-fPIC", "-o", self.clock, REBUILD / "shifted_clock.c"], check=True)
+
+    def here(self, *command, timeout=600):
+        return self.run_it(command, timeout)
+
+    def elsewhere(self, *command, timeout=600):
+        return self.run_it(["unshare", "-m", REBUILD / "elsewhere", self.work / "other", self.clock, *command], timeout)
+
+    def run_it(self, command, timeout):
+        done = subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=timeout, check=False)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        return done.stdout.splitlines()[-1]
+
+    def test_what_is_otherwise_elsewhere(self):
+        """A rebuild that changes nothing would prove nothing."""
+        (self.work / "other/under").mkdir(parents=True)
+        for number in range(100):
+            (self.work / f"other/under/{number}").touch()
+        script = ("import os, sys, time, json; mask = os.umask(0); names = os.listdir(sys.argv[1]);"
+                  "print(json.dumps([names, sorted(names), time.time(), mask, time.tzname[0], len(os.sched_getaffinity(0))]))")
+        here = json.loads(self.here(sys.executable, "-c", script, self.work / "other/under"))
+        there = json.loads(self.elsewhere(sys.executable, "-c", script, self.work / "other/seen"))
+        self.assertEqual(here[1], there[1])
+        self.assertNotEqual(here[0], there[0], "the order of names")
+        self.assertAlmostEqual(there[2] - here[2], 400 * 86_400, delta=600)
+        self.assertEqual((there[3], there[5]), (0o077, 1))
+        self.assertNotEqual(here[4], there[4])
+
+    def test_a_small_image_is_the_same_bytes(self):
+        found = sorted((places.cache() / "steps/tools").glob("[0-9a-f]*"))
+        if not found:
+            self.skipTest("no image was built here yet: ./dev image")
+        one = self.here(REBUILD / "small_image.py", found[0], self.work / "one")
+        self.assertEqual(self.here(REBUILD / "small_image.py", found[0], self.work / "two"), one)
+        self.assertEqual(self.elsewhere(REBUILD / "small_image.py", found[0], self.work / "other/seen/three"), one)
+
+    def test_the_minimal_image_is_the_same_bytes(self):
+        if os.environ.get("VIGIL_REBUILD") != "whole":
+            self.skipTest("takes minutes: VIGIL_REBUILD=whole")
+        source = places.cache()
+        lock = source / "locks/minimal.json"
+        one = self.built(self.here, self.work / "one", lock, source)
+        two = self.built(self.elsewhere, self.work / "other/seen", lock, source)
+        self.assertEqual(one, two)
+
+    def built(self, run, directory, lock, source):
+        """The digest of an image built without a mirror: from the lock and the kept packages alone."""
+        real = pathlib.Path(str(directory).replace("/seen", "/under"))
+        shutil.copytree(source / "packages", real / "cache/packages")
+        shutil.copyfile(lock, real / "lock.json")
+        line = run(HERE.parents[1] / "rootfs-build/build", "minimal", "--json", "--out", directory / "out", "--cache", directory / "cache",
+                   "--lock", directory / "lock.json", "--mirror", "http://127.0.0.1:9/debian", timeout=1800)
+        return json.loads(line)["digest"]
+
+
+if __name__ == "__main__":
+    unittest.main()
