@@ -3,7 +3,7 @@ import json
 import re
 import shutil
 
-from . import modules, vmlinux
+from . import manifest, modules, vmlinux
 from .errors import BuildError
 from .step_cache import hash_of_file
 
@@ -28,9 +28,9 @@ def build(profile, row, deb, directory, tools):
     release, image = find_image(unpacked, package)
     extract_kernel(image, directory / "kernel", package)
     names = extract_modules(unpacked, release, profile.kernel["modules"], directory / "modules")
-    shutil.copyfile(unpacked / f"boot/config-{release}", directory / "config")
+    shutil.copyfile(unpacked / f"boot/config-{release}", directory / manifest.FILES["config"])
     facts = {"version": release, "package": package, "package_version": row["version"], "modules": names, "build": "",
-             "config_sha256": hash_of_file(directory / "config"), "deb_sha256": row["sha256"]}
+             "config_sha256": hash_of_file(directory / manifest.FILES["config"]), "deb_sha256": row["sha256"]}
     (directory / "kernel.json").write_text(json.dumps(facts))
     shutil.rmtree(unpacked)
 

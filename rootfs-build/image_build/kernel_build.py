@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 import time
 
-from . import kernel_config, kernel_source, vmlinux
+from . import kernel_config, kernel_source, manifest, vmlinux
 from .errors import BuildError
 from .tools import check_tools, search_path
 
@@ -36,7 +36,7 @@ def inputs(recipe, row, epoch):
 
 
 def build(recipe, row, deb, epoch, directory, tools):
-    """Leaves kernel, config, kernel.json and an empty modules/, as the step `kernel` does."""
+    """Leaves kernel, kernel.config, kernel.json and an empty modules/, as the step `kernel` does."""
     # In its own tree: all paths that the compiler sees are relative, so they are the same wherever the cache lies.
     with tempfile.TemporaryDirectory(prefix=".tree-", dir=directory.parent) as scratch:
         archive = kernel_source.unpack(row, deb, pathlib.Path(scratch), tools)
@@ -48,7 +48,7 @@ def build(recipe, row, deb, epoch, directory, tools):
         config = open(os.path.join(tree, ".config"), encoding="ascii").read()
         tools.run(["objcopy", "--strip-all", os.path.join(tree, "vmlinux"), directory / "kernel"], f"kernel {recipe.name}")
         release = open(os.path.join(tree, "include/config/kernel.release"), encoding="ascii").read().strip()
-    (directory / "config").write_text(config)
+    (directory / manifest.FILES["config"]).write_text(config)
     finish(recipe, row, release, config, directory)
 
 

@@ -15,6 +15,7 @@ def run(recipe, lock, resolver, steps, epoch):
         with resolver.packages([row], recipe.suite) as debs:
             kernel_build.build(recipe, row, debs / file_name(row), epoch, directory, resolver.tools)
         manifest.keep_facts("kernel", directory)
+        manifest.keep_facts("config", directory)
     key = key_of(kernel_build.inputs(recipe, row, epoch), kernel_build, kernel_config, kernel_source, vmlinux)
     what = f"kernel {recipe.name} from {said(row)} (10 to 20 minutes on two processors when it is not cached)"
     return steps.get("kernel-build", key, what, build), key

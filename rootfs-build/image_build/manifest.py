@@ -6,7 +6,7 @@ import pathlib
 from . import vmm
 from .step_cache import hash_of_file
 
-FILES = {"kernel": "kernel", "initrd": "initrd", "root": "root.ext4", "overlay": "overlay.ext4"}
+FILES = {"kernel": "kernel", "config": "kernel.config", "initrd": "initrd", "root": "root.ext4", "overlay": "overlay.ext4"}
 
 
 def file_facts(path, name):
@@ -30,10 +30,11 @@ def describe(profile, parts, kernel, programs, identity, packages, created):
         "kernel": {**parts["kernel"], "version": kernel["version"], "package": kernel["package"], "package_version": kernel["package_version"],
                    "build": kernel["build"], "config_sha256": kernel["config_sha256"]},
         "pinned": vmm.pinned(kernel, parts["kernel"]["sha256"], parts["initrd"]["sha256"]),
+        "config": parts["config"],
         "initrd": {**parts["initrd"], "modules": kernel["modules"]},
         "root": {**parts["root"], "filesystem": "ext4"},
         "overlay": parts["overlay"],
-        **programs, "image_id": identity, "services": profile.services, "packages": packages,
+        **programs, "image_id": identity, "services": profile.services, "programs": profile.programs, "lint_allow": profile.lint_allow, "packages": packages,
     }
 
 

@@ -1,4 +1,4 @@
-"""The steps of a build in their order: resolve, base, kernel, tools, root, overlay, initrd, publish. Each but the last comes from the cache when its inputs
+"""The steps of a build in their order: resolve, base, kernel, tools, root, overlay, initrd, lint, publish. Each but the last comes from the cache when its inputs
 did not change."""
 import dataclasses
 import json
@@ -7,6 +7,8 @@ import pathlib
 
 from . import (agent, cpio, initrd, kernel, kernel_source, kernel_steps, local_archive, manifest, modules, package_store, packages, publish, root, suite_tools,
                vmlinux)
+from .lint import runner, subject, units, worker
+from .lint import step as lint_step
 from .lock import Lock
 from .locks import locked
 from .resolver import Resolver
@@ -54,10 +56,12 @@ class Build:
             kernel_directory, kernel_key = self.kernel()
             e2fsprogs = self.suite_tools()
             root_directory, identity = self.root(base, base_key, helper, e2fsprogs)
-            parts = {"kernel": kernel_directory, "root": root_directory, "overlay": self.overlay(e2fsprogs),
+            parts = {"kernel": kernel_directory, "config": kernel_directory, "root": root_directory, "overlay": self.overlay(e2fsprogs),
                      "initrd": self.initrd(kernel_directory, kernel_key, facts, identity)}
             self.resolver.sweep()
-            return self.publish(parts, self.describe(parts, base, {"agent": facts, "core_helper": helper}, identity))
+            described = self.describe(parts, base, {"agent": facts, "core_helper": helper}, identity)
+            self.lint(parts, described, e2fsprogs[0])
+            return self.publish(parts, described)
 
     def base(self):
         rows = self.rows("root", packages.wanted(self.profile), lambda apt: apt.closure(packages.patterns(self.profile)))
@@ -81,6 +85,7 @@ class Build:
             with self.resolver.packages([row], self.profile.suite) as debs:
                 kernel.build(self.profile, row, debs / package_store.file_name(row), directory, self.tools)
             manifest.keep_facts("kernel", directory)
+            manifest.keep_facts("config", directory)
         key = key_of(kernel.inputs(self.profile, row), kernel, modules, vmlinux)
         return self.steps.get("kernel", key, f"{self.profile.kernel['package']} and its modules", build, self.request.refresh), key
 
@@ -121,6 +126,16 @@ class Build:
             manifest.keep_facts("initrd", directory)
         key = key_of(initrd.inputs(kernel_key, agent_facts, identity, self.epoch), initrd, cpio)
         return self.steps.get("initrd", key, f"vigil-guest {agent_facts['version']} and modules", build)
+
+    def lint(self, parts, described, programs):
+        """Kept when it passed: an image that did not change is not looked at again."""
+        def build(directory):
+            files = {part: parts[part] / manifest.FILES[part] for part in ("root", "initrd", "config")}
+            lint_step.refuse(lint_step.faults(files["root"], files["initrd"], files["config"], described, self.profile.programs, self.profile.lint_allow,
+                                              root.as_owner_of_files(), directory, self.tools, programs.all()))
+        seen = {**{part: described[part]["sha256"] for part in ("root", "initrd", "config")}, "programs": self.profile.programs,
+                "allow": self.profile.lint_allow, "memory": self.profile.min_memory_mib, "agent": described["agent"]}
+        self.steps.get("lint", key_of(seen, lint_step, runner, subject, worker, units, *runner.all_rules().values()), f"{len(runner.all_rules())} rules", build)
 
     def describe(self, parts, base, programs, identity):
         facts = {part: manifest.facts_of(part, directory) for part, directory in parts.items()}

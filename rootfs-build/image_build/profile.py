@@ -13,6 +13,7 @@ from .errors import BuildError
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]+")
 MODULE = re.compile(r"[A-Za-z0-9_-]+")
+ARGUMENT = re.compile(r"[^\0]{1,4096}")
 PATTERN = re.compile(r"/[^\s,]*")
 INIT_MODES = ("pid1",)
 VARIANTS = ("essential", "minbase", "apt")
@@ -41,6 +42,14 @@ def kernel(value):
     return stock and ("build" not in value or bool(text(NAME)(value["build"])))
 
 
+def programs(value):
+    return isinstance(value, list) and all(isinstance(argv, list) and argv and texts(ARGUMENT)(argv) and argv[0].startswith("/") for argv in value)
+
+
+def exceptions(value):
+    return isinstance(value, dict) and all(isinstance(rule, str) and texts(ARGUMENT)(items) for rule, items in value.items())
+
+
 # key -> (what is right, in words; default, None = must be there)
 FIELDS = {
     "format": (one_of(1), "1", None),
@@ -54,6 +63,8 @@ FIELDS = {
     "init": (one_of(*INIT_MODES), f"one of {', '.join(INIT_MODES)}", "pid1"),
     "min_memory_mib": (whole(64, 1 << 20), "a whole number from 64 up", None),
     "overlay_mib": (whole(64, 1 << 20), "a whole number from 64 up", 2048),
+    "programs": (programs, "a list of command lines that must succeed in the image, each a list of texts", []),
+    "lint_allow": (exceptions, 'for each rule of the lint a list of items that are meant to be so: {"RULE": ["ITEM"]}', {}),
     "kernel": (kernel, '{"package": NAME, "modules": [NAME...]}, or {"build": NAME}, or all three', None),
 }
 

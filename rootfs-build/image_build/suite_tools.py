@@ -21,13 +21,16 @@ def unpack(debs, directory, tools):
 class SuiteTools:
     def __init__(self, directory):
         self.root = pathlib.Path(directory) / "root"
-        for path in (LOADER, "usr/sbin/mke2fs", "usr/sbin/debugfs"):
+        for path in (LOADER, "usr/sbin/mke2fs", "usr/sbin/debugfs", "usr/sbin/e2fsck"):
             if not (self.root / path).is_file():
                 raise BuildError("e2fsprogs", f"the suite's packages bring no {path}", "run the build again with --refresh")
 
     def command(self, program):
         """argv of `program` with the suite's own libraries."""
         return [str(self.root / LOADER), "--library-path", str(self.root / LIBRARIES), str(self.root / "usr/sbin" / program)]
+
+    def all(self):
+        return {name: self.command(name) for name in ("e2fsck", "debugfs")}
 
     def environment(self):
         return {"MKE2FS_CONFIG": str(self.root / "etc/mke2fs.conf")}
