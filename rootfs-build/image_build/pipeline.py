@@ -1,14 +1,17 @@
-"""The steps of a build in their order: resolve, base, kernel, tools, root, overlay, initrd, lint, publish. Each but the last comes from the cache when its inputs
+"""The steps of a build in their order: resolve, base, kernel, tools, root, overlay, initrd, lint, boot-test, publish. Each but the last comes from the cache when its inputs
 did not change."""
 import dataclasses
 import json
 import os
 import pathlib
+import types
 
-from . import (agent, cpio, initrd, kernel, kernel_source, kernel_steps, local_archive, manifest, modules, package_store, packages, publish, root, suite_tools,
+from . import (agent, boot_test, cpio, initrd, kernel, kernel_source, kernel_steps, local_archive, manifest, modules, package_store, packages, publish, root, suite_tools,
                vmlinux)
 from .lint import runner, subject, units, worker
+from .errors import BuildError
 from .lint import step as lint_step
+from .lint.rules import memory_too_small
 from .lock import Lock
 from .locks import locked
 from .resolver import Resolver
@@ -17,6 +20,8 @@ from .tools import Tools, check_tools
 
 # The date of everything inside the root, unless SOURCE_DATE_EPOCH says another: fixed, so that an image follows from its contents alone.
 EPOCH = 1_735_689_600       # 2025-01-01
+# Beside the manifest, not in it: what a boot took differs each time, and the image must not.
+BOOT_TEST = "boot-test.json"
 
 
 def epoch_of_build():
@@ -33,6 +38,7 @@ class Request:
     mirror: str             # empty: this machine's own
     refresh: bool
     lock: pathlib.Path | None   # None: the cache's own
+    boot_test: bool
     wait_s: float
 
 
@@ -61,7 +67,7 @@ class Build:
             self.resolver.sweep()
             described = self.describe(parts, base, {"agent": facts, "core_helper": helper}, identity)
             self.lint(parts, described, e2fsprogs[0])
-            return self.publish(parts, described)
+            return self.publish(parts, described, self.boot_test(parts, described))
 
     def base(self):
         rows = self.rows("root", packages.wanted(self.profile), lambda apt: apt.closure(packages.patterns(self.profile)))
@@ -137,6 +143,25 @@ class Build:
                 "allow": self.profile.lint_allow, "memory": self.profile.min_memory_mib, "agent": described["agent"]}
         self.steps.get("lint", key_of(seen, lint_step, runner, subject, worker, units, *runner.all_rules().values()), f"{len(runner.all_rules())} rules", build)
 
+    def boot_test(self, parts, described):
+        """The step's directory with boot-test.json, or None where the caller does without."""
+        if not self.request.boot_test:
+            self.progress.tell("step", "boot-test: left out (--no-boot-test); this image has never been up", step="boot-test", state="left out")
+            return None
+
+        def build(directory):
+            if missing := boot_test.missing_programs(programs):
+                raise BuildError(", ".join(missing), f"not in {programs}, beside the agent", "build them with ./dev build, or give --no-boot-test")
+            tried = boot_test.run(described, {part: parts[part] / name for part, name in manifest.FILES.items()}, programs, self.tools.log_path, self.epoch)
+            lint_step.refuse([{"rule": "memory_too_small", "item": item, "cause": cause} for item, cause in
+                              memory_too_small.faults(types.SimpleNamespace(manifest={**described, "boot_test": tried}))])
+            (directory / BOOT_TEST).write_text(json.dumps(tried, indent=1) + "\n")
+            self.progress.tell("tried", f"boot-test: ready after {tried['ready_ms']} ms, {tried['memory_peak_mib']} of {tried['memory_mib']} MiB used", **tried)
+        programs = self.request.agent.parent
+        key = key_of({**described, "created_unix": 0, "packages": []}, boot_test, memory_too_small)
+        what = f"a VM with {described['min_memory_mib']} MiB and {len(described['services'])} services"
+        return self.steps.get("boot-test", key, what, build, self.request.refresh)
+
     def describe(self, parts, base, programs, identity):
         facts = {part: manifest.facts_of(part, directory) for part, directory in parts.items()}
         # Not the hour of the build: the same inputs are the same image, tomorrow too.
@@ -144,7 +169,7 @@ class Build:
         return manifest.describe(self.profile, facts, json.loads((parts["kernel"] / "kernel.json").read_text()), programs, identity,
                                  json.loads((base / "packages.json").read_text()), created)
 
-    def publish(self, parts, described):
+    def publish(self, parts, described, tried):
         directory = self.request.out / self.profile.name
         files = {part: parts[part] / name for part, name in manifest.FILES.items()}
         with locked(self.request.out / f".{self.profile.name}.lock", self.progress, self.request.wait_s):
@@ -155,4 +180,4 @@ class Build:
                     self.progress.unchanged("publish", before[0][:12])
                     return before[0], False
             with self.progress.step("publish", str(directory)):
-                return publish.publish(directory, files, described), True
+                return publish.publish(directory, files, described, tried / BOOT_TEST if tried else None), True

@@ -14,6 +14,7 @@ import unittest
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[1] / "rootfs-build"))
+from harness.daemon import BIN  # noqa: E402
 from image_build import places  # noqa: E402  (the path is set just above)
 
 REBUILD = HERE / "rebuild"
@@ -82,6 +83,47 @@ class Rebuilt(unittest.TestCase):
         line = run(HERE.parents[1] / "rootfs-build/build", "minimal", "--json", "--out", directory / "out", "--cache", directory / "cache",
                    "--lock", directory / "lock.json", "--mirror", "http://127.0.0.1:9/debian", timeout=1800)
         return json.loads(line)["digest"]
+
+
+class BootTest(unittest.TestCase):
+    """An image that does not come up is never published; the one that is live stays."""
+
+    def setUp(self):
+        self.lock = places.cache() / "locks/minimal.json"
+        if not self.lock.is_file():
+            self.skipTest("no image was built here yet: ./dev image")
+        self.work = pathlib.Path(tempfile.mkdtemp(prefix="vigil-boot-test-"))
+        self.addCleanup(shutil.rmtree, self.work)
+        shutil.copyfile(self.lock, self.work / "lock.json")
+        shutil.copytree(places.PROFILES / "minimal", self.work / "profiles/tried")
+        profile = self.work / "profiles/tried/profile.json"
+        profile.write_text(profile.read_text().replace('"name": "minimal"', '"name": "tried"'))
+
+    def build(self):
+        done = subprocess.run([HERE.parents[1] / "rootfs-build/build", "tried", "--json", "--profiles", self.work / "profiles", "--out", self.work / "out",
+                               "--lock", self.work / "lock.json", "--agent", BIN / "vigil-guest", "--core-helper", BIN / "vigil-core"],
+                              capture_output=True, text=True, timeout=1800, check=False)
+        return done.returncode, [json.loads(line) for line in done.stdout.splitlines()]
+
+    def test_an_image_that_comes_up_is_published_with_what_its_boot_took(self):
+        code, events = self.build()
+        self.assertEqual((code, events[-1]["event"]), (0, "done"), events[-1])
+        tried = json.loads((pathlib.Path(events[-1]["path"]) / "boot-test.json").read_text())
+        self.assertEqual(set(tried["services"].values()), {"ready"})
+        self.assertGreater(tried["ready_ms"], 0)
+        self.assertLess(tried["memory_peak_mib"], tried["memory_mib"])
+
+    def test_an_image_whose_service_ends_is_refused_with_its_cause(self):
+        code, events = self.build()
+        self.assertEqual(code, 0)
+        live = os.readlink(self.work / "out/tried/current")
+        (self.work / "profiles/tried/files/etc/vigil/services.d/doomed.json").write_text(
+            '{"name": "doomed", "exec": ["/bin/sh", "-c", "echo no luck >&2; exit 3"], "restart": "never", "ready": {"tcp": {"port": 99}}}')
+        code, events = self.build()
+        self.assertEqual((code, events[-1]["event"], events[-1]["step"]), (1, "failed", "boot-test"), events[-1])
+        self.assertIn("doomed", events[-1]["cause"])
+        self.assertEqual(os.readlink(self.work / "out/tried/current"), live)
+        self.assertEqual(sorted(path.name for path in (self.work / "out/tried").iterdir()), sorted([live, "current"]))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
 """The step `lint`: the rules over a finished root and initramfs; also over any image that is there already."""
+import contextlib
 import json
 import os
 import pathlib
@@ -43,6 +44,8 @@ def refuse(found):
 def of_image(directory, manifest, scratch_parent=None):
     """Faults of an image directory; nothing of it is run."""
     directory = pathlib.Path(directory)
+    with contextlib.suppress(OSError, ValueError):
+        manifest = {**manifest, "boot_test": json.loads((directory / "boot-test.json").read_bytes())}
     with tempfile.TemporaryDirectory(prefix="vigil-lint-", dir=scratch_parent) as scratch:
         log = pathlib.Path(scratch) / "log"
         log.touch()
