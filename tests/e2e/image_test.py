@@ -14,7 +14,9 @@ import unittest
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[1] / "rootfs-build"))
+from harness.case import VmCase  # noqa: E402
 from harness.daemon import BIN  # noqa: E402
+from harness.image import digest_of, variant  # noqa: E402
 from image_build import places  # noqa: E402  (the path is set just above)
 
 REBUILD = HERE / "rebuild"
@@ -124,6 +126,39 @@ class BootTest(unittest.TestCase):
         self.assertIn("doomed", events[-1]["cause"])
         self.assertEqual(os.readlink(self.work / "out/tried/current"), live)
         self.assertEqual(sorted(path.name for path in (self.work / "out/tried").iterdir()), sorted([live, "current"]))
+
+
+class Disk(VmCase):
+    def test_a_vm_that_asks_for_a_larger_disk_can_use_it(self):
+        """The template holds 2 GiB; the file system in the guest is as large as the disk. (Beyond 8 GiB ext4 takes another way to grow.)"""
+        sizes = {}
+        for name, mib in (("small", 1024), ("large", 20480)):
+            vm = self.up(name, disk_mib=mib)
+            self.daemon.wait_state(vm, "ready")
+            _, out, _ = self.daemon.vigil("exec", name, "--", "busybox", "df", "-m", "/", check=0)
+            sizes[name] = int(out.splitlines()[-1].split()[1])
+            self.daemon.vigil("exec", name, "--", "busybox", "touch", "/written", check=0)
+        self.assertTrue(1800 < sizes["small"] < 2100, sizes)
+        self.assertTrue(19000 < sizes["large"] <= 20480, sizes)
+
+    def test_unused_images_go_and_those_of_vms_stay(self):
+        current = digest_of(self.daemon)
+        used = variant(self.daemon, "minimal", min_memory_mib=129)
+        unused = variant(self.daemon, "minimal", min_memory_mib=130)
+        link = self.daemon.state / "images/minimal/current"
+        link.unlink()
+        link.symlink_to(current)
+        self.daemon.api.post("/v1/instances", {"name": "keeper", "image": f"minimal@{used}"})
+        self.assertIn(unused[:12], self.daemon.vigil("image", "gc", "--dry-run", check=0)[1])
+        self.assertTrue((self.daemon.state / "images/minimal" / unused).exists())
+        answer = self.daemon.vigil_json("image", "gc")
+        self.assertEqual([image["digest"] for image in answer["images"]], [unused])
+        self.assertEqual(sorted(path.name for path in (self.daemon.state / "images/minimal").iterdir()), sorted([current, used, "current"]))
+        self.daemon.vigil("rm", "keeper", check=0)
+        self.assertEqual([image["digest"] for image in self.daemon.vigil_json("image", "gc")["images"]], [used])
+
+    def test_verify_lints_too(self):
+        self.assertIn("rules kept", self.daemon.vigil("image", "verify", "minimal", check=0)[1])
 
 
 if __name__ == "__main__":
