@@ -14,8 +14,8 @@ from .tools import check_tools, search_path
 
 NEEDED = {"make": "make", "gcc": "gcc", "ld": "binutils", "objcopy": "binutils", "flex": "flex", "bison": "bison", "bc": "bc", "xz": "xz-utils", "tar": "tar",
           "dpkg-deb": "dpkg", "apt-get": "apt"}
-# What the kernel would else take from the hour, the user and the machine.
-FIXED = {"KBUILD_BUILD_USER": "vigil", "KBUILD_BUILD_HOST": "vigil", "KBUILD_BUILD_VERSION": "1"}
+# What the kernel would else take from the hour, the user and the machine. (Its Makefile unexports LC_ALL; LANG is what the compiler sees.)
+FIXED = {"LANG": "C.UTF-8", "KBUILD_BUILD_USER": "vigil", "KBUILD_BUILD_HOST": "vigil", "KBUILD_BUILD_VERSION": "1"}
 NICE = ["nice", "-n", "10"]
 
 

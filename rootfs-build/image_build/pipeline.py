@@ -57,9 +57,10 @@ class Build:
         facts = agent.read(self.request.agent)
         helper = agent.read(self.request.core_helper, "core-helper")
         agent.check_services(self.request.agent, self.profile.files / "etc/vigil/services.d")
+        ours = self.our_kernel() if self.profile.built_kernel else None
         with locked(self.request.cache / "lock", self.progress, self.request.wait_s):
             base, base_key = self.base()
-            kernel_directory, kernel_key = self.kernel()
+            kernel_directory, kernel_key = ours or self.kernel()
             e2fsprogs = self.suite_tools()
             root_directory, identity = self.root(base, base_key, helper, e2fsprogs)
             parts = {"kernel": kernel_directory, "config": kernel_directory, "root": root_directory, "overlay": self.overlay(e2fsprogs),
@@ -79,12 +80,13 @@ class Build:
         what = f"Debian {self.profile.suite}, {self.profile.variant} packages and {len(self.profile.packages)} more"
         return self.steps.get("base", key, what, build, self.request.refresh), key
 
+    def our_kernel(self):
+        recipe = kernel_source.load(self.request.kernels, self.profile.built_kernel)
+        # A lock file that was named pins the kernel, too; else all images share one compiled kernel.
+        lock = self.lock if self.request.lock else self.resolver.default_lock(f"kernel-{recipe.name}")
+        return kernel_steps.run(recipe, lock, self.resolver, self.steps, self.epoch, self.request.wait_s)
+
     def kernel(self):
-        if self.profile.built_kernel:
-            recipe = kernel_source.load(self.request.kernels, self.profile.built_kernel)
-            # A lock file that was named pins the kernel, too; else all images share one compiled kernel.
-            lock = self.lock if self.request.lock else self.resolver.default_lock(f"kernel-{recipe.name}")
-            return kernel_steps.run(recipe, lock, self.resolver, self.steps, self.epoch)
         row, = self.rows("kernel", kernel.wanted(self.profile), lambda apt: kernel.resolve(self.profile, apt))
 
         def build(directory):

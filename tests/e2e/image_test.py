@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import shutil
+import stat
 import subprocess
 import sys
 import tempfile
@@ -16,7 +17,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[1] / "rootfs-build"))
 from harness.case import VmCase  # noqa: E402
 from harness.daemon import BIN  # noqa: E402
-from harness.image import digest_of, variant  # noqa: E402
+from harness.image import digest_of, part_of, variant  # noqa: E402
 from image_build import places  # noqa: E402  (the path is set just above)
 
 REBUILD = HERE / "rebuild"
@@ -156,6 +157,36 @@ class Disk(VmCase):
         self.assertEqual(sorted(path.name for path in (self.daemon.state / "images/minimal").iterdir()), sorted([current, used, "current"]))
         self.daemon.vigil("rm", "keeper", check=0)
         self.assertEqual([image["digest"] for image in self.daemon.vigil_json("image", "gc")["images"]], [used])
+
+    def test_what_a_user_brings_becomes_an_image_that_comes_up(self):
+        """A directory with one static program and one service: no Debian, no shell."""
+        busybox = self.busybox()
+        tree = self.daemon.base / "brought"
+        for folder in ("bin", "etc/vigil/services.d", "srv"):
+            (tree / folder).mkdir(parents=True)
+        shutil.copyfile(busybox, tree / "bin/busybox")
+        (tree / "bin/busybox").chmod(0o755)
+        (tree / "srv/index.html").write_text("brought by hand\n")
+        (tree / "etc/passwd").write_text("root:x:0:0:root:/:/bin/busybox\n")
+        (tree / "etc/group").write_text("root:x:0:\n")
+        (tree / "etc/vigil/services.d/files.json").write_text(json.dumps(
+            {"name": "files", "exec": ["/bin/busybox", "httpd", "-f", "-p", "8090", "-h", "/srv"], "ready": {"http": {"port": 8090, "path": "/"}}}))
+        code, out, err = self.daemon.vigil("image", "import", "brought", tree, timeout=900)
+        self.assertEqual(code, 0, out + err)
+        vm = self.up("guest", image="brought")
+        self.daemon.wait_state(vm, "ready")
+        self.assertEqual(self.service(vm, "files")["state"], "ready")
+        (tree / "srv/escape").symlink_to("/etc")
+        os.mknod(tree / "srv/disk", 0o600 | stat.S_IFBLK, os.makedev(8, 0))
+        code, out, err = self.daemon.vigil("image", "import", "brought", tree, timeout=900)
+        self.assertEqual(code, 1)
+        self.assertIn("'srv/disk': it is a device node", out + err)
+
+    def busybox(self):
+        """The image's own: static."""
+        out = self.daemon.base / "busybox"
+        subprocess.run(["debugfs", "-R", f"dump /usr/bin/busybox {out}", part_of(self.daemon, "root")], check=True, capture_output=True)
+        return out
 
     def test_verify_lints_too(self):
         self.assertIn("rules kept", self.daemon.vigil("image", "verify", "minimal", check=0)[1])

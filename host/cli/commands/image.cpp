@@ -1,4 +1,4 @@
-// vigil image: list, show, verify, build and collect golden images.
+// vigil image: list, show, verify, build, import and collect golden images.
 #include "host/cli/commands.hpp"
 #include "host/cli/view.hpp"
 #include "host/places/places.hpp"
@@ -121,15 +121,31 @@ std::string images_dir(Cli& cli) {
   return (state.empty() ? default_places().state : std::filesystem::path(state)) / "images";
 }
 
-int run_build(Cli& cli, const std::string& profile) {
-  const auto program = companion(cli, "build");
-  const auto out = images_dir(cli);
-  std::vector<std::string> words = {program, profile, "--out", out};
-  const auto agent = std::filesystem::path(cli.program).parent_path() / "vigil-guest";
+/// Runs a builder that publishes where the daemon looks, with the agent and the core helper that lie beside this program.
+int make_image(Cli& cli, const char* program, std::vector<std::string> arguments) {
+  std::vector<std::string> words = {companion(cli, program)};
+  words.insert(words.end(), arguments.begin(), arguments.end());
+  words.insert(words.end(), {"--out", images_dir(cli)});
+  const auto here = std::filesystem::path(cli.program).parent_path();
   std::error_code ignored;
-  if (std::filesystem::exists(agent, ignored)) words.insert(words.end(), {"--agent", agent.string()});
+  if (std::filesystem::exists(here / "vigil-guest", ignored)) words.insert(words.end(), {"--agent", (here / "vigil-guest").string()});
+  if (std::filesystem::exists(here / "vigil-core", ignored)) words.insert(words.end(), {"--core-helper", (here / "vigil-core").string()});
   if (cli.json) words.push_back("--json");
   return become(std::move(words));
+}
+
+int run_build(Cli& cli, const std::string& profile) { return make_image(cli, "build", {profile}); }
+
+struct ImportOptions {
+  std::string name, source, like;
+  std::vector<std::string> allowed;
+};
+
+int run_import(Cli& cli, const ImportOptions& options) {
+  std::vector<std::string> words = {options.name, options.source};
+  if (!options.like.empty()) words.insert(words.end(), {"--like", options.like});
+  for (const auto& allowed : options.allowed) words.insert(words.end(), {"--allow", allowed});
+  return make_image(cli, "import", std::move(words));
 }
 
 void add_reference(Verb& image, Cli& cli, const char* name, const char* what, int (*run)(Cli&, const std::string&)) {
@@ -141,11 +157,17 @@ void add_reference(Verb& image, Cli& cli, const char* name, const char* what, in
 }  // namespace
 
 void add_image(CLI::App& app, Cli& cli) {
-  auto image = add_group(app, "image", "golden images: list, show, verify, build, gc");
+  auto image = add_group(app, "image", "golden images: list, show, verify, build, import, gc");
   image.below(cli, "list", "the images that the daemon has", [&cli] { return run_list(cli); }).alias("ls");
   add_reference(image, cli, "show", "an image's manifest", run_show);
   add_reference(image, cli, "verify", "compute every hash of an image again, and lint what it holds", run_verify);
   add_reference(image, cli, "build", "build a profile and publish it (runs rootfs-build/build)", run_build);
+  auto options = std::make_shared<ImportOptions>();
+  image.below(cli, "import", "make an image of a tar or a directory (runs rootfs-build/import)", [&cli, options] { return run_import(cli, *options); })
+      .text("name", options->name, "the image's name", Need::required)
+      .text("source", options->source, "a tar (plain, gzip, bzip2, xz) or a directory", Need::required)
+      .text("--like", options->like, "profile whose kernel and least memory it takes (default: minimal)")
+      .texts("--allow", options->allowed, "RULE=ITEM of the lint that is meant to be so (repeatable)");
   auto dry_run = std::make_shared<bool>(false);
   image.below(cli, "gc", "remove the images that are neither current nor of a VM", [&cli, dry_run] { return run_gc(cli, *dry_run); })
       .flag("--dry-run", *dry_run, "only tell which");
