@@ -5,6 +5,7 @@ import tempfile
 
 from . import lock as locks_of_packages
 from . import mirror
+from .errors import BuildError
 from .package_store import PackageStore
 
 
@@ -50,4 +51,6 @@ class Resolver:
             yield pathlib.Path(directory)
 
     def sweep(self):
-        self.store.sweep([locks_of_packages.Lock(path) for path in sorted((self.cache / "locks").glob("*.json"))])
+        """A lock that cannot be read is somebody else's trouble; as long as it is there nothing is removed, for it may name anything."""
+        with contextlib.suppress(BuildError):
+            self.store.sweep([locks_of_packages.Lock(path) for path in sorted((self.cache / "locks").glob("*.json"))])

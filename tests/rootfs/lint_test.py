@@ -117,6 +117,14 @@ class AnImage(InAFolder):
         directory, _ = self.image()
         self.assertEqual(self.verify(directory), (0, [], ""))
 
+    def test_whose_kernel_configuration_was_changed(self):
+        directory, scene = self.image()
+        (directory / "kernel.config").write_text("CONFIG_X=y\n")
+        scene.manifest["config"] = {"file": "kernel.config", "sha256": "0" * 64, "bytes": 11}
+        (directory / "manifest.json").write_text(json.dumps(scene.manifest))
+        code, found, _ = self.verify(directory)
+        self.assertEqual((code, [fault["rule"] for fault in found]), (1, ["hash"]))
+
     def test_from_elsewhere_is_refused_by_name(self):
         directory, _ = self.image(lambda scene: scene.file("usr/local/bin/root", made.elf(), 0o4755))
         code, found, _ = self.verify(directory)

@@ -1,5 +1,6 @@
 """Locks and kept packages: the same packages until somebody asks for newer ones, also when the mirror has moved on. The packages are made by dpkg-deb."""
 import json
+import os
 import pathlib
 import shutil
 import subprocess
@@ -91,6 +92,20 @@ class Resolving(InAFolder):
         self.assertEqual(self.rows(new), (old, False), "the mirror has moved on; the lock has not")
         self.assertEqual(self.rows(new, wanted={"packages": ["x"]}), (new, True))
         self.assertEqual(self.rows(old, wanted={"packages": ["x"]}, refresh=True), (old, True))
+
+
+    def test_a_lock_that_is_damaged_keeps_everything(self):
+        store = self.directory / "packages"
+        store.mkdir()
+        (store / f"{'c' * 64}.deb").write_text("old")
+        os.utime(store / f"{'c' * 64}.deb", (0, 0))
+        (self.directory / "locks").mkdir()
+        (self.directory / "locks/other.json").write_text("{")
+        self.resolver(False).sweep()
+        self.assertEqual(len(list(store.iterdir())), 1)
+        (self.directory / "locks/other.json").unlink()
+        self.resolver(False).sweep()
+        self.assertEqual(list(store.iterdir()), [])
 
 
 class Packages(InAFolder):
