@@ -1,5 +1,6 @@
 #include "guest/boot/root_mounts.hpp"
 
+#include "guest/boot/disk_growth.hpp"
 #include "guest/process/small_file.hpp"
 
 #include <sys/klog.h>
@@ -65,6 +66,7 @@ std::optional<Cause> mount_overlay(const std::string& device) {
   };
   ::mkdir(layer("disk").c_str(), 0755);
   if (::mount(device.c_str(), layer("disk").c_str(), "ext4", MS_NOATIME, nullptr) != 0) return failed("mount " + device);
+  grow_to_disk(device, layer("disk"));
   for (const char* folder : {"disk/upper", "disk/work"})
     if (::mkdir(layer(folder).c_str(), 0755) != 0 && errno != EEXIST) return failed(std::string("mkdir ") + folder);
   ::mkdir(new_root, 0755);

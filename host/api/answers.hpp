@@ -37,5 +37,6 @@ void run_exec(const Context& context, const Request& request, const Reply& reply
 void list_images(const Context& context, const Request& request, const Reply& reply);
 void get_image(const Context& context, const Request& request, const Reply& reply);
 void verify_image(const Context& context, const Request& request, const Reply& reply);
+void collect_images(const Context& context, const Request& request, const Reply& reply);
 
 }  // namespace vigil::api

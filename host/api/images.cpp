@@ -41,4 +41,16 @@ void verify_image(const Context& context, const Request& request, const Reply& r
     });
 }
 
+void collect_images(const Context& context, const Request& request, const Reply& reply) {
+    const auto only_look = flag_of(request, "dry_run");
+    if (!only_look) return reply.send(to_response(only_look.error()));
+    const auto how = *only_look ? images::Collect::only_look : images::Collect::set_aside;
+    context.control.collect_images(how, [reply, how](Result<images::Collection> collected) {
+        if (!collected) return reply.send(to_response(collected.error()));
+        auto unused = json::array();
+        for (const auto& image : collected->unused) unused.push_back({{"name", image.name}, {"digest", image.digest}, {"bytes", image.bytes}});
+        reply.send(http::json_response(200, {{"removed", how == images::Collect::set_aside}, {"images", unused}, {"busy", collected->busy}}));
+    });
+}
+
 }  // namespace vigil::api

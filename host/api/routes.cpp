@@ -36,6 +36,7 @@ constexpr Row rows[] = {
     {Method::get, "/v1/images", list_images},
     {Method::get, "/v1/images/{reference}", get_image},
     {Method::post, "/v1/images/{reference}/verify", verify_image},
+    {Method::post, "/v1/images-unused", collect_images},
 };
 
 }  // namespace

@@ -3,6 +3,7 @@
 // Thread: the event thread. Commands are recorded (durable) when they return without an error; what follows from them comes as events.
 #pragma once
 
+#include "host/images/image_gc.hpp"
 #include "host/images/image_store.hpp"
 #include "host/machine/vm_state.hpp"
 #include "host/store/store.hpp"
@@ -64,6 +65,8 @@ class VmControl {
     virtual Result<std::string> console(const InstanceId& id, RunNumber run) const = 0;
     /// Every byte of the image against its manifest, on another thread.
     virtual void verify_image(images::Image image, std::function<void(Result<void>)> done) = 0;
+    /// Removes images that are neither current nor of a VM, or only tells which; answered when their space is free.
+    virtual void collect_images(images::Collect how, std::function<void(Result<images::Collection>)> done) = 0;
 };
 
 }  // namespace vigil::api

@@ -216,4 +216,23 @@ asio::awaitable<void> VmRegistry::verify(images::Image image, Done done) {
     done(verified);
 }
 
+void VmRegistry::collect_images(images::Collect how, std::function<void(Result<images::Collection>)> done) {
+    const auto rows = store_.instances();
+    if (!rows) return done(rows.error());  // who has which image is not known: nothing is removed
+    std::set<std::string> used;
+    for (const auto& row : *rows) used.insert(row.spec.image_digest);
+    const auto collected = images::collect_unused(host_.places.images(), used, how);
+    if (!collected || how == images::Collect::only_look) return done(collected);
+    for (const auto& image : collected->unused) spdlog::info("image.removed image={}@{} bytes={}", image.name, image.digest, image.bytes);
+    auto shared = std::make_shared<images::Collection>(*collected);
+    tasks_.spawn("image.collect", [this, shared, done] { return delete_images(*shared, done); });
+}
+
+asio::awaitable<void> VmRegistry::delete_images(images::Collection collected, std::function<void(Result<images::Collection>)> done) {
+    const std::function<Result<void>()> work = [images = host_.places.images()] { return images::delete_set_aside(images); };
+    const auto deleted = co_await async::run_blocking<Result<void>>(host_.pool, work);
+    if (!deleted) co_return done(deleted.error());
+    done(std::move(collected));
+}
+
 }  // namespace vigil::daemon

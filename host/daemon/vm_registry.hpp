@@ -30,6 +30,7 @@ class VmRegistry final : public api::VmControl {
     Result<api::Look> look(std::string_view id_or_name, std::optional<RunNumber> run) const override;
     Result<std::string> console(const InstanceId& id, RunNumber run) const override;
     void verify_image(images::Image image, std::function<void(Result<void>)> done) override;
+    void collect_images(images::Collect how, std::function<void(Result<images::Collection>)> done) override;
 
   private:
     using Done = std::function<void(Result<void>)>;
@@ -39,6 +40,7 @@ class VmRegistry final : public api::VmControl {
     boost::asio::awaitable<void> remove_when_idle(InstanceId id, std::string actor, Done done);
     boost::asio::awaitable<Result<void>> wait_until_idle(InstanceId id);
     boost::asio::awaitable<void> verify(images::Image image, Done done);
+    boost::asio::awaitable<void> delete_images(images::Collection collected, std::function<void(Result<images::Collection>)> done);
 
     RunHost& host_;
     EventPipeline& pipeline_;

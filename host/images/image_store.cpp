@@ -51,6 +51,13 @@ std::vector<std::string> entries(const fs::path& directory) {
     return found;
 }
 
+/// Images of one lock have one date; then the one that came here last is the newest.
+fs::file_time_type published_at(const Image& image) {
+    std::error_code failure;
+    const auto at = fs::last_write_time(image.directory / "manifest.json", failure);
+    return failure ? fs::file_time_type::min() : at;
+}
+
 std::string joined(const std::vector<std::string>& texts) {
     std::string out;
     for (const auto& text : texts) out += (out.empty() ? "" : ", ") + text;
@@ -110,7 +117,7 @@ Listing ImageStore::list() const {
             else
                 listing.damaged.push_back(name + "@" + digest + ": " + image.error().message());
         }
-        std::ranges::stable_sort(versions, std::ranges::greater{}, [](const Image& image) { return image.manifest.created_unix; });
+        std::ranges::stable_sort(versions, std::ranges::greater{}, [](const Image& image) { return std::pair(image.manifest.created_unix, published_at(image)); });
         std::ranges::move(versions, std::back_inserter(listing.images));
     }
     return listing;

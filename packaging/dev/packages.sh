@@ -9,7 +9,8 @@ packages_build=(g++ cmake ninja-build ccache mold pkg-config git
     libdw-dev zlib1g-dev libbz2-dev liblzma-dev)
 packages_run=(qemu-system-x86 python3 jq curl)
 packages_image=(mmdebstrap uidmap e2fsprogs xz-utils zstd cpio kmod debian-archive-keyring)
-packages_test=(strace socat)
+packages_kernel=(make gcc binutils flex bison bc libelf-dev xz-utils)
+packages_test=(strace socat disorderfs)
 packages_bench=(runit s6 execline supervisor nodejs)   # peers: unpacked, never installed
 packages_lint=(shellcheck)
 packages_format=(clang-format-19)

@@ -5,6 +5,31 @@ Source: Documentation/driver-api/early-userspace/buffer-format.rst.
 import stat
 
 
+class CpioError(ValueError):
+    pass
+
+
+def members(data):
+    """The members of a newc archive: {path: (mode, contents)}. What is cut off or of another format is an error; sizes in it are not believed."""
+    found, at = {}, 0
+    while True:
+        if len(data) < at + 110:
+            raise CpioError(f"a cpio archive that is cut off at byte {len(data)}")
+        try:
+            fields = [int(data[at + 6 + 8 * n:at + 14 + 8 * n], 16) for n in range(13)]
+        except ValueError:
+            raise CpioError(f"not a cpio archive (newc) at byte {at}, or compressed") from None
+        mode, size, name_size = fields[1], fields[6], fields[11]
+        start = (at + 110 + name_size + 3) & ~3
+        if data[at:at + 6] != b"070701" or name_size == 0 or start + size > len(data):
+            raise CpioError(f"a cpio archive that is cut off or damaged at byte {at}")
+        name = data[at + 110:at + 110 + name_size - 1].decode(errors="replace")
+        if name == "TRAILER!!!":
+            return found
+        found[name] = (mode, data[start:start + size])
+        at = (start + size + 3) & ~3
+
+
 def header(inode, mode, size, mtime, name):
     fields = (inode, mode, 0, 0, 2 if stat.S_ISDIR(mode) else 1, mtime, size, 0, 0, 0, 0, len(name) + 1, 0)
     return b"070701" + "".join(f"{f:08X}" for f in fields).encode()

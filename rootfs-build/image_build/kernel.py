@@ -1,31 +1,38 @@
 """The step `kernel`: the suite's kernel package, unpacked (never installed), as ELF vmlinux and the modules for the initramfs."""
-import hashlib
 import json
 import re
 import shutil
 
-from . import modules, vmlinux
+from . import manifest, modules, vmlinux
 from .errors import BuildError
+from .step_cache import hash_of_file
 
 
-def inputs(profile):
-    return {"suite": profile.suite, "kernel": profile.kernel}
+def wanted(profile):
+    """What the lock's group `kernel` is resolved for."""
+    return {"suite": profile.suite, "package": profile.kernel["package"]}
 
 
-def build(profile, apt, directory, tools):
-    apt.update()
-    package, version = real_package(apt, profile.kernel["package"])
-    deb = apt.download(package, version, directory)
+def resolve(profile, apt):
+    return apt.rows([real_package(apt, profile.kernel["package"])])
+
+
+def inputs(profile, rows):
+    return {"modules": profile.kernel["modules"], "lock": rows}
+
+
+def build(profile, row, deb, directory, tools):
+    package = row["name"]
     unpacked = directory / "unpacked"
     tools.run(["dpkg-deb", "-x", deb, unpacked], f"package {package}", "run the build again with --refresh")
     release, image = find_image(unpacked, package)
     extract_kernel(image, directory / "kernel", package)
     names = extract_modules(unpacked, release, profile.kernel["modules"], directory / "modules")
-    facts = {"version": release, "package": package, "package_version": version, "modules": names,
-             "deb_sha256": hashlib.sha256(deb.read_bytes()).hexdigest()}
+    shutil.copyfile(unpacked / f"boot/config-{release}", directory / manifest.FILES["config"])
+    facts = {"version": release, "package": package, "package_version": row["version"], "modules": names, "build": "",
+             "config_sha256": hash_of_file(directory / manifest.FILES["config"]), "deb_sha256": row["sha256"]}
     (directory / "kernel.json").write_text(json.dumps(facts))
     shutil.rmtree(unpacked)
-    deb.unlink()
 
 
 def real_package(apt, name):

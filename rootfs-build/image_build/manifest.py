@@ -3,9 +3,10 @@ import hashlib
 import json
 import pathlib
 
+from . import vmm
 from .step_cache import hash_of_file
 
-FILES = {"kernel": "kernel", "initrd": "initrd", "root": "root.ext4", "overlay": "overlay.ext4"}
+FILES = {"kernel": "kernel", "config": "kernel.config", "initrd": "initrd", "root": "root.ext4", "overlay": "overlay.ext4"}
 
 
 def file_facts(path, name):
@@ -26,11 +27,14 @@ def describe(profile, parts, kernel, programs, identity, packages, created):
     return {
         "format": 1, "name": profile.name, "created_unix": created, "suite": profile.suite, "architecture": "amd64", "init": profile.init,
         "min_memory_mib": profile.min_memory_mib,
-        "kernel": {**parts["kernel"], "version": kernel["version"], "package": kernel["package"], "package_version": kernel["package_version"]},
+        "kernel": {**parts["kernel"], "version": kernel["version"], "package": kernel["package"], "package_version": kernel["package_version"],
+                   "build": kernel["build"], "config_sha256": kernel["config_sha256"]},
+        "pinned": vmm.pinned(kernel, parts["kernel"]["sha256"], parts["initrd"]["sha256"]),
+        "config": parts["config"],
         "initrd": {**parts["initrd"], "modules": kernel["modules"]},
         "root": {**parts["root"], "filesystem": "ext4"},
         "overlay": parts["overlay"],
-        **programs, "image_id": identity, "services": profile.services, "packages": packages,
+        **programs, "image_id": identity, "services": profile.services, "programs": profile.programs, "lint_allow": profile.lint_allow, "packages": packages,
     }
 
 

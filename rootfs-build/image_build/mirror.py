@@ -3,6 +3,7 @@ import dataclasses
 import pathlib
 import re
 import subprocess
+import urllib.parse
 
 from .errors import BuildError
 from .tools import search_path
@@ -65,7 +66,7 @@ class PrivateApt:
     """An apt of our own for one suite: it reads and writes nothing of the machine's but its mirror's address and the Debian keys."""
 
     def __init__(self, directory, sources, tools):
-        self.directory, self.tools = pathlib.Path(directory), tools
+        self.directory, self.tools, self.is_updated = pathlib.Path(directory), tools, False
         if not pathlib.Path(KEYRING).is_file():
             raise BuildError(KEYRING, "Debian's signing keys are missing", "apt-get install debian-archive-keyring")
         for name in ("lists/partial", "cache/archives/partial"):
@@ -84,6 +85,12 @@ class PrivateApt:
         mend = "check the network and the mirror in apt's sources (or --mirror URL), then run the build again"
         return self.tools.run([program, *arguments], options.pop("item"), mend, env={"APT_CONFIG": f"{self.directory}/apt.conf"}, **options)
 
+    def update_once(self):
+        """The mirror's lists, fetched once in a build."""
+        if not self.is_updated:
+            self.update()
+            self.is_updated = True
+
     def update(self):
         self.run("apt-get", "update", "-q", "--error-on=any", item="package lists")
 
@@ -94,10 +101,39 @@ class PrivateApt:
         text = self.run("apt-cache", "show", "--no-all-versions", package, item=f"package {package}").decode()
         return dict(re.findall(r"^([A-Za-z0-9-]+): (.*)$", text, re.MULTILINE))
 
-    def download(self, package, version, directory):
-        """The .deb, checked by apt against the signed lists."""
-        self.run("apt-get", "download", "-q", f"{package}={version}", item=f"package {package} {version}", cwd=directory)
-        found = list(pathlib.Path(directory).glob(f"{package}_*.deb"))
-        if len(found) != 1:
-            raise BuildError(package, "apt downloaded no such file", "see the log")
-        return found[0]
+    def closure(self, patterns):
+        """What apt would install into an empty system for `patterns`, as rows of a lock."""
+        item = f"packages {' '.join(patterns)}"
+        out = self.run("apt-get", "install", "-qq", "--print-uris", "--no-install-recommends", *patterns, item=item).decode()
+        names = re.findall(r"^'[^']+' ([a-z0-9+.-]+)_(\S+)_(amd64|all)\.deb ", out, re.MULTILINE)
+        return self.rows([(name, urllib.parse.unquote(version)) for name, version, _ in names])
+
+    def rows(self, names_and_versions):
+        """Rows of a lock for [(name, version)], with the hashes of the signed lists."""
+        wanted = [f"{name}={version}" for name, version in names_and_versions]
+        if not wanted:
+            return []
+        out = self.run("apt-cache", "show", *wanted, item="package facts").decode()
+        found = {}
+        for paragraph in out.split("\n\n"):
+            f = dict(re.findall(r"^([A-Za-z0-9-]+): (.*)$", paragraph, re.MULTILINE))
+            if "SHA256" in f:
+                found[f["Package"], f["Version"]] = {"name": f["Package"], "version": f["Version"], "architecture": f["Architecture"],
+                                                     "sha256": f["SHA256"], "bytes": int(f["Size"])}
+        missing = [f"{name} {version}" for name, version in names_and_versions if (name, version) not in found]
+        if missing:
+            raise BuildError(missing[0], "the package lists have no SHA-256 for it", "see the log")
+        return sorted((found[pair] for pair in names_and_versions), key=lambda row: row["name"])
+
+    def download_exactly(self, rows, directory):
+        """The files of these versions, as far as the mirror still has them; the caller looks which came and what they hash to."""
+        held = self.held(rows)
+        if held:
+            names = [f"{row['name']}={row['version']}" for row in held]
+            self.run("apt-get", "download", "-q", *names, item=f"{len(held)} packages", cwd=directory)
+
+    def held(self, rows):
+        """Those of `rows` that the mirror still offers in exactly this version."""
+        out = self.run("apt-cache", "madison", *[row["name"] for row in rows], item="package versions").decode()
+        offered = {tuple(part.strip() for part in line.split("|")[:2]) for line in out.splitlines()}
+        return [row for row in rows if (row["name"], row["version"]) in offered]

@@ -1,9 +1,12 @@
 """The step `base`: a Debian root of the profile's packages by mmdebstrap, as a tar with its owners; no profile files yet."""
 import json
 import os
+import pathlib
 import shlex
 import tarfile
+import tempfile
 
+from . import local_archive
 from .errors import BuildError
 
 # Never wanted in a guest. Copyright files stay.
@@ -12,40 +15,64 @@ EXCLUDED = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/info/*", "/usr/s
 KEPT = ("/usr/share/doc/*/copyright",)
 
 
-def inputs(profile):
-    return {"suite": profile.suite, "variant": profile.variant, "packages": sorted(profile.packages),
-            "exclude": profile.exclude, "keep": profile.keep}
+# What mmdebstrap takes for each variant, in apt's words. (apt counts itself as essential; a guest that installs nothing does without.)
+ESSENTIAL = "?and(?essential,?not(?exact-name(apt)))"
+PATTERNS = {"essential": [ESSENTIAL], "apt": [ESSENTIAL, "apt"], "minbase": [ESSENTIAL, "apt", "?priority(required)"]}
+
+
+def wanted(profile):
+    """What the lock's group `root` is resolved for."""
+    return {"suite": profile.suite, "variant": profile.variant, "packages": sorted(profile.packages)}
+
+
+def patterns(profile):
+    return PATTERNS[profile.variant] + sorted(profile.packages)
+
+
+def inputs(profile, rows):
+    return {**wanted(profile), "exclude": profile.exclude, "keep": profile.keep, "lock": rows}
 
 
 def mode():
     return "root" if os.geteuid() == 0 else "unshare"
 
 
-def command(profile, sources, out, debs, options):
+def command(profile, archive, out, debs):
     argv = ["mmdebstrap", f"--mode={mode()}", f"--variant={profile.variant}", "--architectures=amd64", "--format=tar"]
     if profile.packages:
         argv.append("--include=" + ",".join(sorted(profile.packages)))
     argv += [f"--dpkgopt=path-exclude={p}" for p in (*EXCLUDED, *profile.exclude)]
     argv += [f"--dpkgopt=path-include={p}" for p in (*KEPT, *profile.keep)]
-    argv += [f"--aptopt={option}" for option in options]
-    kept = shlex.quote(str(debs))
-    # Downloaded packages are kept between builds; apt checks each against the signed lists before it is used.
+    # The packages are laid where apt looks before it downloads; it checks each against the archive's index.
     argv += ["--skip=download/empty,essential/unlink", '--setup-hook=mkdir -p "$1/var/cache/apt/archives"',
-             f"--setup-hook=sync-in {kept} /var/cache/apt/archives", f"--customize-hook=sync-out /var/cache/apt/archives {kept}"]
-    return argv + [profile.suite, str(out), str(sources)]
+             f"--setup-hook=sync-in {shlex.quote(str(debs))} /var/cache/apt/archives"]
+    return argv + [profile.suite, str(out), local_archive.source_line(archive)]
 
 
-def build(profile, sources, options, debs, directory, tools):
-    listing = directory / "sources.list"
-    listing.write_text("\n".join(sources) + "\n")
-    debs.mkdir(parents=True, exist_ok=True)
-    mend = "check the package names in the profile, the network and the mirror, then run the build again"
+def build(profile, rows, debs, directory, tools):
+    """`debs`: a directory with the locked packages."""
+    mend = "see the log; the lock may be damaged: --refresh resolves it anew"
     if mode() == "unshare":
         mend += "; as an ordinary user mmdebstrap needs user namespaces: package uidmap, and your name in /etc/subuid and /etc/subgid"
-    tools.run(command(profile, listing, directory / "base.tar", debs, options), f"{profile.suite} with {len(profile.packages)} packages", mend)
-    listing.unlink()
-    rows = packages_in(directory / "base.tar")
-    (directory / "packages.json").write_text(json.dumps(rows))
+    # Elsewhere than in the cache: as an ordinary user apt runs as a subordinate id, to whom the user's own folders may be closed.
+    with tempfile.TemporaryDirectory(prefix="vigil-archive-") as archive:
+        os.chmod(archive, 0o755)
+        local_archive.write(rows, debs, profile.suite, pathlib.Path(archive))
+        tools.run(command(profile, archive, directory / "base.tar", debs), f"{profile.suite} with {len(profile.packages)} packages", mend)
+    installed = packages_in(directory / "base.tar")
+    check_installed(installed, rows)
+    (directory / "packages.json").write_text(json.dumps(installed))
+
+
+def check_installed(installed, rows):
+    """The root holds what the lock says, no more and no less."""
+    locked = {(row["name"], row["version"]): row["sha256"] for row in rows}
+    found = {(row["name"], row["version"]) for row in installed}
+    for pair in sorted(found ^ set(locked)):
+        raise BuildError(" ".join(pair), "it is in the lock and was not installed" if pair in locked else "it was installed and is not in the lock",
+                         "run the build again with --refresh")
+    for row in installed:
+        row["sha256"] = locked[row["name"], row["version"]]
 
 
 def packages_in(path):

@@ -4,6 +4,7 @@ import pathlib
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 PROFILES = REPOSITORY / "rootfs-build" / "profiles"
+KERNELS = REPOSITORY / "rootfs-build" / "kernels"
 AGENT = REPOSITORY / "build/release/bin/vigil-guest"
 CORE_HELPER = REPOSITORY / "build/release/bin/vigil-core"
 

@@ -13,6 +13,7 @@ from .errors import BuildError
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]+")
 MODULE = re.compile(r"[A-Za-z0-9_-]+")
+ARGUMENT = re.compile(r"[^\0]{1,4096}")
 PATTERN = re.compile(r"/[^\s,]*")
 INIT_MODES = ("pid1",)
 VARIANTS = ("essential", "minbase", "apt")
@@ -35,7 +36,18 @@ def one_of(*values):
 
 
 def kernel(value):
-    return isinstance(value, dict) and set(value) == {"package", "modules"} and bool(text(PACKAGE)(value["package"])) and texts(MODULE)(value["modules"])
+    if not isinstance(value, dict) or set(value) not in ({"package", "modules"}, {"package", "modules", "build"}, {"build"}):
+        return False
+    stock = "package" not in value or bool(text(PACKAGE)(value["package"])) and texts(MODULE)(value["modules"])
+    return stock and ("build" not in value or bool(text(NAME)(value["build"])))
+
+
+def programs(value):
+    return isinstance(value, list) and all(isinstance(argv, list) and argv and texts(ARGUMENT)(argv) and argv[0].startswith("/") for argv in value)
+
+
+def exceptions(value):
+    return isinstance(value, dict) and all(isinstance(rule, str) and texts(ARGUMENT)(items) for rule, items in value.items())
 
 
 # key -> (what is right, in words; default, None = must be there)
@@ -51,7 +63,9 @@ FIELDS = {
     "init": (one_of(*INIT_MODES), f"one of {', '.join(INIT_MODES)}", "pid1"),
     "min_memory_mib": (whole(64, 1 << 20), "a whole number from 64 up", None),
     "overlay_mib": (whole(64, 1 << 20), "a whole number from 64 up", 2048),
-    "kernel": (kernel, '{"package": NAME, "modules": [NAME...]}', None),
+    "programs": (programs, "a list of command lines that must succeed in the image, each a list of texts", []),
+    "lint_allow": (exceptions, 'for each rule of the lint a list of items that are meant to be so: {"RULE": ["ITEM"]}', {}),
+    "kernel": (kernel, '{"package": NAME, "modules": [NAME...]}, or {"build": NAME}, or all three', None),
 }
 
 
@@ -71,14 +85,27 @@ class Profile:
     def files(self):
         return self.directory / "files"
 
+    @property
+    def built_kernel(self):
+        """The folder in rootfs-build/kernels, or "" for the suite's own kernel."""
+        return self.values["kernel"].get("build", "")
 
-def load(profiles, name):
+
+def with_kernel(values, chosen):
+    """`chosen`: "" the profile's own choice, `stock` the suite's kernel, else a kernel of ours."""
+    stock = {key: value for key, value in values["kernel"].items() if key != "build"}
+    if chosen == "stock" and not stock:
+        raise BuildError("--kernel stock", "the profile names no package and modules for it", "name them in the profile's \"kernel\"")
+    return {**values, "kernel": stock if chosen == "stock" else {**stock, "build": chosen} if chosen else values["kernel"]}
+
+
+def load(profiles, name, kernel_choice=""):
     directory = pathlib.Path(profiles) / name
     path = directory / "profile.json"
     if not NAME.fullmatch(name) or not path.is_file():
         there = sorted(p.parent.name for p in pathlib.Path(profiles).glob("*/profile.json"))
         raise BuildError(name, "there is no such profile", f"profiles are: {', '.join(there)}")
-    values = check(path, read(path), name)
+    values = with_kernel(check(path, read(path), name), kernel_choice)
     services = service_files.check_directory(directory / "files" / "etc/vigil/services.d")
     return Profile(directory, values, services)
 

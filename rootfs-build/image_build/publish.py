@@ -31,19 +31,19 @@ def is_whole(directory, manifest):
         return False
 
 
-def publish(directory, sources, manifest):
-    """`sources`: part -> path of its file. Returns the digest."""
+def publish(directory, sources, manifest, boot_test=None):
+    """`sources`: part -> path of its file; `boot_test`: what is told of the image and is no part of it. Returns the digest."""
     data = manifests.encode(manifest)
     digest = manifests.digest_of(data)
     target = pathlib.Path(directory) / digest
     sweep(target.parent)
     if not (target.is_dir() and is_whole(target, manifest)):
-        place(target, sources, manifest, data)
+        place(target, sources, manifest, data, boot_test)
     switch(target.parent / "current", digest)
     return digest
 
 
-def place(target, sources, manifest, data):
+def place(target, sources, manifest, data, boot_test):
     fresh = target.with_name(f".new-{os.getpid()}")
     fresh.mkdir(parents=True)
     try:
@@ -51,6 +51,8 @@ def place(target, sources, manifest, data):
         for part, name in manifests.FILES.items():
             bring(sources[part], fresh / name, twins.get(manifest[part]["sha256"]), manifest[part]["sha256"])
         check(fresh, manifest)
+        if boot_test is not None:
+            write_synced(fresh / boot_test.name, boot_test.read_bytes())
         write_synced(fresh / "manifest.json", data)
         fresh.chmod(0o755)
         sync_directory(fresh)

@@ -15,8 +15,8 @@ WORKER = pathlib.Path(__file__).with_name("root_worker.py")
 NAMESPACE = uuid.UUID("8f1c5a52-6f0e-4b8e-9d3c-2f7a1e5b9c40")
 
 
-def inputs(profile, base_key, helper, epoch):
-    return {"base": base_key, "files": hash_of_tree(profile.files), "core_helper": helper["sha256"], "epoch": epoch, "worker": WORKER.read_text()}
+def inputs(profile, base_key, helper, tools_key, epoch):
+    return {"base": base_key, "files": hash_of_tree(profile.files), "core_helper": helper["sha256"], "tools": tools_key, "epoch": epoch, "worker": WORKER.read_text()}
 
 
 def image_id(root_key):
@@ -34,12 +34,13 @@ def as_owner_of_files():
     return [] if os.geteuid() == 0 else ["unshare", "--map-root-user", "--map-auto", "--"]
 
 
-def build(profile, base, core_helper, identity, epoch, directory, tools):
+def build(profile, base, core_helper, identity, epoch, directory, tools, programs):
     job = {"base": str(base / "base.tar"), "files": str(profile.files), "core_helper": str(core_helper), "work": str(directory / "work"), "out": str(directory / "root.ext4"),
-           "image_id": identity, "uuid": filesystem_uuid(identity), "epoch": epoch}
+           "image_id": identity, "uuid": filesystem_uuid(identity), "epoch": epoch, "mke2fs": programs.command("mke2fs")}
     try:
         out = tools.run([*as_owner_of_files(), sys.executable, "-I", WORKER, json.dumps(job)], "root.ext4",
-                        "if space is short, free some; as an ordinary user see rootfs-build/README.md on user namespaces")
+                        "if space is short, free some; as an ordinary user see rootfs-build/README.md on user namespaces",
+                        env=programs.environment())
     finally:
         if (directory / "work").exists():
             tools.run([*as_owner_of_files(), "rm", "-rf", directory / "work"], "root.ext4")
@@ -48,19 +49,20 @@ def build(profile, base, core_helper, identity, epoch, directory, tools):
         raise BuildError("service files", "; ".join(answer["faults"]), "add the package that brings the program, or mend the service file")
 
 
-def overlay_inputs(profile, epoch):
-    return {"mib": profile.overlay_mib, "epoch": epoch}
+def overlay_inputs(profile, tools_key, epoch):
+    return {"mib": profile.overlay_mib, "tools": tools_key, "epoch": epoch}
 
 
-def build_overlay(profile, epoch, directory, tools):
-    """Blocks of zeros are left out of the file, so a sparse copy costs what ext4 itself writes: about a megabyte."""
+def build_overlay(profile, epoch, directory, tools, programs):
+    """Blocks of zeros are left out of the file, so a sparse copy costs what ext4 itself writes: some 100 KiB. Room that ext4 keeps for growth would be 1 MiB
+    of that (the kernel grows it all the same, by meta_bg), a file for orphans 512 KiB."""
     out = directory / "overlay.ext4"
     with open(out, "wb") as file:
         file.truncate(profile.overlay_mib << 20)
     name = filesystem_uuid(f"overlay {profile.overlay_mib}")
-    tools.run(["mke2fs", "-q", "-F", "-t", "ext4", "-L", "vigil-overlay", "-U", name, "-m", "0", "-i", "32768", "-J", "size=8",
+    tools.run([*programs.command("mke2fs"), "-q", "-F", "-t", "ext4", "-L", "vigil-overlay", "-U", name, "-m", "0", "-i", "32768", "-J", "size=8", "-O", "^resize_inode,^orphan_file",
                "-E", f"hash_seed={name},lazy_itable_init=0,lazy_journal_init=0,discard,root_owner=0:0", out], "overlay.ext4", "free some space",
-              env={"E2FSPROGS_FAKE_TIME": str(epoch)})
+              env=programs.environment())
     make_sparse(out)
 
 

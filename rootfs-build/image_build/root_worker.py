@@ -13,7 +13,6 @@ from image_build.service_files import missing_programs  # noqa: E402  (the path 
 # Where guest/init/core_pattern.hpp looks for it.
 CORE_HELPER = "usr/libexec/vigil/vigil-core"
 BLOCK = 4096
-RESERVED_INODES = range(1, 12)      # the root directory and lost+found among them
 # Directories that the agent mounts over or writes to; a root that is read-only cannot grow them later.
 MOUNT_POINTS = {"dev": 0o755, "proc": 0o555, "sys": 0o555, "run": 0o755, "tmp": 0o1777}
 # Traces of how and where the root was made; /etc/apt would carry this machine's mirror into the guest.
@@ -34,8 +33,7 @@ def main(job):
     faults = list(missing_programs(tree / "etc/vigil/services.d", str(tree)))
     if not faults:
         clamp_times(tree, job["epoch"])
-        inodes = pack(tree, pathlib.Path(job["out"]), job["uuid"])
-        fix_times(pathlib.Path(job["out"]), inodes, job["epoch"])
+        pack(tree, pathlib.Path(job["out"]), job["uuid"], job["mke2fs"])
     shutil.rmtree(tree)
     print(json.dumps({"faults": faults}))
 
@@ -113,28 +111,14 @@ def size_of(tree):
     return (blocks + inodes * 256 // BLOCK + blocks // 100 + 512) * BLOCK, inodes
 
 
-def pack(tree, out, uuid):
+def pack(tree, out, uuid, mke2fs):
+    """`mke2fs` 1.47.1 or later: names in order, and all times but those of contents from SOURCE_DATE_EPOCH; the same tree gives the same bytes."""
     size, inodes = size_of(tree)
     with open(out, "wb") as file:
         file.truncate(size)
-    subprocess.run(["mke2fs", "-q", "-F", "-t", "ext4", "-b", str(BLOCK), "-L", "vigil-root", "-U", uuid, "-m", "0", "-N", str(inodes),
+    subprocess.run([*mke2fs, "-q", "-F", "-t", "ext4", "-b", str(BLOCK), "-L", "vigil-root", "-U", uuid, "-m", "0", "-N", str(inodes),
                     "-O", "^has_journal,^resize_inode", "-E", f"hash_seed={uuid},lazy_itable_init=0,discard,root_owner=0:0", "-d", tree, out],
                    check=True, stdout=sys.stderr)
-    return inodes
-
-
-def fix_times(image, inodes, epoch):
-    """mke2fs takes over the tree's change times and the hour of the build; they are written over, so that the same tree gives the same bytes.
-    (The order of names in directories still follows the build machine's.)"""
-    fields = [f"{field} @{epoch}" for field in ("ctime", "crtime", "atime")] + [f"{field}_extra 0" for field in ("ctime", "crtime", "atime", "mtime")]
-    commands = [f"set_inode_field <{inode}> {field}" for inode in range(1, inodes + 1) for field in fields]
-    commands += [f"set_inode_field <{inode}> mtime @{epoch}" for inode in RESERVED_INODES]
-    commands += [f"set_super_value {field} @{epoch}" for field in ("mkfs_time", "wtime", "lastcheck")] + ["set_super_value kbytes_written 0"]
-    done = subprocess.run(["debugfs", "-w", "-f", "-", image], input="\n".join(commands) + "\n", capture_output=True, text=True, check=True,
-                          env={**os.environ, "E2FSPROGS_FAKE_TIME": str(epoch)})
-    complaints = [line for line in done.stderr.splitlines() if line and not line.startswith("debugfs ")]
-    if complaints:
-        sys.exit(f"error: debugfs: {complaints[0]}")
 
 
 if __name__ == "__main__":

@@ -45,6 +45,9 @@ class StepCache:
     def __init__(self, directory, progress):
         self.directory, self.progress = pathlib.Path(directory), progress
 
+    def has(self, step, key):
+        return (self.directory / step / key).is_dir()
+
     def get(self, step, key, what, build, refresh=False):
         """The directory with the step's output; `build(directory)` fills it when it is not there."""
         entry = self.directory / step / key

@@ -7,7 +7,7 @@ import subprocess
 from .errors import BuildError
 
 # Program -> the Debian package that brings it.
-NEEDED = {"apt-get": "apt", "dpkg-deb": "dpkg", "mmdebstrap": "mmdebstrap", "mke2fs": "e2fsprogs", "debugfs": "e2fsprogs", "fallocate": "util-linux", "zstd": "zstd", "tar": "tar"}
+NEEDED = {"apt-get": "apt", "dpkg-deb": "dpkg", "mmdebstrap": "mmdebstrap", "fallocate": "util-linux", "zstd": "zstd", "tar": "tar"}
 # How programs begin the lines that say why; and lines that only say that a program called by another failed.
 TROUBLE = ("E:", "W: Failed to fetch", "error:", "dpkg: error", "mke2fs: ", "tar: ", "zstd: ")
 ECHOES = ("failed to run", "E: setup failed", "E: apt-get ", "E: run_", "index files failed to download", "E: system failed", "command failed")
@@ -62,8 +62,19 @@ class Tools:
 
 def run_to_its_end(argv, **options):
     """In a session of its own, so that an interrupted build can end the program with all its children and let it clean up first."""
-    with subprocess.Popen(argv, stdin=subprocess.DEVNULL, start_new_session=True, **options) as process:
+    # An interruption while the program is being started would lose it: it waits until there is somebody to end it.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM, signal.SIGINT))
+
+    def unblock():
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    try:
+        process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, start_new_session=True, preexec_fn=unblock, **options)
+    except BaseException:
+        unblock()
+        raise
+    with process:
         try:
+            unblock()
             out, _ = process.communicate()
         except BaseException:
             end_session(process)

@@ -56,9 +56,8 @@ def decompress(payload):
     raise VmlinuxError(f"a compression that is not known here (begins with {payload[:6].hex()})")
 
 
-def extract(image):
-    """bzImage -> ELF vmlinux, checked: x86-64 and with the PVH note."""
-    kernel = decompress(payload_of(image))
+def check(kernel):
+    """ELF, for x86-64 and with the PVH note."""
     try:
         elf = Elf(kernel)
         if elf.machine != EM_X86_64:
@@ -67,4 +66,10 @@ def extract(image):
             raise VmlinuxError("the kernel has no PVH entry (CONFIG_PVH)")
     except ElfError as error:
         raise VmlinuxError(f"what is inside is not an ELF kernel: {error}") from error
+
+
+def extract(image):
+    """bzImage -> ELF vmlinux, checked."""
+    kernel = decompress(payload_of(image))
+    check(kernel)
     return kernel

@@ -55,7 +55,9 @@ def variant(daemon, name, image="minimal", parts=None, **changes):
     for part in PARTS:
         file = manifest[part]["file"]
         os.link(parts.get(part, source / file), target / file)
-    os.symlink(digest, target.parent / "current")
+    current = target.parent / "current"
+    current.unlink(missing_ok=True)
+    current.symlink_to(digest)
     return digest
 
 

@@ -64,6 +64,10 @@ class RecordingControl final : public VmControl {
     }
     Result<std::string> console(const InstanceId&, RunNumber) const override { return std::string("\x1b[2Jboot"); }
     void verify_image(images::Image, std::function<void(Result<void>)> answer) override { answer({}); }
+    void collect_images(images::Collect how, std::function<void(Result<images::Collection>)> answer) override {
+        done.push_back(how == images::Collect::only_look ? "look for unused images" : "remove unused images");
+        answer(images::Collection{{{"minimal", std::string(64, 'a'), 4096}}, {"desktop"}});
+    }
 
     Result<std::string> guest_answer = Error(Errc::unavailable, "no link");
     std::vector<std::string> done;
@@ -120,6 +124,18 @@ TEST_CASE("api: the routes and the document name the same operations", "[host][a
     for (const auto& route : fixture.router.routes()) routed.insert(std::string(http::to_text(route.method)) + " " + route.pattern);
     CHECK(routed == documented_operations());
     CHECK(routed.size() > 15);
+}
+
+TEST_CASE("api: unused images are told, or removed", "[host][api]") {
+    Fixture fixture;
+    const auto told = json::parse(fixture.ask(http::Method::post, "/v1/images-unused?dry_run=1").body);
+    CHECK(told["removed"] == false);
+    CHECK(told["images"][0]["name"] == "minimal");
+    CHECK(told["busy"] == json::array({"desktop"}));
+    CHECK(json::parse(fixture.ask(http::Method::post, "/v1/images-unused").body)["removed"] == true);
+    CHECK(fixture.control.done == std::vector<std::string>{"look for unused images", "remove unused images"});
+    CHECK(fixture.ask(http::Method::post, "/v1/images-unused?dry_run=maybe").status == 400);
+    CHECK(fixture.control.done.size() == 2);
 }
 
 TEST_CASE("api: health, daemon, document", "[host][api]") {

@@ -69,6 +69,19 @@ TEST_CASE("images: a name gives the current digest, a unique prefix that digest"
     CHECK(store.list().images.front().digest == newer);
 }
 
+TEST_CASE("images: of images of one date the one that came last is the newest", "[host][images]") {
+    vigil::test::TemporaryDirectory directory;
+    auto other = manifest("minimal", 1);
+    const auto first = publish(directory.path(), other);
+    other["image_id"] = "id-2";
+    const auto second = publish(directory.path(), other);
+    const auto early = fs::file_time_type::clock::now() - std::chrono::hours(1);
+    fs::last_write_time(directory.path() / "minimal" / second / "manifest.json", early);
+    CHECK(ImageStore(directory.path()).list().images.front().digest == first);
+    fs::last_write_time(directory.path() / "minimal" / first / "manifest.json", early - std::chrono::hours(1));
+    CHECK(ImageStore(directory.path()).list().images.front().digest == second);
+}
+
 TEST_CASE("images: an error names what exists", "[host][images]") {
     vigil::test::TemporaryDirectory directory;
     const ImageStore store(directory.path());

@@ -1,0 +1,75 @@
+"""A program whose loader or libraries were left out is found by the first user, not by the build."""
+import os
+import struct
+
+from ...elf import PT_INTERP, Elf, ElfError
+
+PREVENTS = "a program that cannot start"
+FOLDERS = ("/bin", "/sbin", "/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin", "/usr/libexec/vigil")
+LIBRARIES = ("/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu", "/lib64", "/usr/lib64", "/lib", "/usr/lib")
+DT_NEEDED, DT_STRTAB, DT_RPATH, DT_RUNPATH = 1, 5, 15, 29
+PT_LOAD, PT_DYNAMIC = 1, 2
+
+
+def faults(subject):
+    for entry in subject.tree.entries:
+        if entry.is_file and entry.mode & 0o111 and os.path.dirname(entry.path) in FOLDERS:
+            yield from ((entry.path, fault) for fault in missing_parts(subject.tree, entry.path))
+    for argv in subject.programs:
+        code, said = subject.run(argv)
+        if code != 0:
+            yield argv[0], f"`{' '.join(argv)}` ended with code {code} in the image: {said[-200:].strip() or 'it said nothing'}"
+
+
+def missing_parts(tree, path):
+    data = tree.read(path, 64 << 20)
+    if data.startswith(b"#!"):
+        words = data[2:256].split(b"\n")[0].split()
+        interpreter = words[0].decode(errors="replace") if words else ""
+        if tree.real(interpreter) is None:
+            yield f"its interpreter {interpreter!r} is not in the image"
+        return
+    if not data.startswith(b"\x7fELF"):
+        return
+    try:
+        loader, needed, folders = dynamic(Elf(data), path)
+    except (ElfError, struct.error, ValueError) as error:
+        yield f"damaged: {error}"
+        return
+    if loader and tree.real(loader) is None:
+        yield f"its loader {loader} is not in the image"
+    for name in needed:
+        places = [name] if name.startswith("/") else [f"{folder}/{name}" for folder in (*folders, *configured(tree), *LIBRARIES)]
+        if not any(tree.real(place) for place in places):
+            yield f"its library {name} is not in the image"
+
+
+def configured(tree):
+    texts = [tree.text("/etc/ld.so.conf"), *(tree.text(entry.path) for entry in tree.below("/etc/ld.so.conf.d"))]
+    return [line.strip() for text in texts for line in text.splitlines() if line.strip().startswith("/")]
+
+
+def dynamic(elf, path):
+    """(loader, needed libraries, folders in which the program itself looks)."""
+    loader, entries, loads = "", [], []
+    for at in range(elf.phnum):
+        kind, _, offset, address, _, size, _, _ = struct.unpack("<IIQQQQQQ", elf.bytes_at(elf.phoff + at * elf.phentsize, 56))
+        if kind == PT_INTERP:
+            loader = elf.bytes_at(offset, size).rstrip(b"\0").decode(errors="replace")
+        elif kind == PT_LOAD:
+            loads.append((address, offset, size))
+        elif kind == PT_DYNAMIC:
+            entries = [struct.unpack_from("<qQ", elf.bytes_at(offset, size), n) for n in range(0, size // 16 * 16, 16)]
+    table = next((value for tag, value in entries if tag == DT_STRTAB), None)
+    if table is None:
+        return loader, [], []
+    strings = next((offset + table - address for address, offset, size in loads if address <= table < address + size), None)
+    if strings is None:
+        raise ValueError("its string table lies in no segment")
+
+    def string(at):
+        end = elf.data.find(b"\0", strings + at)
+        return elf.data[strings + at:end].decode(errors="replace")
+    folders = [folder.replace("$ORIGIN", os.path.dirname(path)).replace("${ORIGIN}", os.path.dirname(path))
+               for tag, value in entries if tag in (DT_RPATH, DT_RUNPATH) for folder in string(value).split(":")]
+    return loader, [string(value) for tag, value in entries if tag == DT_NEEDED], folders

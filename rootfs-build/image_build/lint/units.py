@@ -1,0 +1,36 @@
+"""systemd units in an image's tree."""
+import posixpath
+import re
+
+FOLDERS = ("/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system")
+WANTED = re.compile(r"/systemd/system/([^/]+)\.(wants|requires|upholds)/([^/]+)$")
+
+
+def masked(tree):
+    """Names that /etc turns off: links to /dev/null, or empty files."""
+    return {posixpath.basename(entry.path) for entry in tree.below("/etc/systemd/system")
+            if entry.path.count("/") == 4 and (entry.target == "/dev/null" or (entry.is_file and entry.size == 0))}
+
+
+def enabled(tree):
+    """[(what wants it, unit, path of the link)] of units that are started, masked ones left out."""
+    off = masked(tree)
+    for folder in FOLDERS:
+        for entry in tree.below(folder):
+            match = WANTED.search(entry.path)
+            if match and match.group(3) not in off and entry.target != "/dev/null":
+                yield match.group(1), match.group(3), entry.path
+
+
+def texts(tree):
+    """(path, text) of unit files and their drop-ins."""
+    off = masked(tree)
+    for folder in FOLDERS:
+        for entry in tree.below(folder):
+            name = entry.path[len(folder) + 1:].split("/")[0].removesuffix(".d")
+            if entry.is_file and name not in off and re.search(r"\.(service|socket|target|timer|mount|path|conf)$", entry.path):
+                yield entry.path, tree.text(entry.path)
+
+
+def exists(tree, unit):
+    return any(tree.real(f"{folder}/{unit}") is not None for folder in FOLDERS)

@@ -1,0 +1,196 @@
+#!/usr/bin/env python3
+"""The same image built twice is the same bytes, whatever the folder, user, umask, time zone, clock, processors and the order of directories.
+
+Here with a small root, in seconds. With VIGIL_REBUILD=whole the minimal image, too: from the packages of the cache, without a mirror (minutes).
+"""
+import json
+import os
+import pathlib
+import shutil
+import stat
+import subprocess
+import sys
+import tempfile
+import unittest
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parents[1] / "rootfs-build"))
+from harness.case import VmCase  # noqa: E402
+from harness.daemon import BIN  # noqa: E402
+from harness.image import digest_of, part_of, variant  # noqa: E402
+from image_build import places  # noqa: E402  (the path is set just above)
+
+REBUILD = HERE / "rebuild"
+
+
+class Rebuilt(unittest.TestCase):
+    def setUp(self):
+        if os.geteuid() != 0:
+            self.skipTest("not root: mounts a shuffling file system")
+        missing = [program for program in ("disorderfs", "gcc", "fusermount") if not shutil.which(program)]
+        if missing:
+            self.skipTest(f"not installed: {', '.join(missing)}")
+        self.work = pathlib.Path(tempfile.mkdtemp(prefix="vigil-rebuild-"))
+        self.addCleanup(shutil.rmtree, self.work)
+        self.clock = self.work / "clock.so"
+        subprocess.run(["gcc", "-O1", "-shared", "-fPIC", "-o", self.clock, REBUILD / "shifted_clock.c"], check=True)
+
+    def here(self, *command, timeout=600):
+        return self.run_it(command, timeout)
+
+    def elsewhere(self, *command, timeout=600):
+        return self.run_it(["unshare", "-m", REBUILD / "elsewhere", self.work / "other", self.clock, *command], timeout)
+
+    def run_it(self, command, timeout):
+        done = subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=timeout, check=False)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        return done.stdout.splitlines()[-1]
+
+    def test_what_is_otherwise_elsewhere(self):
+        """A rebuild that changes nothing would prove nothing."""
+        (self.work / "other/under").mkdir(parents=True)
+        for number in range(100):
+            (self.work / f"other/under/{number}").touch()
+        script = ("import os, sys, time, json; mask = os.umask(0); names = os.listdir(sys.argv[1]);"
+                  "print(json.dumps([names, sorted(names), time.time(), mask, time.tzname[0], len(os.sched_getaffinity(0))]))")
+        here = json.loads(self.here(sys.executable, "-c", script, self.work / "other/under"))
+        there = json.loads(self.elsewhere(sys.executable, "-c", script, self.work / "other/seen"))
+        self.assertEqual(here[1], there[1])
+        self.assertNotEqual(here[0], there[0], "the order of names")
+        self.assertAlmostEqual(there[2] - here[2], 400 * 86_400, delta=600)
+        self.assertEqual((there[3], there[5]), (0o077, 1))
+        self.assertNotEqual(here[4], there[4])
+
+    def test_a_small_image_is_the_same_bytes(self):
+        found = sorted((places.cache() / "steps/tools").glob("[0-9a-f]*"))
+        if not found:
+            self.skipTest("no image was built here yet: ./dev image")
+        one = self.here(REBUILD / "small_image.py", found[0], self.work / "one")
+        self.assertEqual(self.here(REBUILD / "small_image.py", found[0], self.work / "two"), one)
+        self.assertEqual(self.elsewhere(REBUILD / "small_image.py", found[0], self.work / "other/seen/three"), one)
+
+    def test_the_minimal_image_is_the_same_bytes(self):
+        if os.environ.get("VIGIL_REBUILD") != "whole":
+            self.skipTest("takes minutes: VIGIL_REBUILD=whole")
+        source = places.cache()
+        lock = source / "locks/minimal.json"
+        one = self.built(self.here, self.work / "one", lock, source)
+        two = self.built(self.elsewhere, self.work / "other/seen", lock, source)
+        self.assertEqual(one, two)
+
+    def built(self, run, directory, lock, source):
+        """The digest of an image built without a mirror: from the lock and the kept packages alone."""
+        real = pathlib.Path(str(directory).replace("/seen", "/under"))
+        shutil.copytree(source / "packages", real / "cache/packages")
+        shutil.copyfile(lock, real / "lock.json")
+        line = run(HERE.parents[1] / "rootfs-build/build", "minimal", "--json", "--no-boot-test", "--out", directory / "out", "--cache", directory / "cache",
+                   "--lock", directory / "lock.json", "--mirror", "http://127.0.0.1:9/debian", timeout=1800)
+        return json.loads(line)["digest"]
+
+
+class BootTest(unittest.TestCase):
+    """An image that does not come up is never published; the one that is live stays."""
+
+    def setUp(self):
+        self.lock = places.cache() / "locks/minimal.json"
+        if not self.lock.is_file():
+            self.skipTest("no image was built here yet: ./dev image")
+        self.work = pathlib.Path(tempfile.mkdtemp(prefix="vigil-boot-test-"))
+        self.addCleanup(shutil.rmtree, self.work)
+        shutil.copyfile(self.lock, self.work / "lock.json")
+        shutil.copytree(places.PROFILES / "minimal", self.work / "profiles/tried")
+        profile = self.work / "profiles/tried/profile.json"
+        profile.write_text(profile.read_text().replace('"name": "minimal"', '"name": "tried"'))
+
+    def build(self):
+        done = subprocess.run([HERE.parents[1] / "rootfs-build/build", "tried", "--json", "--profiles", self.work / "profiles", "--out", self.work / "out",
+                               "--lock", self.work / "lock.json", "--agent", BIN / "vigil-guest", "--core-helper", BIN / "vigil-core"],
+                              capture_output=True, text=True, timeout=1800, check=False)
+        return done.returncode, [json.loads(line) for line in done.stdout.splitlines()]
+
+    def test_an_image_that_comes_up_is_published_with_what_its_boot_took(self):
+        code, events = self.build()
+        self.assertEqual((code, events[-1]["event"]), (0, "done"), events[-1])
+        tried = json.loads((pathlib.Path(events[-1]["path"]) / "boot-test.json").read_text())
+        self.assertEqual(set(tried["services"].values()), {"ready"})
+        self.assertGreater(tried["ready_ms"], 0)
+        self.assertLess(tried["memory_peak_mib"], tried["memory_mib"])
+
+    def test_an_image_whose_service_ends_is_refused_with_its_cause(self):
+        code, events = self.build()
+        self.assertEqual(code, 0)
+        live = os.readlink(self.work / "out/tried/current")
+        (self.work / "profiles/tried/files/etc/vigil/services.d/doomed.json").write_text(
+            '{"name": "doomed", "exec": ["/bin/sh", "-c", "echo no luck >&2; exit 3"], "restart": "never", "ready": {"tcp": {"port": 99}}}')
+        code, events = self.build()
+        self.assertEqual((code, events[-1]["event"], events[-1]["step"]), (1, "failed", "boot-test"), events[-1])
+        self.assertIn("doomed", events[-1]["cause"])
+        self.assertEqual(os.readlink(self.work / "out/tried/current"), live)
+        self.assertEqual(sorted(path.name for path in (self.work / "out/tried").iterdir()), sorted([live, "current"]))
+
+
+class Disk(VmCase):
+    def test_a_vm_that_asks_for_a_larger_disk_can_use_it(self):
+        """The template holds 2 GiB; the file system in the guest is as large as the disk. (Beyond 8 GiB ext4 takes another way to grow.)"""
+        sizes = {}
+        for name, mib in (("small", 1024), ("large", 20480)):
+            vm = self.up(name, disk_mib=mib)
+            self.daemon.wait_state(vm, "ready")
+            _, out, _ = self.daemon.vigil("exec", name, "--", "busybox", "df", "-m", "/", check=0)
+            sizes[name] = int(out.splitlines()[-1].split()[1])
+            self.daemon.vigil("exec", name, "--", "busybox", "touch", "/written", check=0)
+        self.assertTrue(1800 < sizes["small"] < 2100, sizes)
+        self.assertTrue(19000 < sizes["large"] <= 20480, sizes)
+
+    def test_unused_images_go_and_those_of_vms_stay(self):
+        current = digest_of(self.daemon)
+        used = variant(self.daemon, "minimal", min_memory_mib=129)
+        unused = variant(self.daemon, "minimal", min_memory_mib=130)
+        link = self.daemon.state / "images/minimal/current"
+        link.unlink()
+        link.symlink_to(current)
+        self.daemon.api.post("/v1/instances", {"name": "keeper", "image": f"minimal@{used}"})
+        self.assertIn(unused[:12], self.daemon.vigil("image", "gc", "--dry-run", check=0)[1])
+        self.assertTrue((self.daemon.state / "images/minimal" / unused).exists())
+        answer = self.daemon.vigil_json("image", "gc")
+        self.assertEqual([image["digest"] for image in answer["images"]], [unused])
+        self.assertEqual(sorted(path.name for path in (self.daemon.state / "images/minimal").iterdir()), sorted([current, used, "current"]))
+        self.daemon.vigil("rm", "keeper", check=0)
+        self.assertEqual([image["digest"] for image in self.daemon.vigil_json("image", "gc")["images"]], [used])
+
+    def test_what_a_user_brings_becomes_an_image_that_comes_up(self):
+        """A directory with one static program and one service: no Debian, no shell."""
+        busybox = self.busybox()
+        tree = self.daemon.base / "brought"
+        for folder in ("bin", "etc/vigil/services.d", "srv"):
+            (tree / folder).mkdir(parents=True)
+        shutil.copyfile(busybox, tree / "bin/busybox")
+        (tree / "bin/busybox").chmod(0o755)
+        (tree / "srv/index.html").write_text("brought by hand\n")
+        (tree / "etc/passwd").write_text("root:x:0:0:root:/:/bin/busybox\n")
+        (tree / "etc/group").write_text("root:x:0:\n")
+        (tree / "etc/vigil/services.d/files.json").write_text(json.dumps(
+            {"name": "files", "exec": ["/bin/busybox", "httpd", "-f", "-p", "8090", "-h", "/srv"], "ready": {"http": {"port": 8090, "path": "/"}}}))
+        code, out, err = self.daemon.vigil("image", "import", "brought", tree, timeout=900)
+        self.assertEqual(code, 0, out + err)
+        vm = self.up("guest", image="brought")
+        self.daemon.wait_state(vm, "ready")
+        self.assertEqual(self.service(vm, "files")["state"], "ready")
+        (tree / "srv/escape").symlink_to("/etc")
+        os.mknod(tree / "srv/disk", 0o600 | stat.S_IFBLK, os.makedev(8, 0))
+        code, out, err = self.daemon.vigil("image", "import", "brought", tree, timeout=900)
+        self.assertEqual(code, 1)
+        self.assertIn("'srv/disk': it is a device node", out + err)
+
+    def busybox(self):
+        """The image's own: static."""
+        out = self.daemon.base / "busybox"
+        subprocess.run(["debugfs", "-R", f"dump /usr/bin/busybox {out}", part_of(self.daemon, "root")], check=True, capture_output=True)
+        return out
+
+    def test_verify_lints_too(self):
+        self.assertIn("rules kept", self.daemon.vigil("image", "verify", "minimal", check=0)[1])
+
+
+if __name__ == "__main__":
+    unittest.main()
