@@ -105,6 +105,7 @@ std::optional<Refusal> Exchange::read_head() {
     }
     address_ = std::move(std::get<Address>(address));
     asked_ = std::move(*asked);
+    if (asked_.wait) asked_.wait = std::min(*asked_.wait, duration_cast<seconds>(proxy_.limits.max_wait));
     if (client_.door_port.empty()) return std::nullopt;
     return browser_may_not(head_, address_, client_.door_port);
 }
@@ -131,7 +132,7 @@ asio::awaitable<Exchange::Reached> Exchange::settle_and_dial() {
         reached.refusal = Refusal{404, "not_found", "not found", id.error().message(), ""};
         co_return reached;
     }
-    const milliseconds limit = std::min<milliseconds>(proxy_.limits.max_wait, asked_.wait ? milliseconds(*asked_.wait) : proxy_.limits.default_wait);
+    const milliseconds limit = asked_.wait ? milliseconds(*asked_.wait) : proxy_.limits.default_wait;
     auto settled = co_await settle(&proxy_.guests, &proxy_.bus, *id, address_.wanted, limit);
     if (settled.waited.count() != 0) {
         const auto waited = static_cast<std::uint64_t>(settled.waited.count());
