@@ -7,8 +7,11 @@
 #include "guest/init/system_setup.hpp"
 #include "guest/init/wall_clock.hpp"
 #include "guest/link/streams_listener.hpp"
+#include "guest/link/vsock_dial.hpp"
 #include "guest/log/log.hpp"
 #include "guest/streams/opener.hpp"
+#include "shared/framing/frame.hpp"
+#include "shared/streams/egress.hpp"
 
 #include <malloc.h>
 #include <sys/stat.h>
@@ -95,6 +98,17 @@ void Agent::listen_for_streams() {
   streams_.emplace(loop_, std::move(*listener), in_vm ? link::accept_vsock : link::accept_unix, streams::make_opener(loop_, exec_sessions_, file_workers_));
 }
 
+void Agent::open_egress() {
+  if (setup_.place != Place::vm) return;
+  auto listener = egress::listen_loopback(egress::proxy_port);
+  if (!listener) {
+    setup_.problems.push_back("egress: " + listener.error().message());
+    return log::error("egress.not_listening", {{"err", listener.error().message()}});
+  }
+  const auto hello = [this] { return framing::make_frame(vigil::streams::encode(vigil::streams::EgressHello{setup_.boot, line_.link().token()})); };
+  egress_.emplace(loop_, std::move(*listener), [] { return link::VsockDialler(protocol::egress_port).dial(); }, hello);
+}
+
 void Agent::take_cores() {
   const auto note = [this](const Error& error) {
     setup_.problems.push_back("core dumps: " + error.message());
@@ -134,6 +148,7 @@ void Agent::start_services(const protocol::GuestConfig& config, Configured how) 
   if (supervisor_ || ending_) return;
   configuration_deadline_.cancel();
   if (setup_.place == Place::vm) init::set_host_name(config.hostname);
+  if (config.egress) open_egress();   // before the services, whose environment names it
   setup_.supervisor.deadline_scale = scale_;
   setup_.supervisor.env.insert(config.env.begin(), config.env.end());
   setup_.supervisor.secrets = config.secrets;

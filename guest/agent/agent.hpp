@@ -8,6 +8,7 @@
 #include "guest/boot/handover.hpp"
 #include "guest/console/console_port.hpp"
 #include "guest/control/control_socket.hpp"
+#include "guest/egress/egress_proxy.hpp"
 #include "guest/evidence/core_intake.hpp"
 #include "guest/health/clock_watch.hpp"
 #include "guest/health/health_before_death.hpp"
@@ -58,6 +59,7 @@ private:
 
   link::Connection take_connection();
   void listen_for_streams();
+  void open_egress();
   void take_cores();
   void welcomed(const protocol::Welcome& welcome);
   void start_services(const protocol::GuestConfig& config, Configured how);
@@ -88,6 +90,7 @@ private:
   streams::ExecSessions exec_sessions_;
   streams::FileWorkers file_workers_;
   std::optional<streams::StreamServer> streams_;
+  std::optional<egress::EgressProxy> egress_;
   health::ClockWatch clock_;
   std::optional<supervisor::Supervisor> supervisor_;
   std::optional<init::ShutdownAsk> ending_;

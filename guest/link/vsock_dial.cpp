@@ -1,7 +1,6 @@
 #include "guest/link/vsock_dial.hpp"
 
 #include "guest/link/own_vm.hpp"
-#include "shared/protocol/control.hpp"
 
 #include <sys/socket.h>
 
@@ -18,7 +17,7 @@ Result<UniqueFd> VsockDialler::dial() {
   sockaddr_vm address{};
   address.svm_family = AF_VSOCK;
   address.svm_cid = VMADDR_CID_HOST;
-  address.svm_port = protocol::link_port;
+  address.svm_port = port_;
   if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 || errno == EINPROGRESS) return fd;
   return Error(Errc::unavailable, std::string("vsock connect: ") + std::strerror(errno));
 }

@@ -4,12 +4,20 @@
 #pragma once
 
 #include "guest/link/dialler.hpp"
+#include "shared/protocol/control.hpp"
+
+#include <cstdint>
 
 namespace vigil::guest::link {
 
 class VsockDialler final : public Dialler {
 public:
+  VsockDialler() : VsockDialler(protocol::link_port) {}
+  explicit VsockDialler(std::uint32_t port) : port_(port) {}
   Result<UniqueFd> dial() override;
+
+private:
+  std::uint32_t port_;
 };
 
 }  // namespace vigil::guest::link

@@ -21,18 +21,20 @@ public:
   void open(int fd) { fd_ = fd; }
   void close();
   void write(std::string_view bytes);
-  bool wants_more() const { return waiting_.size() < max_waiting; }
+  bool wants_more() const { return waiting_.size() - gone_ < max_waiting; }
   bool is_empty() const { return waiting_.empty(); }
   bool is_broken() const { return broken_; }
 
 private:
   static constexpr std::size_t max_waiting = 256 * 1024;
   void flush();
+  std::size_t write_some(std::string_view bytes);
 
   EventLoop& loop_;
   std::function<void()> drained_;
   int fd_ = -1;
   std::string waiting_;
+  std::size_t gone_ = 0;            // of waiting_
   bool broken_ = false;
   LoopToken watch_;
 };

@@ -28,6 +28,17 @@ Stream::Stream(EventLoop& loop, UniqueFd fd, Opener opener, std::function<void()
   deadline_ = loop_.after(opening_deadline, [this] { close(); });
 }
 
+Stream::Stream(EventLoop& loop, UniqueFd fd, std::string hello, std::function<void()> closed)
+    : loop_(loop), fd_(std::move(fd)), closed_(std::move(closed)), state_(State::accepted), out_(std::move(hello)) {
+  watched_ = EPOLLIN;
+  watch_ = loop_.watch(fd_.get(), watched_, [this](std::uint32_t events) { on_ready(events); });
+}
+
+void Stream::begin(std::unique_ptr<Operation> operation) {
+  operation_ = std::move(operation);
+  write_out();
+}
+
 void Stream::accept(const std::string& facts_json) {
   if (state_ != State::opened && state_ != State::opening) return;
   state_ = State::accepted;

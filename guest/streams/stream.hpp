@@ -1,4 +1,4 @@
-// One accepted connection of the streams port: reads the opening, carries chunks both ways, ends in order.
+// One connection of the streams port, or one that the agent opened to the host: reads the opening, carries chunks both ways, ends in order.
 //
 // Shape:  the operation sends while has_room(), and is told by can_send() when there is room again; pause_input() stops reading what the host sends. So a slow
 //         reader stalls its own stream alone. finish() says the last word; then the host closes. Nothing is destroyed inside a call from the operation.
@@ -28,6 +28,9 @@ public:
   using Opener = std::function<std::unique_ptr<Operation>(Stream&, const Opening&)>;
 
   Stream(EventLoop& loop, UniqueFd fd, Opener opener, std::function<void()> closed);
+  /// One that this side began, on a connected descriptor: says `hello` and needs no answer. begin() gives it its operation.
+  Stream(EventLoop& loop, UniqueFd fd, std::string hello, std::function<void()> closed);
+  void begin(std::unique_ptr<Operation> operation);
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
 

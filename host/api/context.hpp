@@ -6,6 +6,14 @@
 #include "host/http/router.hpp"
 #include "host/streams/relay.hpp"
 
+namespace vigil::egress {
+struct Counters;
+}
+
+namespace vigil::ports {
+class Server;
+}
+
 namespace vigil::api {
 
 struct Context {
@@ -14,6 +22,8 @@ struct Context {
     const store::Store& store;
     events::EventBus& bus;
     streams::Relays& relays;
+    const ports::Server* ports = nullptr;   // null: none is served
+    const egress::Counters* egress = nullptr;
 };
 
 /// The table of all routes (routes.cpp).

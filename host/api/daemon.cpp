@@ -1,4 +1,5 @@
 #include "host/api/answers.hpp"
+#include "host/api/to_json.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -16,13 +17,15 @@ void get_openapi(const Context&, const Request&, const Reply& reply) {
 
 void get_daemon(const Context& context, const Request&, const Reply& reply) {
     const auto facts = context.control.facts();
-    const json body = {{"version", VIGIL_VERSION},
+    json body = {{"version", VIGIL_VERSION},
                        {"state_dir", facts.state_dir},
                        {"run_dir", facts.run_dir},
                        {"pid", facts.pid},
                        {"accelerator", {{"name", vigil::to_text(facts.accelerator)}, {"why", facts.accelerator_why}}},
                        {"started_unix_us", facts.started_unix_us},
                        {"vsock_device", facts.vsock_device.empty() ? json(nullptr) : json(facts.vsock_device)}};
+    if (context.egress != nullptr) body["egress"] = egress_json(*context.egress);
+    if (context.ports != nullptr) body["ports"] = ports_json(*context.ports);
     reply.send(http::json_response(200, body));
 }
 

@@ -30,6 +30,7 @@ constexpr Row rows[] = {
     {Method::get, "/v1/instances/{id}/console", get_console},
     {Method::get, "/v1/instances/{id}/logs/{service}", get_logs},
     {Method::get, "/v1/instances/{id}/why", get_why},
+    {Method::get, "/v1/instances/{id}/ports", get_ports},
     {Method::post, "/v1/instances/{id}/streams", open_stream},
     {Method::post, "/v1/instances/{id}/exec", run_exec},
     {Method::get, "/v1/events", stream_events},

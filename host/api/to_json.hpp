@@ -7,6 +7,14 @@
 
 #include <nlohmann/json_fwd.hpp>
 
+namespace vigil::egress {
+struct Counters;
+}
+
+namespace vigil::ports {
+class Server;
+}
+
 namespace vigil::api {
 
 nlohmann::json to_json(const protocol::Cause& cause);        // the wire's members plus sentence, advice, severity
@@ -15,5 +23,7 @@ nlohmann::json to_json(const machine::CrashRecord& crash, RunNumber run);
 nlohmann::json to_json(const verdict::Finding& finding);
 nlohmann::json instance_json(const Look& look);
 nlohmann::json services_json(const machine::VmState& state);
+nlohmann::json egress_json(const egress::Counters& counters);
+nlohmann::json ports_json(const ports::Server& server);      // its doors and what became of the requests
 
 }  // namespace vigil::api

@@ -6,6 +6,7 @@
 #include "host/daemon/state_lock.hpp"
 #include "host/daemon/vm_registry.hpp"
 #include "host/http/server.hpp"
+#include "host/ports/server.hpp"
 #include "host/vmm/driver_factory.hpp"
 
 #include <boost/asio/co_spawn.hpp>
@@ -32,12 +33,11 @@ std::string program_dir() {
     return std::filesystem::read_symlink("/proc/self/exe", ignored).parent_path().string();
 }
 
-Result<void> share_socket(const Options& options) {
+Result<void> share_socket(const Options& options, const std::string& path) {
     if (options.socket_group.empty()) return {};
     const group* found = ::getgrnam(options.socket_group.c_str());
     if (found == nullptr) return Error(Errc::not_found, "there is no group " + options.socket_group);
-    if (::chown(options.places.socket.c_str(), static_cast<uid_t>(-1), found->gr_gid) != 0)
-        return Error::from_errno("chown " + options.places.socket, errno);
+    if (::chown(path.c_str(), static_cast<uid_t>(-1), found->gr_gid) != 0) return Error::from_errno("chown " + path, errno);
     return {};
 }
 
@@ -54,6 +54,14 @@ std::string version_of(const std::string& program) {
     return text.substr(begin + mark.size(), text.find_first_of(" (\n", begin + mark.size()) - begin - mark.size());
 }
 
+constexpr std::chrono::milliseconds max_default_wait{120'000};   // under TCG ten times the usual would be longer than clients are patient
+
+ports::ServerOptions ports_options(const Options& options, protocol::Accelerator accelerator) {
+    ports::ServerOptions made{options.places.ports_socket().string(), options.socket_mode, options.ports_listen, {}};
+    made.limits.default_wait = std::min(made.limits.default_wait * protocol::deadline_scale(accelerator), max_default_wait);
+    return made;
+}
+
 class Daemon {
   public:
     Daemon(const Options& options, std::unique_ptr<store::Store> store)
@@ -65,15 +73,23 @@ class Daemon {
           pipeline_(io_, *store_, bus_),
           registry_(host_, pipeline_, *store_),
           relays_(io_.get_executor()),
-          server_(io_, http::Router(api::make_routes({registry_, host_.images, *store_, bus_, relays_})), {options.places.socket, options.socket_mode, {}}),
+          ports_(io_, registry_, bus_, ports_options(options_, host_.accelerator.accelerator)),
+          server_(io_, http::Router(api::make_routes({registry_, host_.images, *store_, bus_, relays_, &ports_, &outside_.counters})), {options.places.socket, options.socket_mode, {}}),
           signals_(io_, SIGTERM, SIGINT),
           tasks_(io_.get_executor()) {}
 
     Result<void> run() {
+        outside_.credentials_dir = options_.places.egress_credentials().string();
+        host_.outside = &outside_;
         find_driver();
         TRY_VOID(registry_.load());
         if (auto listening = server_.listen(); !listening) return close(listening.error());
-        if (auto shared = share_socket(options_); !shared) return close(shared.error());
+        if (auto listening = ports_.listen(); !listening) return close(listening.error());
+        for (const auto& path : {options_.places.socket, ports_.socket_path()})
+            if (auto shared = share_socket(options_, path); !shared) return close(shared.error());
+        spdlog::info("daemon.listening what=api address=unix:{}", options_.places.socket);
+        spdlog::info("daemon.listening what=ports address=unix:{}", ports_.socket_path());
+        if (!ports_.tcp_address().empty()) spdlog::info("daemon.listening what=ports address=http://{}", ports_.tcp_address());
         spdlog::info("daemon.ready pid={} socket={} state={} accelerator={} why=\"{}\"", ::getpid(), options_.places.socket, options_.places.state.string(),
                      to_text(host_.accelerator.accelerator), host_.accelerator.why);
         announce_ready(options_.ready_fd);
@@ -125,6 +141,7 @@ class Daemon {
     asio::awaitable<void> stop() {
         co_await tasks_.stop();
         co_await server_.stop();
+        co_await ports_.stop();
         co_await relays_.stop();
         co_await registry_.stop();
     }
@@ -135,10 +152,12 @@ class Daemon {
     SystemClock clock_;
     std::unique_ptr<store::Store> store_;
     events::EventBus bus_;
+    egress::Outside outside_;
     RunHost host_;
     EventPipeline pipeline_;
     VmRegistry registry_;
     streams::Relays relays_;
+    ports::Server ports_;
     http::Server server_;
     asio::signal_set signals_;
     async::TaskGroup tasks_;

@@ -21,6 +21,8 @@ Options parse_options(int argc, char** argv) {
     app.add_option("--run", run, "directory of sockets (" + options.places.run.string() + ")");
     app.add_option("--socket", socket, "the API's socket (RUN/vigild.sock)");
     app.add_option("--group", options.socket_group, "group that may use the API's socket, too");
+    app.add_option("--ports-listen", options.ports_listen,
+                   "also serve ports of VMs on ADDRESS:PORT of the loopback; whoever can reach it, reaches them (off; RUN/ports.sock is always served)");
     app.add_option("--ready-fd", options.ready_fd, "write a line to this descriptor when the API serves")->check(CLI::Range(3, 1 << 20));
     app.add_option("--log-level", options.log_level, "debug, info, warn or error")->check(CLI::IsMember({"debug", "info", "warn", "error"}));
     app.add_flag("--foreground", foreground, "stay in the foreground (it always does)");

@@ -12,6 +12,7 @@ struct Options {
     Places places;
     unsigned socket_mode = 0600;     // 0660 with --group
     std::string socket_group;
+    std::string ports_listen;        // 127.0.0.1:PORT for ports of VMs over TCP; empty: no
     std::optional<int> ready_fd;
     std::string log_level = "info";
 };

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "host/daemon/places.hpp"
+#include "host/egress/listener.hpp"
 #include "host/images/image_store.hpp"
 #include "host/vmm/accelerator.hpp"
 #include "host/vmm/tsc_rate.hpp"
@@ -31,6 +32,7 @@ struct RunHost {
     std::string driver_error;
     std::string vmm_version;                 // known once a VMM has been spoken to
     std::set<std::uint32_t> uids_in_use;     // of VMM processes, when we are root
+    egress::Outside* outside = nullptr;      // what VMs reach through us; the daemon's
 
     std::string shim_program() const { return program_dir + "/vigil-shim"; }
 };

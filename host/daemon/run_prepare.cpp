@@ -3,6 +3,7 @@
 #include "host/daemon/disk_image.hpp"
 #include "host/daemon/run_user.hpp"
 #include "host/daemon/vm_run.hpp"
+#include "host/machine/egress_policy.hpp"
 #include "host/vmm/kernel_command_line.hpp"
 #include "host/vmm/vsock_device.hpp"
 
@@ -104,7 +105,16 @@ Result<void> VmRun::open_link(const images::Image* image) {
     TRY_VOID(link_->listen());
     TRY_VOID(give_to(path, user_));  // the vsock device dials it
     console_ = std::make_unique<RunConsole>(run_dir_, host_.clock);
-    return {};
+    return open_egress();
+}
+
+Result<void> VmRun::open_egress() {
+    if (spec_.egress.empty() || host_.outside == nullptr) return {};
+    TRY(policy, machine::parse_egress_policy(spec_.egress));
+    const auto path = vmm::vsock_listen_path(run_dir_.string(), protocol::egress_port);
+    egress_ = std::make_unique<egress::Listener>(host_.io, path, policy, *host_.outside, static_cast<egress::EgressOwner&>(*this), host_.clock);
+    TRY_VOID(egress_->listen());
+    return give_to(path, user_);
 }
 
 std::variant<shim::ShimSpec, protocol::Cause> VmRun::plan(const images::Image& image) {

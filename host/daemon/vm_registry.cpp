@@ -3,6 +3,7 @@
 #include "host/async/blocking.hpp"
 #include "host/async/notification.hpp"
 #include "host/daemon/evidence.hpp"
+#include "host/machine/egress_policy.hpp"
 #include "host/machine/reduce.hpp"
 #include "host/vmm/vsock_device.hpp"
 
@@ -76,6 +77,7 @@ Result<void> VmRegistry::resolve_image(machine::InstanceSpec& spec) const {
 
 Result<InstanceId> VmRegistry::create(machine::InstanceSpec spec, const std::string& actor) {
     if (spec.vmm == machine::VmmChoice::firecracker) return Error(Errc::unsupported, "vmm: firecracker is not supported yet; use auto or qemu");
+    if (!spec.egress.empty()) TRY_VOID(machine::parse_egress_policy(spec.egress));
     TRY_VOID(resolve_image(spec));
     const InstanceId id = new_id();
     if (spec.name.value().empty()) spec.name = invent_name(spec, id);
@@ -121,6 +123,18 @@ void VmRegistry::open_stream(const InstanceId& id, std::string opening, std::fun
     const auto found = find(id);
     if (!found) return done(found.error());
     (*found)->open_stream(std::move(opening), std::move(done));
+}
+
+Result<InstanceId> VmRegistry::find_vm(std::string_view id_or_name) const {
+    TRY(row, store_.find_instance(id_or_name));
+    TRY(vm, find(row.id));
+    if (vm->known().removed) return Error(Errc::not_found, "instance " + row.name.value() + " was removed");
+    return row.id;
+}
+
+const machine::VmState* VmRegistry::state_of(const InstanceId& id) const {
+    const auto found = actors_.find(id);
+    return found == actors_.end() ? nullptr : &found->second->known();
 }
 
 void VmRegistry::remove(const InstanceId& id, api::Removal removal, const std::string& actor, Done done) {

@@ -5,13 +5,14 @@
 #include "host/async/task_group.hpp"
 #include "host/daemon/event_pipeline.hpp"
 #include "host/daemon/vm_actor.hpp"
+#include "host/ports/guests.hpp"
 
 #include <map>
 #include <memory>
 
 namespace vigil::daemon {
 
-class VmRegistry final : public api::VmControl {
+class VmRegistry final : public api::VmControl, public ports::Guests {
   public:
     VmRegistry(RunHost& host, EventPipeline& pipeline, store::Store& store);
 
@@ -26,6 +27,8 @@ class VmRegistry final : public api::VmControl {
     void remove(const InstanceId& id, api::Removal removal, const std::string& actor, std::function<void(Result<void>)> done) override;
     void ask_guest(const InstanceId& id, std::string op, std::string args, std::function<void(Result<std::string>)> done) override;
     void open_stream(const InstanceId& id, std::string opening, std::function<void(Result<streams::GuestStream>)> done) override;
+    Result<InstanceId> find_vm(std::string_view id_or_name) const override;
+    const machine::VmState* state_of(const InstanceId& id) const override;
     std::vector<api::Look> existing() const override;
     Result<api::Look> look(std::string_view id_or_name, std::optional<RunNumber> run) const override;
     Result<std::string> console(const InstanceId& id, RunNumber run) const override;

@@ -13,6 +13,7 @@ namespace vigil::daemon {
 namespace asio = boost::asio;
 
 namespace {
+constexpr const char* proxy_in_guest = "http://127.0.0.1:3128";
 constexpr std::chrono::milliseconds shutdown_answer_deadline{5'000}, answer_deadline{5'000}, stream_answer_deadline{10'000};
 }
 
@@ -42,6 +43,7 @@ asio::awaitable<void> VmRun::stop() {
     co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
     stopping_ = true;
     if (link_) co_await link_->stop();
+    if (egress_) co_await egress_->stop();
     if (shim_) shim_->close();
     co_await tasks_.stop();
     if (vm_) co_await vm_->stop();
@@ -120,6 +122,10 @@ protocol::GuestConfig VmRun::guest_config() {
     config.env = spec_.env;
     config.secrets = owner_.secrets();
     config.hostname = spec_.name.value();
+    if (spec_.egress.empty()) return config;
+    config.egress = true;
+    for (const auto* name : {"http_proxy", "https_proxy", "HTTPS_PROXY"}) config.env.emplace(name, proxy_in_guest);   // HTTP_PROXY is what CGI programs take for a header
+    for (const auto* name : {"no_proxy", "NO_PROXY"}) config.env.emplace(name, "localhost,127.0.0.1,::1");
     return config;
 }
 
@@ -139,6 +145,7 @@ void VmRun::link_up(const BootId& boot, Epoch epoch, const protocol::Hello& hell
 void VmRun::link_lost(const guest_link::SessionEnd& end) { owner_.happened(machine::LinkLost{end.reason, end.cause}); }
 void VmRun::link_refused(const std::string& reason) { owner_.happened(machine::LinkRefused{reason}); }
 void VmRun::reported(protocol::Report report) { owner_.happened(machine::Reported{std::move(report), machine::Channel::link, false, 0}); }
+void VmRun::egress_refused(const protocol::Cause& cause, std::uint64_t count) { owner_.happened(machine::EgressRefused{cause, count}); }
 void VmRun::clock_synced(guest_link::ClockSample sample) { owner_.happened(machine::ClockSynced{sample.offset_us, sample.rtt_us}); }
 
 void VmRun::tell(std::vector<machine::EventBody> bodies) {

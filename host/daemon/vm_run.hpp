@@ -9,6 +9,7 @@
 #include "host/async/task_group.hpp"
 #include "host/daemon/run_console.hpp"
 #include "host/daemon/run_host.hpp"
+#include "host/egress/listener.hpp"
 #include "host/guest_link/guest_link.hpp"
 #include "host/machine/vm_event.hpp"
 #include "host/machine/vm_state.hpp"
@@ -35,7 +36,7 @@ class RunOwner {
     virtual Seq acknowledged(const BootId& boot, Epoch epoch) = 0;
 };
 
-class VmRun final : private guest_link::LinkOwner {
+class VmRun final : private guest_link::LinkOwner, private egress::EgressOwner {
   public:
     using GuestAnswer = std::function<void(Result<std::string>)>;
     using StreamOpened = std::function<void(Result<streams::GuestStream>)>;
@@ -69,6 +70,7 @@ class VmRun final : private guest_link::LinkOwner {
     std::optional<protocol::Cause> unfit(const images::Image& image) const;
     std::variant<shim::ShimSpec, protocol::Cause> plan(const images::Image& image);
     Result<void> open_link(const images::Image* image);
+    Result<void> open_egress();
 
     boost::asio::awaitable<void> follow(std::uint64_t console_offset);
     boost::asio::awaitable<void> control();
@@ -95,6 +97,8 @@ class VmRun final : private guest_link::LinkOwner {
     void link_refused(const std::string& reason) override;
     void reported(protocol::Report report) override;
     void clock_synced(guest_link::ClockSample sample) override;
+    bool is_agent(const BootId& boot, const std::string& token) override { return owner_.check_token(boot, token) == guest_link::TokenCheck::fits; }
+    void egress_refused(const protocol::Cause& cause, std::uint64_t count) override;
 
     RunHost& host_;
     RunOwner& owner_;
@@ -104,6 +108,7 @@ class VmRun final : private guest_link::LinkOwner {
     std::filesystem::path run_dir_, log_dir_;
     std::optional<shim::Credentials> user_;
     std::unique_ptr<guest_link::GuestLink> link_;
+    std::unique_ptr<egress::Listener> egress_;   // null: the spec names no policy, nothing leaves the VM
     std::unique_ptr<RunConsole> console_;
     std::unique_ptr<shim::ShimConnection> shim_;
     std::string control_socket_;

@@ -36,6 +36,7 @@ json body_json(const LinkUp& body) {
 }
 json body_json(const LinkLost& body) { return {{"reason", body.reason}, {"cause", maybe(body.cause)}}; }
 json body_json(const LinkRefused& body) { return {{"reason", body.reason}}; }
+json body_json(const EgressRefused& body) { return {{"cause", cause_json(body.cause)}, {"count", body.count}}; }
 json body_json(const ClockSynced& body) { return {{"offset_us", body.offset_us}, {"rtt_us", body.rtt_us}}; }
 json body_json(const ConsoleFinding& body) {
   return {{"kind", to_text(body.kind)}, {"text", body.text}, {"captured", body.captured}, {"lines", body.lines},
@@ -219,6 +220,13 @@ Result<EventBody> parse_vmm_halted(const json& object) {
   return EventBody(VmmHalted{halted});
 }
 
+Result<EventBody> parse_egress_refused(const json& object) {
+  TRY(cause, read_cause(object));
+  TRY(count, read_count(object, "count"));
+  if (!cause) return Error(Errc::invalid, "cause: missing");
+  return EventBody(EgressRefused{*cause, count});
+}
+
 Result<EventBody> parse_adopted(const json& object) {
   TRY(shim_pid, read_count(object, "shim_pid"));
   return EventBody(Adopted{static_cast<std::int64_t>(shim_pid)});
@@ -259,6 +267,7 @@ constexpr std::pair<std::string_view, Parse> parsers[] = {
     {"link_up", parse_link_up},
     {"link_lost", parse_link_lost},
     {"link_refused", parse_text<LinkRefused, key_reason>},
+    {"egress_refused", parse_egress_refused},
     {"clock_synced", parse_clock_synced},
     {"console_finding", parse_finding},
     {"deadline_passed", parse_text<DeadlinePassed, key_name>},

@@ -16,6 +16,7 @@ std::string_view host_type(const EventBody& body) {
                         [](const LinkUp&) { return std::string_view("link_up"); },
                         [](const LinkLost&) { return std::string_view("link_lost"); },
                         [](const LinkRefused&) { return std::string_view("link_refused"); },
+                        [](const EgressRefused&) { return std::string_view("egress_refused"); },
                         [](const ClockSynced&) { return std::string_view("clock_synced"); },
                         [](const ConsoleFinding&) { return std::string_view("console_finding"); },
                         [](const Reported&) { return std::string_view(); },

@@ -85,6 +85,8 @@ void on(const Change& change, const LinkRefused& body) {
   push_bounded(change.run, change.run.link_causes, {change.event.at_unix_us, make_cause(CauseCode::link_refused, {{"reason", body.reason}})});
 }
 
+void on(const Change& change, const EgressRefused& body) { change.run.egress_refused += body.count; }
+
 void on(const Change& change, const ClockSynced& body) {
   if (!change.run.clock || body.rtt_us <= change.run.clock->rtt_us) change.run.clock = body;
   heard_on_link(change);
@@ -251,6 +253,7 @@ std::vector<Effect> reduce(VmState& state, const VmEvent& event) {
                  [&](const LinkUp& body) { live(body); },
                  [&](const LinkLost& body) { live(body); },
                  [&](const LinkRefused& body) { live(body); },
+                 [&](const EgressRefused& body) { live(body); },
                  [&](const ClockSynced& body) { live(body); },
                  [&](const ConsoleFinding& body) { live(body); },
                  [&](const Reported& body) { live(body); },

@@ -63,6 +63,13 @@ struct LinkLost {
 
 struct LinkRefused { std::string reason; friend bool operator==(const LinkRefused&, const LinkRefused&) = default; };
 
+/// Something in the VM wanted to go out and was not let, or did not get through. Told at most every few seconds for the same cause; `count`: since it was last told.
+struct EgressRefused {
+  protocol::Cause cause;
+  std::uint64_t count = 1;
+  friend bool operator==(const EgressRefused&, const EgressRefused&) = default;
+};
+
 /// host clock = guest clock + offset_us, measured by a ping whose round trip was rtt_us.
 struct ClockSynced {
   std::int64_t offset_us = 0;
@@ -135,7 +142,7 @@ struct StateChanged {
 struct Removed { std::string actor; friend bool operator==(const Removed&, const Removed&) = default; };
 
 using EventBody =
-    std::variant<Created, StartRequested, VmmStarted, StartFailed, LinkUp, LinkLost, LinkRefused, ClockSynced, ConsoleFinding, Reported,
+    std::variant<Created, StartRequested, VmmStarted, StartFailed, LinkUp, LinkLost, LinkRefused, EgressRefused, ClockSynced, ConsoleFinding, Reported,
                  DeadlinePassed, StopRequested, VmmExited, DeviceExited, VmmHalted, ShimLost, Adopted, StateChanged, Removed>;
 
 struct VmEvent {

@@ -110,6 +110,7 @@ struct Run {
   std::optional<protocol::HealthReport> vitals; // the newest whole one; its causes are in `health`
   std::vector<protocol::ListeningPort> listeners;   // TCP ports in the guest, as it told last
   std::vector<TimedCause> link_causes;          // flood, protocol errors, refused links
+  std::uint64_t egress_refused = 0;             // connections that were not let out, or did not get through
   std::vector<TimedCause> device_causes;        // vmm.device_died
   std::optional<UnixUs> vmm_halted;             // since when the VMM's process is stopped by a signal
   bool console_heard = false;                   // the console has said something that we understood

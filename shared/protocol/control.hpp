@@ -14,6 +14,7 @@ namespace vigil::protocol {
 
 inline constexpr std::uint32_t link_port = 5252;        // the guest dials the host
 inline constexpr std::uint32_t streams_port = 5253;     // the host dials the guest
+inline constexpr std::uint32_t egress_port = 5254;      // the guest dials the host, once a connection that leaves the VM
 inline constexpr std::uint32_t protocol_version = 1;
 
 /// No more goes into one send() of a guest. Since Linux 6.17 (and the stable kernels that took it) a vsock packet over some 32 KiB leaves in several
@@ -36,6 +37,7 @@ struct GuestConfig {
   std::map<std::string, std::string> env;        // for every service
   std::map<std::string, std::string> secrets;    // name -> value; never logged
   std::string hostname;
+  bool egress = false;                           // the agent is to serve the proxy on 127.0.0.1:3128
   friend bool operator==(const GuestConfig&, const GuestConfig&) = default;
 };
 

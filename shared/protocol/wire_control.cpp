@@ -43,10 +43,12 @@ Result<TextMap> read_objects_by_name(const json& object, const char* key) {
 json to_json(const GuestConfig& config) {
   json services = json::object();
   for (const auto& [name, overlay] : config.services) services[to_valid_utf8(name, 64)] = nested(overlay);
-  return {{"services", std::move(services)},
-          {"env", to_json(config.env)},
-          {"secrets", to_json(config.secrets)},
-          {"hostname", text(config.hostname, max_detail_bytes)}};
+  json object = {{"services", std::move(services)},
+                 {"env", to_json(config.env)},
+                 {"secrets", to_json(config.secrets)},
+                 {"hostname", text(config.hostname, max_detail_bytes)}};
+  if (config.egress) object["egress"] = true;
+  return object;
 }
 
 Result<GuestConfig> parse_config(const json& object) {
@@ -54,7 +56,8 @@ Result<GuestConfig> parse_config(const json& object) {
   TRY(env, read_texts_by_name(object, "env"));
   TRY(secrets, read_texts_by_name(object, "secrets"));
   TRY(hostname, read_text_or(object, "hostname", "", max_detail_bytes));
-  return GuestConfig{std::move(services), std::move(env), std::move(secrets), std::move(hostname)};
+  TRY(egress, try_read_bool(object, "egress"));
+  return GuestConfig{std::move(services), std::move(env), std::move(secrets), std::move(hostname), egress.value_or(false)};
 }
 
 /// JSON inside JSON: absent when empty, so that "no arguments" stays no arguments.

@@ -18,7 +18,7 @@ namespace {
 struct UpOptions {
   std::string image, name, vmm, kernel_args;
   std::uint32_t memory_mib = 0, disk_mib = 0, vcpus = 0;
-  std::vector<std::string> env, services, labels;
+  std::vector<std::string> env, services, labels, egress;
   bool no_wait = false;
 };
 
@@ -43,6 +43,15 @@ Result<json> as_json(const std::string& value) {
   return parsed;
 }
 
+/// "deny", "direct", an object as it is, or the hosts that are allowed.
+Result<json> egress_of(const std::vector<std::string>& words) {
+  if (words.size() == 1 && (words.front() == "deny" || words.front() == "direct")) return json(words.front());
+  if (words.size() != 1 || !words.front().starts_with('{')) return json{{"mode", "allow"}, {"allow", words}};
+  auto parsed = parse_json(words.front());
+  if (!parsed) return parsed.error().with_context("--egress '" + words.front() + "' is not JSON");
+  return parsed;
+}
+
 Result<json> create_body(const UpOptions& options) {
   json body = {{"image", options.image}};
   if (!options.name.empty()) body["name"] = options.name;
@@ -54,6 +63,10 @@ Result<json> create_body(const UpOptions& options) {
   TRY(env, named_values(options.env, "--env", as_text));
   TRY(services, named_values(options.services, "--service", as_json));
   TRY(labels, named_values(options.labels, "--label", as_text));
+  if (!options.egress.empty()) {
+    TRY(egress, egress_of(options.egress));
+    body["egress"] = egress;
+  }
   if (!env.empty()) body["env"] = env;
   if (!services.empty()) body["services"] = services;
   if (!labels.empty()) body["labels"] = labels;
@@ -85,6 +98,7 @@ void add_up(CLI::App& app, Cli& cli) {
       .text("--vmm", options->vmm, "auto, qemu or firecracker")
       .texts("--env", options->env, "NAME=VALUE for every service (repeatable)")
       .texts("--service", options->services, "NAME=JSON laid over a service's file, as a merge patch (repeatable)")
+      .texts("--egress", options->egress, "what it may reach: deny, direct, HOST[:PORT,...] (repeatable; *.NAME, *), or JSON; without it nothing")
       .texts("--label", options->labels, "NAME=VALUE (repeatable)")
       .text("--kernel-args", options->kernel_args, "appended to the kernel command line")
       .flag("--no-wait", options->no_wait, "return as soon as the start was asked for");

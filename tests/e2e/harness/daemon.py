@@ -16,18 +16,19 @@ IMAGES = pathlib.Path(os.environ.get("VIGIL_IMAGES", "/var/lib/vigil/images" if 
 
 
 class Daemon:
-    def __init__(self, state=None):
+    def __init__(self, state=None, options=()):
         self.base = pathlib.Path(tempfile.mkdtemp(prefix="vg-", dir="/tmp"))
         self.base.chmod(0o755)   # VMM processes run under their own uid
         self.state = pathlib.Path(state) if state else self.base / "s"
         self.run = self.base / "r"
         self.socket = self.base / "d.sock"
+        self.options = list(options)
         self.log = self.base / "vigild.log"
         self.process = None
         self.api = Api(self.socket)
 
     def command(self):
-        return [str(BIN / "vigild"), "--state", str(self.state), "--run", str(self.run), "--socket", str(self.socket)]
+        return [str(BIN / "vigild"), "--state", str(self.state), "--run", str(self.run), "--socket", str(self.socket), *self.options]
 
     def use_images(self, source=IMAGES):
         """The images of the machine, linked file by file into this daemon's state (images are read-only)."""

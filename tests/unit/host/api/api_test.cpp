@@ -273,3 +273,25 @@ TEST_CASE("api: an exec is checked before the guest is asked", "[host][api]") {
     CHECK(exec(R"({"argv":["cat"],"stdin_b64":"aGk="})") == 503);
     CHECK(fixture.control.done.back().find(R"("stdin":true)") != std::string::npos);
 }
+
+TEST_CASE("api: ports are those that are listened on and those that services will have", "[host][api]") {
+    Fixture fixture;
+    fixture.add_instance();
+    CHECK(json::parse(fixture.ask(http::Method::get, "/v1/instances/demo/ports").body) == json::array());   // never started
+    auto& run = fixture.control.looks.front().state.run.emplace();
+    auto& web = run.services[ServiceName("web")].report;
+    web.name = ServiceName("web");
+    web.state = protocol::ServiceState::starting;
+    web.probes.push_back({"http:8080", false, std::nullopt});
+    run.listeners.push_back({"", "sshd", 12, "127.0.0.1", 22});
+    const auto ports = json::parse(fixture.ask(http::Method::get, "/v1/instances/demo/ports").body);
+    REQUIRE(ports.size() == 2);
+    CHECK(ports[0]["port"] == 22);
+    CHECK(ports[0]["service"].is_null());
+    CHECK(ports[0]["addresses"] == json{"127.0.0.1"});
+    CHECK(ports[1]["service"] == "web");
+    CHECK(ports[1]["state"] == "starting");
+    CHECK(ports[1]["addresses"] == json::array());
+    CHECK(ports[1]["path"] == "/v1/instances/vm-0123456789/ports/8080/");
+    CHECK(ports[1]["url"].is_null());   // no TCP door
+}

@@ -32,6 +32,7 @@ std::vector<EventBody> one_of_each() {
           LinkLost{"gone", cause},
           LinkLost{"gone", {}},
           LinkRefused{"no token"},
+          EgressRefused{make_cause(CauseCode::egress_denied, {{"host", "example.test:443"}}), 3},
           ClockSynced{-5, 6},
           finding,
           make_report(3, make_service("web", ServiceState::failed, cause)),

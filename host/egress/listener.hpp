@@ -1,0 +1,52 @@
+// Where the connections of one run's VM arrive: run/ID/vsock_5254.
+//
+// Shape:  listen() binds (the socket is the VM's identity); stop() closes every connection. What is refused is told to the owner, bounded.
+// Errors: listen(): those of listen_unix.
+#pragma once
+
+#include "host/async/task_group.hpp"
+#include "host/egress/refusal_teller.hpp"
+#include "host/egress/session.hpp"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+
+namespace vigil::egress {
+
+/// The run; it outlives the listener.
+class EgressOwner {
+  public:
+    virtual ~EgressOwner() = default;
+    virtual bool is_agent(const BootId& boot, const std::string& token) = 0;
+    virtual void egress_refused(const protocol::Cause& cause, std::uint64_t count) = 0;
+};
+
+/// What all listeners of a daemon share.
+struct Outside {
+    boost::asio::thread_pool pool{2};    // resolvers block
+    Counters counters;
+    std::string credentials_dir;
+    Limits limits;
+};
+
+class Listener {
+  public:
+    Listener(boost::asio::io_context& io, std::string socket_path, machine::EgressPolicy policy, Outside& outside, EgressOwner& owner, const Clock& clock);
+    Result<void> listen();
+    boost::asio::awaitable<void> stop();
+
+  private:
+    boost::asio::awaitable<void> accept_loop();
+    boost::asio::awaitable<void> serve(std::shared_ptr<streams::StreamSocket> socket);
+
+    boost::asio::io_context& io_;
+    std::string socket_path_;
+    machine::EgressPolicy policy_;
+    Outside& outside_;
+    RefusalTeller teller_;
+    SessionHost host_;
+    boost::asio::local::stream_protocol::acceptor acceptor_;
+    async::TaskGroup tasks_;
+};
+
+}  // namespace vigil::egress

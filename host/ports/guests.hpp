@@ -1,0 +1,26 @@
+// What the proxy needs of the VMs; implemented by the daemon.
+//
+// Thread: the event thread. `state` is what is known when the event that told it has been published.
+#pragma once
+
+#include "host/machine/vm_state.hpp"
+#include "host/streams/guest_stream.hpp"
+#include "shared/base/result.hpp"
+
+#include <functional>
+#include <string>
+#include <string_view>
+
+namespace vigil::ports {
+
+class Guests {
+  public:
+    virtual ~Guests() = default;
+    /// Errc::not_found, also for a removed one.
+    virtual Result<InstanceId> find_vm(std::string_view id_or_name) const = 0;
+    /// nullptr: it was removed.
+    virtual const machine::VmState* state_of(const InstanceId& id) const = 0;
+    virtual void open_stream(const InstanceId& id, std::string opening, std::function<void(Result<streams::GuestStream>)> done) = 0;
+};
+
+}  // namespace vigil::ports

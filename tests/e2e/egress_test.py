@@ -1,0 +1,112 @@
+#!/usr/bin/env python3
+"""What leaves a VM: by its policy alone, through the proxy in it; the outside is a server on this machine's loopback that the policy names."""
+import http.server
+import json
+import socket
+import threading
+import unittest
+
+from harness.case import VmCase
+
+
+class Site(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        body = f"{self.headers['Host']} {self.path}".encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+def echo(listener):
+    """Gives back what one client sends, to the end."""
+    while True:
+        try:
+            client, _ = listener.accept()
+        except OSError:
+            return
+        with client:
+            while block := client.recv(65536):
+                client.sendall(block)
+
+
+class Egress(VmCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.site = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Site)
+        threading.Thread(target=cls.site.serve_forever, daemon=True).start()
+        cls.echo = socket.create_server(("127.0.0.1", 0))
+        threading.Thread(target=echo, args=[cls.echo], daemon=True).start()
+        cls.web, cls.raw = cls.site.server_port, cls.echo.getsockname()[1]
+        vm = cls.daemon.create("out", egress={"allow": [f"site.test:{cls.web},{cls.raw}", "nowhere.invalid:*", "169.254.169.254:*"],
+                                              "hosts": {"site.test": "127.0.0.1", "other.test": "127.0.0.1"}, "networks": ["127.0.0.1/32"]})
+        cls.vm = vm
+        cls.daemon.wait_state(vm, "ready")
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.site.shutdown()
+        cls.echo.close()
+        super().tearDownClass()
+
+    def sh(self, script, vm=None):
+        return self.daemon.vigil("exec", (vm or self.vm)["id"], "sh", "-c", script)
+
+    def assert_told(self, code, **fields):
+        event = self.daemon.wait_for(self.vm, lambda e: e["type"] == "egress_refused" and e["body"]["cause"]["code"] == code
+                                     and all(e["body"]["cause"]["fields"].get(k) == v for k, v in fields.items()), 60)
+        self.assertGreaterEqual(event["body"]["count"], 1)
+
+    def test_a_page_that_the_policy_names_is_reached(self):
+        code, out, err = self.sh(f"busybox wget -q -O - http://site.test:{self.web}/page?x")
+        self.assertEqual((code, out), (0, f"site.test:{self.web} /page?x"), err)
+
+    def test_a_tunnel_carries_what_it_is_given_both_ways(self):
+        script = (f"head -c 3000000 /dev/urandom >/tmp/sent; socat -t 60 - PROXY:127.0.0.1:site.test:{self.raw},proxyport=3128 </tmp/sent >/tmp/back; "
+                  "sha256sum </tmp/sent; sha256sum </tmp/back")
+        code, out, err = self.sh(script)
+        sent, back = out.split("\n")[:2]
+        self.assertEqual((code, sent), (0, back), err)
+
+    def test_what_the_policy_does_not_name_is_refused_with_its_cause_and_told(self):
+        code, _, err = self.sh(f"busybox wget -O - http://other.test:{self.web}/")
+        self.assertNotEqual(code, 0)
+        self.assertIn("403", err)
+        self.assert_told("egress.denied", host=f"other.test:{self.web}")
+        self.sh("busybox wget -O - http://169.254.169.254/latest/meta-data/")   # named by a rule, but by no network
+        self.assert_told("egress.denied", host="169.254.169.254:80")
+        self.sh("busybox wget -O - http://nowhere.invalid/")
+        self.assert_told("egress.dns_failed", host="nowhere.invalid")
+        self.sh("busybox wget -O - http://site.test:1/")
+        refused = self.daemon.api.get("/v1/daemon")["egress"]["refused"]
+        self.assertGreaterEqual(refused["egress.denied"], 3)
+
+    def test_a_process_that_dials_the_host_itself_has_no_token(self):
+        before = self.daemon.api.get("/v1/daemon")["egress"]["strangers"]
+        self.sh("printf 'CONNECT site.test:80 HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n' | socat -t 5 - VSOCK-CONNECT:2:5254")
+        self.assertEqual(self.daemon.api.get("/v1/daemon")["egress"]["strangers"], before + 1)
+
+    def test_programs_find_the_proxy_in_their_environment(self):
+        env = dict(line.split("=", 1) for line in self.sh("env")[1].splitlines() if "=" in line)
+        self.assertEqual(env["http_proxy"], "http://127.0.0.1:3128")
+        self.assertEqual(env["https_proxy"], "http://127.0.0.1:3128")
+        self.assertIn("127.0.0.1", env["no_proxy"])
+
+    def test_without_a_policy_there_is_no_way_out(self):
+        vm = self.up("closed")
+        self.daemon.wait_state(vm, "ready")
+        self.assertNotIn("http_proxy", self.sh("env", vm)[1])
+        self.assertNotEqual(self.sh("socat -u /dev/null TCP:127.0.0.1:3128", vm)[0], 0)
+
+    def test_a_policy_that_is_wrong_is_refused_by_name(self):
+        status, body = self.daemon.api.raw("POST", "/v1/instances", {"image": "minimal", "egress": {"allow": ["a b"]}})
+        self.assertEqual(status, 400)
+        self.assertIn("egress.allow[0]", json.loads(body)["detail"])
+
+
+if __name__ == "__main__":
+    unittest.main()
