@@ -1,7 +1,7 @@
 // What a start job waits for: the chain from the unit down to whoever holds everything up, asked of systemd step by step.
 //
 // Shape:  find() walks at most max_steps jobs; name_blockage() is pure: of the chain the first that is not just a milestone of every boot, or the device at its end.
-// Source: Manager.GetJobAfter; systemd.special(7).
+// Source: Manager.GetJobBefore; systemd.special(7).
 #pragma once
 
 #include "guest/systemd/manager_bus.hpp"

@@ -112,7 +112,7 @@ void ManagerBus::act(const std::string& method, const std::string& unit, const s
 }
 
 void ManagerBus::jobs_before(std::uint32_t job, std::function<void(std::vector<Job>)> done) {
-  connection_->call(manager_call("GetJobAfter", dbus::Arguments().number(job)), [done = std::move(done)](const Result<dbus::Message>& answer) {
+  connection_->call(manager_call("GetJobBefore", dbus::Arguments().number(job)), [done = std::move(done)](const Result<dbus::Message>& answer) {
     done(answer ? read_jobs(answer->reader()) : std::vector<Job>());   // the job may be gone by now
   });
 }

@@ -137,7 +137,7 @@ private:
         reply.array(8, [&, each = unit](Wire& entries) { first.ends_with("Service") ? service(each, entries) : common(each, entries); });
         break;
       }
-    } else if (call.member == "GetJobAfter") {
+    } else if (call.member == "GetJobBefore") {
       signature = "a(usssoo)";
       auto number = call.reader();
       const auto& jobs = before[static_cast<std::uint32_t>(number.number())];
