@@ -57,7 +57,10 @@ void AdoptedUnit::changed(bool ends_are_news) {
   if (facts_.active_state == "deactivating" && facts_.job != 0) stop_asked_ = true;
   if (facts_.active_state == "activating" || facts_.active_state == "active") stop_asked_ = is_settled_ = limit_reached_ = false;
   if (restarts_by_itself(facts_)) pid_between_runs_ = facts_.exec_pid;
-  if (!is_waiting()) {
+  if (is_waiting()) {
+    if (waits_since_us_ == 0) waits_since_us_ = context_.loop.now_us();
+  } else {
+    waits_since_us_ = 0;
     waits_for_.clear();
     block_cause_.reset();
   }
@@ -140,6 +143,7 @@ void AdoptedUnit::tell(protocol::CrashReport crash, const std::string& words) {
   }
   context_.sink.submit(std::move(crash));
   submit_if_new();
+  context_.changed();
 }
 
 void AdoptedUnit::dumped_core(const process::ProcessEnd& end) {

@@ -56,6 +56,10 @@ public:
   void overruled(std::optional<protocol::Cause> cause);
 
   bool is_waiting() const { return facts_.job != 0 && facts_.active_state != "active" && !stop_asked_; }
+  /// 0: it does not wait.
+  MonoUs waits_since_us() const { return waits_since_us_; }
+  /// Its last words are still looked for.
+  bool has_more_to_tell() const { return words_asked_ > 0; }
   /// Ready, or ended well.
   bool works() const;
   protocol::ServiceReport report() const;
@@ -81,6 +85,7 @@ private:
   bool stop_asked_ = false;            // what it ends with is its own affair then
   bool is_settled_ = false;            // nobody starts it again
   bool limit_reached_ = false, ended_before_us_ = true;
+  MonoUs waits_since_us_ = 0;
   pid_t pid_between_runs_ = 0;         // of the run before, seen while the next was due
   std::pair<pid_t, MonoUs> end_seen_{0, 0};
   std::set<pid_t> cores_told_;

@@ -29,7 +29,7 @@ constexpr std::size_t max_units = 200, max_failed_jobs = 16;
 constexpr int max_target_depth = 4;
 constexpr milliseconds longest_retry{5'000};
 // A job that waits is named when the whole queue has stood still for the first, or when it has waited for the second.
-constexpr milliseconds standstill{3'000}, patience{8'000};
+constexpr milliseconds standstill{5'000}, patience{8'000};
 constexpr std::array rescue_units = {"emergency.target", "emergency.service", "rescue.target"};
 
 struct EndingTarget { std::string_view unit; Kind kind; };
@@ -67,8 +67,7 @@ UnitWishes parse_wishes(std::string_view text) {
 
 Units::Units(EventLoop& loop, ReportSink& sink, process::Launcher& launcher, process::Reaper& reaper, UnitsOptions options)
     : loop_(loop), sink_(sink), options_(std::move(options)), words_(loop, launcher, reaper, milliseconds(2'000) * options_.deadline_scale, options_.words),
-      context_{loop, sink, words_, options_.deadline_scale, [this] { evaluate_soon(); }}, news_(options_.is_first_life), moved_us_(loop.now_us()),
-      started_us_(loop.now_us()) {}
+      context_{loop, sink, words_, options_.deadline_scale, [this] { evaluate_soon(); }}, news_(options_.is_first_life), moved_us_(loop.now_us()) {}
 
 void Units::start(supervisor::SupervisorEvents events) {
   events_ = std::move(events);
@@ -184,7 +183,9 @@ void Units::take_service(const std::string& unit, const std::string& target, Res
   const auto wishes = parse_wishes(process::read_small_file(facts->fragment_path, 64 << 10).value_or(""));
   if (!wishes.adopt) return;
   const std::string id = facts->id.empty() ? unit : facts->id;
-  if (service_name_of(id).empty() || (find(id) == nullptr && units_.size() >= max_units)) return log::warning("systemd.not_adopted", {{"unit", id}});
+  const auto twin = find_named(ServiceName(service_name_of(id)));
+  const bool has_a_name = !service_name_of(id).empty() && (!twin || (*twin)->unit() == id);
+  if (!has_a_name || (find(id) == nullptr && units_.size() >= max_units)) return log::warning("systemd.not_adopted", {{"unit", id}});
   AdoptedUnit& adopted = adopt(id, AdoptedUnit::Kind::service, wishes.essential);
   adopted.facts() = std::move(*facts);
   adopted.changed(news_);
@@ -271,6 +272,7 @@ void Units::evaluate() {
     const auto report = unit->report();
     bool& was_told = failures_told_[unit->unit()];
     const bool is_failed = report.state == ServiceState::failed;
+    if (is_failed && !was_told && unit->has_more_to_tell()) continue;   // the VM's failure is said once, with all that is known of it
     if (is_failed && !std::exchange(was_told, true) && events_.essential_failed) events_.essential_failed(report);
     was_told = is_failed;
   }
@@ -282,17 +284,19 @@ void Units::evaluate() {
 
 void Units::look_for_blocked(MonoUs now) {
   blocked_timer_.cancel();
-  const bool anyone_waits = std::any_of(units_.begin(), units_.end(), [](const auto& unit) { return unit->is_waiting(); });
-  if (!anyone_waits || !is_connected_) return;
+  if (!is_connected_) return;
   const auto scale = static_cast<MonoUs>(options_.deadline_scale);
-  const MonoUs due = std::min(moved_us_ + us(standstill) * scale, std::max(started_us_ + us(patience) * scale, now));
-  if (due > now) {
-    blocked_timer_ = loop_.after_us(std::chrono::microseconds(due - now + 1000), [this] { look_for_blocked(loop_.now_us()); });
-    return;
+  const MonoUs again = now + us(standstill) * scale;
+  MonoUs next = 0;
+  for (const auto& unit : units_) {
+    const MonoUs since = unit->waits_since_us();
+    if (since == 0) continue;
+    const MonoUs due = std::min(std::max(moved_us_, since) + us(standstill) * scale, since + us(patience) * scale);
+    if (due <= now) look_at(*unit);
+    const MonoUs look = due > now ? due : again;
+    next = next == 0 ? look : std::min(next, look);
   }
-  for (const auto& unit : units_)
-    if (unit->is_waiting()) look_at(*unit);
-  blocked_timer_ = loop_.after(standstill * options_.deadline_scale, [this] { look_for_blocked(loop_.now_us()); });
+  if (next != 0) blocked_timer_ = loop_.after_us(std::chrono::microseconds(next - now + 1000), [this] { look_for_blocked(loop_.now_us()); });
 }
 
 void Units::look_at(AdoptedUnit& unit) {

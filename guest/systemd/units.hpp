@@ -105,7 +105,7 @@ private:
   bool all_known_ = false, news_ = true;
   std::map<std::string, bool> failures_told_;
   std::optional<protocol::ByeReport::Kind> ending_;
-  MonoUs moved_us_ = 0, started_us_ = 0;                     // when the queue of jobs last changed
+  MonoUs moved_us_ = 0;                                      // when the queue of jobs last changed
   std::uint64_t orphan_crashes_ = 0;
   LoopToken evaluation_, blocked_timer_, retry_timer_;
 };

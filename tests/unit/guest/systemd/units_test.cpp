@@ -257,7 +257,7 @@ TEST_CASE("units: what a unit waits for is named when nothing moves any more", "
   machine.start();
   machine.becomes("side.service", "active", "running");
   machine.fake->job_removed("side.service", "done");
-  machine.turn(3300ms);
+  machine.turn(5300ms);
   const auto app = machine.sink.last("app");
   REQUIRE(app->state == ServiceState::waiting);
   REQUIRE(app->waits_for == std::vector<std::string>{"network-online.target"});
