@@ -83,8 +83,10 @@ void Connection::read_in() {
     if (count <= 0) return end(count == 0 ? "the peer has closed it" : std::string("read: ") + std::strerror(errno));
     taken += static_cast<std::size_t>(count);
     const std::string_view bytes(block, static_cast<std::size_t>(count));
-    if (let_in_) reader_.add(bytes);
-    else lines_.append(bytes);
+    if (let_in_)
+      reader_.add(bytes);
+    else
+      lines_.append(bytes);
   }
   if (let_in_ || take_handshake()) take_messages();
 }
@@ -128,8 +130,10 @@ void Connection::take(const Message& message) {
   auto waiting = outstanding_.extract(message.reply_to);
   if (!waiting) return;
   const ReplyHandler handler = std::move(waiting.mapped());
-  if (message.kind == Message::Kind::reply) handler(message);
-  else handler(Error(Errc::conflict, describe(message)));
+  if (message.kind == Message::Kind::reply)
+    handler(message);
+  else
+    handler(Error(Errc::conflict, describe(message)));
 }
 
 void Connection::end(const std::string& why) {

@@ -47,13 +47,13 @@ private:
   UniqueFd fd_;
   Events events_;
   bool let_in_ = false;
-  std::string lines_;                 // of the handshake, not yet whole
-  std::string out_, held_back_;       // held back until we are let in
+  std::string lines_;  // of the handshake, not yet whole
+  std::string out_, held_back_;  // held back until we are let in
   MessageReader reader_;
   std::uint32_t serial_ = 0;
   std::map<std::uint32_t, ReplyHandler> outstanding_;
   LoopToken watch_;
-  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);   // a handler may destroy us
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // a handler may destroy us
 };
 
 }  // namespace vigil::guest::dbus

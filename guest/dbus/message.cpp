@@ -25,8 +25,10 @@ void append_number(std::string& out, std::uint32_t value) {
 void append_field(std::string& out, Field field, char type, std::string_view value) {
   out.resize(padded(out.size()), '\0');
   out += {static_cast<char>(field), '\1', type, '\0'};
-  if (type == 'g') out += static_cast<char>(value.size());
-  else append_number(out, static_cast<std::uint32_t>(value.size()));
+  if (type == 'g')
+    out += static_cast<char>(value.size());
+  else
+    append_number(out, static_cast<std::uint32_t>(value.size()));
   out.append(value).push_back('\0');
 }
 

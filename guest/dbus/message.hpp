@@ -31,9 +31,9 @@ struct Message {
 /// The values of a call's body: texts, and lists of texts.
 class Arguments {
 public:
-  Arguments& text(std::string_view value);          // s
-  Arguments& texts(const std::vector<std::string>& values);   // as
-  Arguments& number(std::uint32_t value);           // u
+  Arguments& text(std::string_view value);  // s
+  Arguments& texts(const std::vector<std::string>& values);  // as
+  Arguments& number(std::uint32_t value);  // u
   const std::string& signature() const { return signature_; }
   const std::string& body() const { return body_; }
 

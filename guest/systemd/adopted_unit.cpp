@@ -40,7 +40,8 @@ int errno_of(const std::string& program) {
 
 protocol::Cause cause_of_end(const UnitFacts& facts, const protocol::ExitStatus& status, const std::string& words) {
   const auto* code = std::get_if<protocol::ExitCode>(&status);
-  if (code != nullptr && code->code == exec_failed && facts.program.starts_with('/')) return evidence::explain_exec_failure(facts.program, errno_of(facts.program));
+  if (code != nullptr && code->code == exec_failed && facts.program.starts_with('/'))
+    return evidence::explain_exec_failure(facts.program, errno_of(facts.program));
   evidence::ExitFacts exit;
   exit.status = status;
   exit.stdout_tail = words;
@@ -66,7 +67,8 @@ void AdoptedUnit::changed(bool ends_are_news) {
   }
   if (facts_.job != 0 || facts_.active_state == "active") start_cause_.reset();
   look_for_end(ends_are_news);
-  if (!is_between_runs()) settling_.cancel();
+  if (!is_between_runs())
+    settling_.cancel();
   else if (!settling_)
     settling_ = context_.loop.after(settles_after * context_.scale, [this] {
       settling_.cancel();
@@ -206,10 +208,12 @@ protocol::ServiceReport AdoptedUnit::report() const {
     report.state = ServiceState::backoff;
     report.cause = last_end_;
   } else if (is_failed(facts_) && facts_.job == 0 && !is_between_runs()) {
-    report.cause = protocol::make_cause(has_reached_limit() ? CauseCode::unit_start_limit : CauseCode::unit_failed, {{"unit", unit_}}, evidence());
+    report.cause =
+        protocol::make_cause(has_reached_limit() ? CauseCode::unit_start_limit : CauseCode::unit_failed, {{"unit", unit_}}, evidence());
   } else if (is_broken) {
     report.state = ServiceState::failed;
-    report.cause = protocol::make_cause(CauseCode::unit_failed, {{"unit", unit_}}, {unit_ + ": its unit file is not usable: " + facts_.load_state});
+    report.cause =
+        protocol::make_cause(CauseCode::unit_failed, {{"unit", unit_}}, {unit_ + ": its unit file is not usable: " + facts_.load_state});
   } else if (start_cause_ || overruling_ || loop_cause_) {
     report.state = ServiceState::failed;
     report.cause = overruling_ ? overruling_ : start_cause_ ? start_cause_ : loop_cause_;

@@ -23,8 +23,8 @@ struct UnitContext {
   EventLoop& loop;
   ReportSink& sink;
   LastWords& words;
-  int scale = 1;                       // of deadlines
-  std::function<void()> changed;       // what the stages look at has changed
+  int scale = 1;  // of deadlines
+  std::function<void()> changed;  // what the stages look at has changed
 };
 
 class AdoptedUnit {
@@ -82,11 +82,11 @@ private:
   UnitFacts facts_;
   supervisor::RestartPolicy policy_;
   bool policy_is_set_ = false;
-  bool stop_asked_ = false;            // what it ends with is its own affair then
-  bool is_settled_ = false;            // nobody starts it again
+  bool stop_asked_ = false;  // what it ends with is its own affair then
+  bool is_settled_ = false;  // nobody starts it again
   bool limit_reached_ = false, ended_before_us_ = true;
   MonoUs waits_since_us_ = 0;
-  pid_t pid_between_runs_ = 0;         // of the run before, seen while the next was due
+  pid_t pid_between_runs_ = 0;  // of the run before, seen while the next was due
   std::pair<pid_t, MonoUs> end_seen_{0, 0};
   std::set<pid_t> cores_told_;
   std::uint32_t crashes_ = 0, words_asked_ = 0;

@@ -14,8 +14,9 @@ using protocol::CauseCode;
 constexpr std::size_t max_steps = 16;
 
 // Every service waits for these; that one of them has not come says nothing yet.
-constexpr std::array<std::string_view, 11> milestones = {"sysinit.target", "basic.target",  "local-fs.target", "local-fs-pre.target", "swap.target",      "sockets.target",
-                                                         "paths.target",   "timers.target", "slices.target",   "multi-user.target",   "graphical.target"};
+constexpr std::array<std::string_view, 11> milestones = {"sysinit.target", "basic.target",      "local-fs.target", "local-fs-pre.target",
+                                                         "swap.target",    "sockets.target",    "paths.target",    "timers.target",
+                                                         "slices.target",  "multi-user.target", "graphical.target"};
 
 bool is_milestone(const std::string& unit) { return std::find(milestones.begin(), milestones.end(), unit) != milestones.end(); }
 

@@ -40,8 +40,10 @@ void LastWords::ask(const std::string& unit, const std::string& invocation, Done
   question->unit = unit;
   question->invocation = invocation;
   question->done = std::move(done);
-  if (running_.size() < max_running) begin(question);
-  else waiting_.push_back(std::move(question));
+  if (running_.size() < max_running)
+    begin(question);
+  else
+    waiting_.push_back(std::move(question));
 }
 
 void LastWords::begin(const std::shared_ptr<Question>& question) {
@@ -53,7 +55,8 @@ void LastWords::begin(const std::shared_ptr<Question>& question) {
   });
   question->journal = ask_journal_to_synchronize(paths_.journal_socket);
   if (!question->journal) return read(question);
-  question->answered = loop_.watch(question->journal.get(), EPOLLIN, [this, question](std::uint32_t) { read(question); });   // any answer, or its end
+  question->answered =
+      loop_.watch(question->journal.get(), EPOLLIN, [this, question](std::uint32_t) { read(question); });   // any answer, or its end
 }
 
 void LastWords::read(const std::shared_ptr<Question>& question) {

@@ -30,7 +30,8 @@ public:
   using Done = std::function<void(const std::string& words)>;
   static constexpr std::size_t max_running = 2, max_waiting = 32;
 
-  LastWords(EventLoop& loop, process::Launcher& launcher, process::Reaper& reaper, std::chrono::milliseconds patience, LastWordsPaths paths = {})
+  LastWords(EventLoop& loop, process::Launcher& launcher, process::Reaper& reaper, std::chrono::milliseconds patience,
+            LastWordsPaths paths = {})
       : loop_(loop), launcher_(launcher), reaper_(reaper), patience_(patience), paths_(std::move(paths)) {}
   LastWords(const LastWords&) = delete;
   LastWords& operator=(const LastWords&) = delete;

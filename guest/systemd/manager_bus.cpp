@@ -15,7 +15,9 @@ constexpr const char* service_interface = "org.freedesktop.systemd1.Service";
 constexpr const char* properties_interface = "org.freedesktop.DBus.Properties";
 constexpr std::size_t max_jobs = 256;
 
-dbus::Call manager_call(const std::string& member, dbus::Arguments arguments = {}) { return {manager_path, manager, member, std::move(arguments)}; }
+dbus::Call manager_call(const std::string& member, dbus::Arguments arguments = {}) {
+  return {manager_path, manager, member, std::move(arguments)};
+}
 
 void log_failure(const char* what, const Result<dbus::Message>& answer) {
   if (!answer) log::warning("systemd.refused", {{"call", what}, {"err", answer.error().message()}});
@@ -79,7 +81,8 @@ void ManagerBus::set_environment(const std::vector<std::string>& assignments) {
                     [](const Result<dbus::Message>& answer) { log_failure("SetEnvironment", answer); });
 }
 
-void ManagerBus::properties_of(const std::string& path, const char* interface, UnitFacts facts, std::function<void(Result<UnitFacts>)> done) {
+void ManagerBus::properties_of(const std::string& path, const char* interface, UnitFacts facts,
+                               std::function<void(Result<UnitFacts>)> done) {
   connection_->call({path, properties_interface, "GetAll", dbus::Arguments().text(interface)},
                     [facts = std::move(facts), done = std::move(done)](const Result<dbus::Message>& answer) {
                       if (!answer) return done(answer.error());
@@ -92,29 +95,31 @@ void ManagerBus::properties_of(const std::string& path, const char* interface, U
 }
 
 void ManagerBus::load(const std::string& unit, bool is_service, std::function<void(Result<UnitFacts>)> done) {
-  connection_->call(manager_call("LoadUnit", dbus::Arguments().text(unit)), [this, is_service, done = std::move(done)](const Result<dbus::Message>& answer) {
-    if (!answer) return done(answer.error());
-    auto reader = answer->reader();
-    const std::string path(reader.text());
-    if (reader.failed()) return done(Error(Errc::protocol, "systemd's answer cannot be read"));
-    if (!is_service) return properties_of(path, unit_interface, {}, done);
-    properties_of(path, service_interface, {}, [this, path, done](Result<UnitFacts> facts) {
-      if (!facts) return done(facts.error());
-      properties_of(path, unit_interface, std::move(*facts), done);
-    });
-  });
+  connection_->call(manager_call("LoadUnit", dbus::Arguments().text(unit)),
+                    [this, is_service, done = std::move(done)](const Result<dbus::Message>& answer) {
+                      if (!answer) return done(answer.error());
+                      auto reader = answer->reader();
+                      const std::string path(reader.text());
+                      if (reader.failed()) return done(Error(Errc::protocol, "systemd's answer cannot be read"));
+                      if (!is_service) return properties_of(path, unit_interface, {}, done);
+                      properties_of(path, service_interface, {}, [this, path, done](Result<UnitFacts> facts) {
+                        if (!facts) return done(facts.error());
+                        properties_of(path, unit_interface, std::move(*facts), done);
+                      });
+                    });
 }
 
 void ManagerBus::act(const std::string& method, const std::string& unit, const std::string& mode, Done done) {
-  connection_->call(manager_call(method, dbus::Arguments().text(unit).text(mode)), [done = std::move(done)](const Result<dbus::Message>& answer) {
-    done(answer ? Result<void>() : Result<void>(answer.error()));
-  });
+  connection_->call(
+      manager_call(method, dbus::Arguments().text(unit).text(mode)),
+      [done = std::move(done)](const Result<dbus::Message>& answer) { done(answer ? Result<void>() : Result<void>(answer.error())); });
 }
 
 void ManagerBus::jobs_before(std::uint32_t job, std::function<void(std::vector<Job>)> done) {
-  connection_->call(manager_call("GetJobBefore", dbus::Arguments().number(job)), [done = std::move(done)](const Result<dbus::Message>& answer) {
-    done(answer ? read_jobs(answer->reader()) : std::vector<Job>());   // the job may be gone by now
-  });
+  connection_->call(manager_call("GetJobBefore", dbus::Arguments().number(job)),
+                    [done = std::move(done)](const Result<dbus::Message>& answer) {
+                      done(answer ? read_jobs(answer->reader()) : std::vector<Job>());   // the job may be gone by now
+                    });
 }
 
 }  // namespace vigil::guest::systemd

@@ -19,7 +19,7 @@ inline constexpr const char* private_socket = "/run/systemd/private";
 /// One entry of the queue of jobs.
 struct Job {
   std::uint32_t id = 0;
-  std::string unit, type, state;       // "start", "waiting" or "running"
+  std::string unit, type, state;  // "start", "waiting" or "running"
 };
 
 class ManagerBus {

@@ -17,15 +17,24 @@ using protocol::ServiceState;
 
 constexpr std::size_t max_text_bytes = 1024, max_dependencies = 1024;
 
-struct ExecStep { std::int32_t code; std::string_view what; };
+struct ExecStep {
+  std::int32_t code;
+  std::string_view what;
+};
 
 // systemd.exec(5), "Process Exit Codes": what went wrong before the program ran.
-constexpr std::array exec_steps = {
-    ExecStep{200, "its working directory is not there"}, ExecStep{203, "the program could not be executed"}, ExecStep{205, "a resource limit could not be set"},
-    ExecStep{208, "its standard input could not be opened"}, ExecStep{209, "its standard output could not be opened"}, ExecStep{216, "there is no such group"},
-    ExecStep{217, "there is no such user"}, ExecStep{219, "its control group could not be made"}, ExecStep{226, "its name spaces could not be made"},
-    ExecStep{233, "its runtime directory could not be made"}, ExecStep{238, "its state directory could not be made"},
-    ExecStep{243, "its credentials could not be made"}};
+constexpr std::array exec_steps = {ExecStep{200, "its working directory is not there"},
+                                   ExecStep{203, "the program could not be executed"},
+                                   ExecStep{205, "a resource limit could not be set"},
+                                   ExecStep{208, "its standard input could not be opened"},
+                                   ExecStep{209, "its standard output could not be opened"},
+                                   ExecStep{216, "there is no such group"},
+                                   ExecStep{217, "there is no such user"},
+                                   ExecStep{219, "its control group could not be made"},
+                                   ExecStep{226, "its name spaces could not be made"},
+                                   ExecStep{233, "its runtime directory could not be made"},
+                                   ExecStep{238, "its state directory could not be made"},
+                                   ExecStep{243, "its credentials could not be made"}};
 
 std::string read_text(dbus::BodyReader& value) { return std::string(value.text().substr(0, max_text_bytes)); }
 
@@ -60,7 +69,7 @@ std::string read_invocation(dbus::BodyReader& value) {
 }
 
 bool take_text(UnitFacts& facts, std::string_view name, dbus::BodyReader& value) {
-  std::string* const text = name == "Id"              ? &facts.id
+  std::string* const text = name == "Id"             ? &facts.id
                             : name == "FragmentPath" ? &facts.fragment_path
                             : name == "LoadState"    ? &facts.load_state
                             : name == "ActiveState"  ? &facts.active_state
@@ -75,28 +84,45 @@ bool take_text(UnitFacts& facts, std::string_view name, dbus::BodyReader& value)
 
 bool take_number(UnitFacts& facts, std::string_view name, dbus::BodyReader& value) {
   if (std::string_view("butix").find(value.next()) == std::string_view::npos) return false;
-  if (name == "StateChangeTimestampMonotonic") facts.state_changed_us = value.number();
-  else if (name == "StartLimitBurst") facts.start_limit_burst = static_cast<std::uint32_t>(value.number());
-  else if (name == "StartLimitIntervalUSec") facts.start_limit_interval_us = value.number();
-  else if (name == "CanReload") facts.can_reload = value.number() != 0;
-  else if (name == "NRestarts") facts.restarts = static_cast<std::uint32_t>(value.number());
-  else if (name == "MainPID") facts.main_pid = static_cast<pid_t>(value.number());
-  else if (name == "ExecMainPID") facts.exec_pid = static_cast<pid_t>(value.number());
-  else if (name == "ExecMainCode") facts.exec_code = static_cast<std::int32_t>(value.number());
-  else if (name == "ExecMainStatus") facts.exec_status = static_cast<std::int32_t>(value.number());
-  else if (name == "ExecMainStartTimestampMonotonic") facts.exec_started_us = value.number();
-  else if (name == "ExecMainExitTimestampMonotonic") facts.exec_ended_us = value.number();
-  else return false;
+  if (name == "StateChangeTimestampMonotonic")
+    facts.state_changed_us = value.number();
+  else if (name == "StartLimitBurst")
+    facts.start_limit_burst = static_cast<std::uint32_t>(value.number());
+  else if (name == "StartLimitIntervalUSec")
+    facts.start_limit_interval_us = value.number();
+  else if (name == "CanReload")
+    facts.can_reload = value.number() != 0;
+  else if (name == "NRestarts")
+    facts.restarts = static_cast<std::uint32_t>(value.number());
+  else if (name == "MainPID")
+    facts.main_pid = static_cast<pid_t>(value.number());
+  else if (name == "ExecMainPID")
+    facts.exec_pid = static_cast<pid_t>(value.number());
+  else if (name == "ExecMainCode")
+    facts.exec_code = static_cast<std::int32_t>(value.number());
+  else if (name == "ExecMainStatus")
+    facts.exec_status = static_cast<std::int32_t>(value.number());
+  else if (name == "ExecMainStartTimestampMonotonic")
+    facts.exec_started_us = value.number();
+  else if (name == "ExecMainExitTimestampMonotonic")
+    facts.exec_ended_us = value.number();
+  else
+    return false;
   return true;
 }
 
 void take_property(UnitFacts& facts, std::string_view name, dbus::BodyReader& value) {
   if (take_text(facts, name, value) || take_number(facts, name, value)) return;
-  if (name == "Wants" && value.next() == 'a') facts.wants = read_texts(value);
-  else if (name == "Requires" && value.next() == 'a') facts.requires_ = read_texts(value);
-  else if (name == "InvocationID" && value.next() == 'a') facts.invocation = read_invocation(value);
-  else if (name == "ExecStart" && value.next() == 'a') facts.program = read_program(value);
-  else if (name == "Job" && value.next() == '(') value.members([&facts](dbus::BodyReader& job) { facts.job = static_cast<std::uint32_t>(job.number()); });
+  if (name == "Wants" && value.next() == 'a')
+    facts.wants = read_texts(value);
+  else if (name == "Requires" && value.next() == 'a')
+    facts.requires_ = read_texts(value);
+  else if (name == "InvocationID" && value.next() == 'a')
+    facts.invocation = read_invocation(value);
+  else if (name == "ExecStart" && value.next() == 'a')
+    facts.program = read_program(value);
+  else if (name == "Job" && value.next() == '(')
+    value.members([&facts](dbus::BodyReader& job) { facts.job = static_cast<std::uint32_t>(job.number()); });
 }
 
 int hex_digit(char c) { return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1; }
@@ -125,20 +151,24 @@ ServiceState state_of(const UnitFacts& facts) {
 
 bool is_failed(const UnitFacts& facts) { return facts.active_state == "failed"; }
 
-bool restarts_by_itself(const UnitFacts& facts) { return facts.active_state == "activating" && facts.sub_state.starts_with("auto-restart"); }
+bool restarts_by_itself(const UnitFacts& facts) {
+  return facts.active_state == "activating" && facts.sub_state.starts_with("auto-restart");
+}
 
 bool reached_start_limit(const UnitFacts& facts) {
   if (!is_failed(facts)) return false;
   if (facts.result == "start-limit-hit") return true;
   // The result of the last run hides it, but who is to be restarted and was not has reached it.
   const bool is_limited = facts.start_limit_burst > 0 && facts.start_limit_interval_us > 0;
-  const bool wants_restart = facts.restart == "always" || facts.restart == "on-failure" || facts.restart == "on-abnormal" || facts.restart == "on-abort";
+  const bool wants_restart =
+      facts.restart == "always" || facts.restart == "on-failure" || facts.restart == "on-abnormal" || facts.restart == "on-abort";
   return is_limited && wants_restart && facts.restarts + 1 >= facts.start_limit_burst;
 }
 
 protocol::ExitStatus exit_of(const UnitFacts& facts) {
   if (facts.exec_code == CLD_EXITED) return protocol::ExitCode{facts.exec_status};
-  if (facts.exec_code == CLD_KILLED || facts.exec_code == CLD_DUMPED) return protocol::ExitSignal{facts.exec_status, facts.exec_code == CLD_DUMPED};
+  if (facts.exec_code == CLD_KILLED || facts.exec_code == CLD_DUMPED)
+    return protocol::ExitSignal{facts.exec_status, facts.exec_code == CLD_DUMPED};
   return protocol::ExitUnknown{facts.exec_pid == 0 ? "it was not started" : "systemd does not say"};
 }
 
@@ -146,8 +176,10 @@ std::string describe_end(const UnitFacts& facts) {
   std::string text = "result " + (facts.result.empty() ? "unknown" : facts.result);
   if (facts.exec_code == 0) return text;
   text += ": ended with " + protocol::to_text(exit_of(facts));
-  const auto step = std::find_if(exec_steps.begin(), exec_steps.end(), [&](const ExecStep& each) { return each.code == facts.exec_status; });
-  if (facts.exec_code == CLD_EXITED && step != exec_steps.end()) text += " (" + std::string(step->what) + (facts.program.empty() ? "" : ": " + facts.program) + ")";
+  const auto step =
+      std::find_if(exec_steps.begin(), exec_steps.end(), [&](const ExecStep& each) { return each.code == facts.exec_status; });
+  if (facts.exec_code == CLD_EXITED && step != exec_steps.end())
+    text += " (" + std::string(step->what) + (facts.program.empty() ? "" : ": " + facts.program) + ")";
   return text;
 }
 
@@ -169,7 +201,8 @@ std::optional<std::string> device_of(const std::string& unit) {
   const std::string name = without_suffix(unit, suffix);
   std::string path = "/";
   for (std::size_t at = 0; at < name.size(); ++at) {
-    const bool is_escape = name[at] == '\\' && at + 3 < name.size() && name[at + 1] == 'x' && hex_digit(name[at + 2]) >= 0 && hex_digit(name[at + 3]) >= 0;
+    const bool is_escape =
+        name[at] == '\\' && at + 3 < name.size() && name[at + 1] == 'x' && hex_digit(name[at + 2]) >= 0 && hex_digit(name[at + 3]) >= 0;
     if (!is_escape) {
       path += name[at] == '-' ? '/' : name[at];
       continue;
@@ -195,8 +228,10 @@ std::string object_path_of(const std::string& unit) {
   for (std::size_t at = 0; at < unit.size(); ++at) {
     const auto c = static_cast<unsigned char>(unit[at]);
     const bool is_plain = std::isalpha(c) || (at > 0 && std::isdigit(c));
-    if (is_plain) path += static_cast<char>(c);
-    else path += {'_', "0123456789abcdef"[c >> 4], "0123456789abcdef"[c & 15]};
+    if (is_plain)
+      path += static_cast<char>(c);
+    else
+      path += {'_', "0123456789abcdef"[c >> 4], "0123456789abcdef"[c & 15]};
   }
   return path;
 }

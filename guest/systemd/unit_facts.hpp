@@ -22,18 +22,18 @@ namespace vigil::guest::systemd {
 struct UnitFacts {
   std::string id, fragment_path, load_state;
   std::string active_state, sub_state;
-  std::vector<std::string> wants, requires_;      // of a target: what it brings up
-  std::uint32_t job = 0;                          // 0: none is queued
+  std::vector<std::string> wants, requires_;  // of a target: what it brings up
+  std::uint32_t job = 0;  // 0: none is queued
   MonoUs state_changed_us = 0;
   std::uint32_t start_limit_burst = 0;
   MonoUs start_limit_interval_us = 0;
   bool can_reload = false;
-  std::string invocation;                         // of its present or last run, 32 hexadecimal digits
+  std::string invocation;  // of its present or last run, 32 hexadecimal digits
   // Of services alone:
-  std::string restart, result, program;           // program: the first word of ExecStart
+  std::string restart, result, program;  // program: the first word of ExecStart
   std::uint32_t restarts = 0;
-  pid_t main_pid = 0, exec_pid = 0;               // exec_pid: of the main process that lives or was the last
-  std::int32_t exec_code = 0, exec_status = 0;    // as waitid's si_code and si_status; code 0: it lives
+  pid_t main_pid = 0, exec_pid = 0;  // exec_pid: of the main process that lives or was the last
+  std::int32_t exec_code = 0, exec_status = 0;  // as waitid's si_code and si_status; code 0: it lives
   MonoUs exec_started_us = 0, exec_ended_us = 0;
 };
 

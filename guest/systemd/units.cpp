@@ -32,7 +32,10 @@ constexpr milliseconds longest_retry{5'000};
 constexpr milliseconds standstill{5'000}, patience{8'000};
 constexpr std::array rescue_units = {"emergency.target", "emergency.service", "rescue.target"};
 
-struct EndingTarget { std::string_view unit; Kind kind; };
+struct EndingTarget {
+  std::string_view unit;
+  Kind kind;
+};
 constexpr std::array ending_targets = {EndingTarget{"poweroff.target", Kind::poweroff}, EndingTarget{"halt.target", Kind::poweroff},
                                        EndingTarget{"reboot.target", Kind::reboot}, EndingTarget{"kexec.target", Kind::reboot}};
 
@@ -66,8 +69,13 @@ UnitWishes parse_wishes(std::string_view text) {
 }
 
 Units::Units(EventLoop& loop, ReportSink& sink, process::Launcher& launcher, process::Reaper& reaper, UnitsOptions options)
-    : loop_(loop), sink_(sink), options_(std::move(options)), words_(loop, launcher, reaper, milliseconds(2'000) * options_.deadline_scale, options_.words),
-      context_{loop, sink, words_, options_.deadline_scale, [this] { evaluate_soon(); }}, news_(options_.is_first_life), moved_us_(loop.now_us()) {}
+    : loop_(loop),
+      sink_(sink),
+      options_(std::move(options)),
+      words_(loop, launcher, reaper, milliseconds(2'000) * options_.deadline_scale, options_.words),
+      context_{loop, sink, words_, options_.deadline_scale, [this] { evaluate_soon(); }},
+      news_(options_.is_first_life),
+      moved_us_(loop.now_us()) {}
 
 void Units::start(supervisor::SupervisorEvents events) {
   events_ = std::move(events);
@@ -159,8 +167,10 @@ void Units::load_target(const std::string& unit, int depth) {
     for (const auto* list : {&facts->wants, &facts->requires_}) {
       for (const std::string& wanted : *list) {
         const bool is_milestone = wanted == "basic.target" || wanted == "sysinit.target";
-        if (wanted.ends_with(".service")) load_service(wanted, target);
-        else if (wanted.ends_with(".target") && !is_milestone && depth < max_target_depth) load_target(wanted, depth + 1);
+        if (wanted.ends_with(".service"))
+          load_service(wanted, target);
+        else if (wanted.ends_with(".target") && !is_milestone && depth < max_target_depth)
+          load_target(wanted, depth + 1);
       }
     }
     loaded();
@@ -178,7 +188,8 @@ void Units::load_service(const std::string& unit, const std::string& target) {
 void Units::take_service(const std::string& unit, const std::string& target, Result<UnitFacts> facts) {
   if (!facts) return log::warning("systemd.no_unit", {{"unit", unit}, {"err", facts.error().message()}});
   const std::string link = options_.admin_folder + "/" + target + ".wants/" + unit;
-  const bool is_admins = is_in(facts->fragment_path, options_.admin_folder) || ::faccessat(AT_FDCWD, link.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+  const bool is_admins =
+      is_in(facts->fragment_path, options_.admin_folder) || ::faccessat(AT_FDCWD, link.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0;
   if (!is_admins || facts->load_state == "masked") return;
   const auto wishes = parse_wishes(process::read_small_file(facts->fragment_path, 64 << 10).value_or(""));
   if (!wishes.adopt) return;
@@ -238,8 +249,10 @@ void Units::job_removed(const std::string& unit, const std::string& result) {
   if (adopted != nullptr && result == "dependency") {
     const std::string first = failed_jobs_.front().substr(0, failed_jobs_.front().find(": "));
     std::vector<std::string> lines = failed_jobs_;
-    if (const auto device = device_of(first)) adopted->could_not_start(protocol::make_cause(CauseCode::unit_device_timeout, {{"device", *device}}, std::move(lines)));
-    else adopted->could_not_start(protocol::make_cause(CauseCode::unit_failed, {{"unit", first}}, std::move(lines)));
+    if (const auto device = device_of(first))
+      adopted->could_not_start(protocol::make_cause(CauseCode::unit_device_timeout, {{"device", *device}}, std::move(lines)));
+    else
+      adopted->could_not_start(protocol::make_cause(CauseCode::unit_failed, {{"unit", first}}, std::move(lines)));
   }
   tell_rescue();
   evaluate_soon();
@@ -252,8 +265,10 @@ void Units::tell_rescue() {
   const bool is_rescue = std::any_of(rescue_.begin(), rescue_.end(), [](const auto& entry) {
     return entry.second.active_state == "active" || entry.second.active_state == "activating";
   });
-  if (is_rescue && !ending_) target->overruled(protocol::make_cause(CauseCode::unit_emergency_mode, {}, failed_jobs_));
-  else target->overruled({});
+  if (is_rescue && !ending_)
+    target->overruled(protocol::make_cause(CauseCode::unit_emergency_mode, {}, failed_jobs_));
+  else
+    target->overruled({});
 }
 
 // ---- stages ----
@@ -296,7 +311,8 @@ void Units::look_for_blocked(MonoUs now) {
     const MonoUs look = due > now ? due : again;
     next = next == 0 ? look : std::min(next, look);
   }
-  if (next != 0) blocked_timer_ = loop_.after_us(std::chrono::microseconds(next - now + 1000), [this] { look_for_blocked(loop_.now_us()); });
+  if (next != 0)
+    blocked_timer_ = loop_.after_us(std::chrono::microseconds(next - now + 1000), [this] { look_for_blocked(loop_.now_us()); });
 }
 
 void Units::look_at(AdoptedUnit& unit) {
@@ -311,102 +327,9 @@ void Units::look_at(AdoptedUnit& unit) {
   });
 }
 
-// ---- what the agent asks ----
-
 AdoptedUnit* Units::find(const std::string& unit) const {
   const auto found = std::find_if(units_.begin(), units_.end(), [&](const auto& each) { return each->unit() == unit; });
   return found == units_.end() ? nullptr : found->get();
-}
-
-Result<AdoptedUnit*> Units::find_named(const ServiceName& name) const {
-  std::string known;
-  for (const auto& unit : units_) {
-    if (service_name_of(unit->unit()) == name.value()) return unit.get();
-    known += " " + service_name_of(unit->unit());
-  }
-  return Error(Errc::not_found, "no service " + name.value() + "; there are:" + known);
-}
-
-void Units::end_machine(Kind kind) {
-  ending_ = kind;
-  const std::string target = kind == Kind::reboot ? "reboot.target" : "poweroff.target";
-  const auto by_signal = [kind](const std::string& why) {
-    log::warning("systemd.ends_by_signal", {{"err", why}});
-    ::kill(1, kind == Kind::reboot ? SIGRTMIN + 5 : SIGRTMIN + 4);   // systemd(1), "Signals"
-  };
-  if (!is_connected_) return by_signal("not connected");
-  bus_->act("StartUnit", target, "replace-irreversibly", [by_signal](const Result<void>& done) {
-    if (!done) by_signal(done.error().message());
-  });
-}
-
-void Units::stop_all(milliseconds, std::function<void()> on_done) { loop_.post(std::move(on_done)); }
-
-Result<void> Units::request(const ServiceName& name, supervisor::ServiceAction action) {
-  TRY(unit, find_named(name));
-  if (!is_connected_) return Error(Errc::unavailable, "there is no connection to systemd now");
-  if (action == supervisor::ServiceAction::reload && !unit->facts().can_reload)
-    return Error(Errc::unsupported, unit->unit() + " cannot be reloaded: it has no ExecReload=; restart it instead");
-  const char* const methods[] = {"StartUnit", "StopUnit", "RestartUnit", "ReloadUnit"};
-  const char* const method = methods[static_cast<std::size_t>(action)];
-  bus_->act(method, unit->unit(), "replace", [method, what = unit->unit()](const Result<void>& done) {
-    if (!done) log::warning("systemd.refused", {{"call", method}, {"unit", what}, {"err", done.error().message()}});
-  });
-  return {};
-}
-
-Result<void> Units::signal(const ServiceName& name, int number) {
-  TRY(unit, find_named(name));
-  if (unit->facts().main_pid <= 0) return Error(Errc::conflict, unit->unit() + " has no main process now");
-  if (::kill(unit->facts().main_pid, number) != 0) return Error::from_errno("signal " + unit->unit(), errno);
-  return {};
-}
-
-void Units::other_died(const process::ProcessEnd& end) {
-  const std::string of = unit_of_cgroup(end.cgroup);
-  for (const auto& unit : units_)
-    if (unit->kind() == AdoptedUnit::Kind::service && (unit->facts().main_pid == end.pid || unit->unit() == of)) return unit->dumped_core(end);
-  const auto* signal = std::get_if<protocol::ExitSignal>(&end.status);
-  if (signal == nullptr) return;
-  protocol::CrashReport crash;
-  crash.crash = "orphan-" + std::to_string(++orphan_crashes_);
-  crash.process = end.comm;
-  crash.pid = end.pid;
-  crash.exit = end.status;
-  crash.cause = protocol::make_cause(CauseCode::service_signalled, {{"signal", protocol::signal_name(signal->signal)}});
-  crash.ended_us = end.ended_us;
-  sink_.submit(std::move(crash));
-}
-
-void Units::unit_failed(const std::string& unit, const std::string& result) {
-  if (is_connected_) return;   // it is known already, and better
-  AdoptedUnit& adopted = adopt(unit, AdoptedUnit::Kind::service, find(unit) == nullptr || find(unit)->is_essential());
-  adopted.facts().active_state = "failed";
-  adopted.facts().job = 0;
-  adopted.facts().result = result;
-  adopted.changed();
-}
-
-Result<supervisor::ServiceOutput> Units::output(const ServiceName& name) const {
-  TRY(unit, find_named(name));
-  return Error(Errc::unsupported, "the journal has it: journalctl -u " + unit->unit());
-}
-
-void Units::fetch_output(const ServiceName& name, std::function<void(Result<supervisor::ServiceOutput>)> done) {
-  auto unit = find_named(name);
-  if (!unit) return done(unit.error());
-  words_.ask((*unit)->unit(), {}, [done = std::move(done)](const std::string& words) { done(supervisor::ServiceOutput{words, {}, 0, 0}); });
-}
-
-std::string Units::service_of(pid_t pid) const {
-  const std::string of = unit_of_cgroup(process::parse_cgroup_v2(process::read_small_file("/proc/" + std::to_string(pid) + "/cgroup", 4096).value_or("")));
-  return of.empty() || find(of) == nullptr ? std::string() : service_name_of(of);
-}
-
-std::vector<protocol::ServiceReport> Units::services() const {
-  std::vector<protocol::ServiceReport> reports;
-  for (const auto& unit : units_) reports.push_back(unit->report());
-  return reports;
 }
 
 }  // namespace vigil::guest::systemd

@@ -23,13 +23,13 @@ namespace vigil::guest::systemd {
 
 struct UnitsOptions {
   int deadline_scale = 1;
-  bool is_first_life = true;                      // false: an agent before us has told what had ended by then
+  bool is_first_life = true;  // false: an agent before us has told what had ended by then
   std::string socket = private_socket;
   std::string admin_folder = "/etc/systemd/system";
   std::string credential_folder = "/run/credstore";
-  std::map<std::string, std::string> env;         // for every unit that is started from now on
-  std::map<std::string, std::string> secrets;     // become credentials that LoadCredential= finds by name
-  std::vector<std::string> overridden;            // services that the host wants changed: that is not for a machine with systemd
+  std::map<std::string, std::string> env;  // for every unit that is started from now on
+  std::map<std::string, std::string> secrets;  // become credentials that LoadCredential= finds by name
+  std::vector<std::string> overridden;  // services that the host wants changed: that is not for a machine with systemd
   LastWordsPaths words = {};
 };
 
@@ -96,16 +96,16 @@ private:
   std::unique_ptr<ManagerBus> bus_;
   bool is_connected_ = false;
   std::chrono::milliseconds retry_{100};
-  std::vector<std::unique_ptr<AdoptedUnit>> units_;          // in the order of their adoption
+  std::vector<std::unique_ptr<AdoptedUnit>> units_;  // in the order of their adoption
   std::map<std::string, AdoptedUnit*> by_path_;
-  std::map<std::string, UnitFacts> rescue_;                  // emergency.target and its like, by object path
-  std::vector<std::string> failed_jobs_;                     // "NAME: RESULT", the last few
+  std::map<std::string, UnitFacts> rescue_;  // emergency.target and its like, by object path
+  std::vector<std::string> failed_jobs_;  // "NAME: RESULT", the last few
   std::string default_target_;
   int loading_ = 0;
   bool all_known_ = false, news_ = true;
   std::map<std::string, bool> failures_told_;
   std::optional<protocol::ByeReport::Kind> ending_;
-  MonoUs moved_us_ = 0;                                      // when the queue of jobs last changed
+  MonoUs moved_us_ = 0;  // when the queue of jobs last changed
   std::uint64_t orphan_crashes_ = 0;
   LoopToken evaluation_, blocked_timer_, retry_timer_;
 };

@@ -5,6 +5,7 @@ from lab.row import Like, Row
 UNITS = "/etc/systemd/system"
 # By itself, for the drop-in brings the unit into the boot without a link that debugfs cannot make in a folder that is there.
 WANTED = {f"{UNITS}/multi-user.target.d/<word:dropin>.conf": "[Unit]\nWants=<victim>.service\n"}
+STANDSTILL = 50     # seconds, under emulation: a job is called blocked when the queue has not moved for so long
 TCG_SYSTEMD = 150   # seconds of a whole row: such a boot takes some 20 s where the minimal image takes 6
 
 
@@ -30,7 +31,7 @@ ROWS = [
          **unit("Type=oneshot\nTimeoutStartSec=infinity", name="<blocker>", more_of_unit="Before=network-online.target"),
          f"{UNITS}/network-online.target.d/<word:other>.conf": "[Unit]\nWants=<blocker>.service\n"},
         service="victim", fields={"unit": "<victim>.service", "waits_for": "network-online.target"},
-        evidence=(Like(r"network-online\.target waits for <blocker>\.service, whose start job is running"),), deadline_s=10),
+        evidence=(Like(r"network-online\.target waits for <blocker>\.service, whose start job is running"),), later_s=STANDSTILL, deadline_s=5),
     row("unit-failed", "a unit fails", "unit.failed", {**WANTED, **unit("Type=exec", "@stamp echo <word:said>; exit 3")}, service="victim",
         fields={"unit": "<victim>.service"}, evidence=(Like("ended with code 3"), Like("<word:said>"))),
     row("unit-start-limit", "a unit reaches its start limit", "unit.start_limit",
@@ -41,6 +42,6 @@ ROWS = [
     row("emergency-mode", "a file system cannot be mounted, and systemd goes into emergency mode", "unit.emergency_mode", mount("nodev", "<word:kind>"),
         evidence=(Like(r"mnt-<word:point>\.mount: failed"),), since="stage:agent"),
     row("unit-waits-for-device", "a mount, and so everything, waits for a device", "unit.device_timeout", mount("/dev/<word:disk>", "ext4"),
-        fields={"device": "/dev/<word:disk>"}, evidence=(Like(r"mnt-<word:point>\.mount waits for"),), since="stage:agent", deadline_s=10),
+        fields={"device": "/dev/<word:disk>"}, evidence=(Like(r"mnt-<word:point>\.mount waits for"),), since="stage:agent", later_s=STANDSTILL, deadline_s=5),
     Row("systemd-plain", "the systemd image as it is", "", image=lambda scene: "systemd", limit_s=TCG_SYSTEMD),
 ]

@@ -23,7 +23,8 @@ struct Pair {
     int ends[2];
     REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) == 0);
     peer.reset(ends[1]);
-    dbus::Connection::Events events{[this](const dbus::Message& message) { signals.push_back(message.member); }, [this](const std::string& why) { lost = why; }};
+    dbus::Connection::Events events{[this](const dbus::Message& message) { signals.push_back(message.member); },
+                                    [this](const std::string& why) { lost = why; }};
     connection.emplace(loop, UniqueFd(ends[0]), std::move(events));
   }
   void turn() {
@@ -48,7 +49,8 @@ struct Pair {
 TEST_CASE("dbus connection: asks to be let in, and calls go out when it is", "[guest][dbus]") {
   Pair pair;
   std::string answer;
-  pair.connection->call({"/x", "org.x", "Get"}, [&](const Result<dbus::Message>& reply) { answer = reply ? "reply" : reply.error().message(); });
+  pair.connection->call({"/x", "org.x", "Get"},
+                        [&](const Result<dbus::Message>& reply) { answer = reply ? "reply" : reply.error().message(); });
   pair.turn();
   std::string hex;
   for (const char digit : std::to_string(::geteuid())) hex += std::string("3") + digit;
@@ -78,7 +80,8 @@ TEST_CASE("dbus connection: an error of the peer is told with its text", "[guest
 TEST_CASE("dbus connection: its end fails what is outstanding, then is said once", "[guest][dbus]") {
   Pair pair;
   int failures = 0;
-  for (int i = 0; i < 3; ++i) pair.connection->call({"/x", "org.x", "Get"}, [&](const Result<dbus::Message>& reply) { failures += reply ? 0 : 1; });
+  for (int i = 0; i < 3; ++i)
+    pair.connection->call({"/x", "org.x", "Get"}, [&](const Result<dbus::Message>& reply) { failures += reply ? 0 : 1; });
   SECTION("closed") { pair.peer.reset(); }
   SECTION("refused") { pair.say("REJECTED EXTERNAL\r\n"); }
   SECTION("nonsense") { pair.say("OK 1\r\n" + std::string(64, 'x')); }
@@ -95,7 +98,8 @@ TEST_CASE("dbus connection: may be destroyed by whoever hears of its end", "[gue
   int ends[2];
   REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) == 0);
   std::unique_ptr<dbus::Connection> owned;
-  owned = std::make_unique<dbus::Connection>(pair.loop, UniqueFd(ends[0]), dbus::Connection::Events{{}, [&](const std::string&) { owned.reset(); }});
+  owned = std::make_unique<dbus::Connection>(pair.loop, UniqueFd(ends[0]),
+                                             dbus::Connection::Events{{}, [&](const std::string&) { owned.reset(); }});
   ::close(ends[1]);
   pair.turn();
   REQUIRE_FALSE(owned);

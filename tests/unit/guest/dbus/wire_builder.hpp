@@ -74,8 +74,10 @@ inline std::string make_message(const Header& header, const std::string& body) {
     const auto text = [&](std::uint8_t code, std::string_view type, const std::string& value) {
       if (value.empty()) return;
       fields.align(8).y(code).g(type);
-      if (type == "g") fields.g(value);
-      else fields.s(value);
+      if (type == "g")
+        fields.g(value);
+      else
+        fields.s(value);
     };
     text(1, "o", header.path);
     text(2, "s", header.interface);

@@ -36,10 +36,10 @@ class FakeSystemd {
 public:
   FakeSystemd(EventLoop& loop, const std::string& path) : loop_(loop), path_(path) { listen(); }
 
-  std::map<std::string, FakeUnit> units;                                   // by name; an alias is another key
+  std::map<std::string, FakeUnit> units;  // by name; an alias is another key
   std::map<std::uint32_t, std::vector<std::array<std::string, 3>>> before;  // job -> unit, type, state
   std::map<std::string, std::uint32_t> job_ids;
-  std::vector<std::string> called;                                         // "StartUnit web.service"
+  std::vector<std::string> called;  // "StartUnit web.service"
 
   void listen() {
     sockaddr_un address{};
@@ -47,7 +47,8 @@ public:
     std::memcpy(address.sun_path, path_.c_str(), path_.size());
     ::unlink(path_.c_str());
     listener_.reset(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-    if (::bind(listener_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 || ::listen(listener_.get(), 4) != 0) std::abort();
+    if (::bind(listener_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 || ::listen(listener_.get(), 4) != 0)
+      std::abort();
     acceptable_ = loop_.watch(listener_.get(), EPOLLIN, [this](std::uint32_t) {
       peer_.reset(::accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
       reader_ = {};
@@ -69,20 +70,25 @@ public:
   /// Both signals of a change of this unit, as systemd sends them.
   void tell(const std::string& name) {
     const FakeUnit& unit = units.at(name);
-    signal(object_path_of(unit.id), "org.freedesktop.DBus.Properties", "PropertiesChanged", "sa{sv}as",
-           [&](Wire& wire) { wire.s("org.freedesktop.systemd1.Service").array(8, [&](Wire& entries) { service(unit, entries); }).array(4, [](Wire&) {}); });
-    signal(object_path_of(unit.id), "org.freedesktop.DBus.Properties", "PropertiesChanged", "sa{sv}as",
-           [&](Wire& wire) { wire.s("org.freedesktop.systemd1.Unit").array(8, [&](Wire& entries) { common(unit, entries); }).array(4, [](Wire&) {}); });
+    signal(object_path_of(unit.id), "org.freedesktop.DBus.Properties", "PropertiesChanged", "sa{sv}as", [&](Wire& wire) {
+      wire.s("org.freedesktop.systemd1.Service").array(8, [&](Wire& entries) { service(unit, entries); }).array(4, [](Wire&) {});
+    });
+    signal(object_path_of(unit.id), "org.freedesktop.DBus.Properties", "PropertiesChanged", "sa{sv}as", [&](Wire& wire) {
+      wire.s("org.freedesktop.systemd1.Unit").array(8, [&](Wire& entries) { common(unit, entries); }).array(4, [](Wire&) {});
+    });
   }
   void job_removed(const std::string& name, const std::string& result) {
-    signal("/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager", "JobRemoved", "uoss", [&](Wire& wire) { wire.u(1).s("/job/1").s(name).s(result); });
+    signal("/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager", "JobRemoved", "uoss",
+           [&](Wire& wire) { wire.u(1).s("/job/1").s(name).s(result); });
   }
   void job_new(const std::string& name) {
-    signal("/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager", "JobNew", "uos", [&](Wire& wire) { wire.u(1).s("/job/1").s(name); });
+    signal("/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager", "JobNew", "uos",
+           [&](Wire& wire) { wire.u(1).s("/job/1").s(name); });
   }
 
 private:
-  void signal(const std::string& path, const std::string& interface, const std::string& member, const std::string& signature, const std::function<void(Wire&)>& fill) {
+  void signal(const std::string& path, const std::string& interface, const std::string& member, const std::string& signature,
+              const std::function<void(Wire&)>& fill) {
     Wire body;
     fill(body);
     send(make_message({4, ++serial_, 0, path, interface, member, "", signature}, body.bytes()));
@@ -104,7 +110,8 @@ private:
   }
   static void service(const FakeUnit& unit, Wire& entries) {
     entries.text_entry("Result", unit.result).text_entry("Restart", unit.restart);
-    for (const auto& [name, value] : {std::pair{"NRestarts", unit.restarts}, std::pair{"MainPID", unit.main_pid}, std::pair{"ExecMainPID", unit.exec_pid}})
+    for (const auto& [name, value] :
+         {std::pair{"NRestarts", unit.restarts}, std::pair{"MainPID", unit.main_pid}, std::pair{"ExecMainPID", unit.exec_pid}})
       entries.entry(name, "u", [number = value](Wire& wire) { wire.u(number); });
     entries.entry("ExecMainCode", "i", [&](Wire& wire) { wire.i(unit.code); });
     entries.entry("ExecMainStatus", "i", [&](Wire& wire) { wire.i(unit.status); });

@@ -46,7 +46,17 @@ TEST_CASE("unit facts: properties are taken by name and type, others are passed 
     entries.entry("InvocationID", "ay", [](Wire& value) { value.array(1, [](Wire& list) { list.y(0xab).y(0x0c); }); });
     entries.entry("ExecStart", "a(sasbttttuii)", [](Wire& value) {
       value.array(8, [](Wire& list) {
-        list.align(8).s("/usr/bin/busybox").array(4, [](Wire& words) { words.s("busybox").s("httpd"); }).u(0).t(0).t(0).t(0).t(0).u(0).i(0).i(0);
+        list.align(8)
+            .s("/usr/bin/busybox")
+            .array(4, [](Wire& words) { words.s("busybox").s("httpd"); })
+            .u(0)
+            .t(0)
+            .t(0)
+            .t(0)
+            .t(0)
+            .u(0)
+            .i(0)
+            .i(0);
       });
     });
   });

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-#include <csignal>
 #include <algorithm>
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <optional>
@@ -48,7 +48,8 @@ struct Machine {
     std::ofstream(folder + "/app.service") << "[Service]\n";
     std::ofstream(folder + "/side.service") << "[X-Vigil]\nEssential=no\n";
     fake.emplace(loop, folder + "/private");
-    fake->units["default.target"] = {.id = "multi-user.target", .wants = {"app.service", "side.service", "vendor.service", "deeper.target"}, .job = 1};
+    fake->units["default.target"] = {
+        .id = "multi-user.target", .wants = {"app.service", "side.service", "vendor.service", "deeper.target"}, .job = 1};
     fake->units["deeper.target"] = {.id = "deeper.target"};
     fake->units["app.service"] = {.id = "app.service", .fragment = folder + "/app.service", .job = 2};
     fake->units["side.service"] = {.id = "side.service", .fragment = folder + "/side.service", .job = 3};
@@ -295,7 +296,8 @@ TEST_CASE("units: requests become systemd's calls; what cannot be is said", "[gu
   machine.start();
   REQUIRE(machine.units->request(ServiceName("app"), supervisor::ServiceAction::restart).has_value());
   REQUIRE(machine.units->request(ServiceName("app"), supervisor::ServiceAction::reload).error().code() == Errc::unsupported);
-  REQUIRE(machine.units->request(ServiceName("nobody"), supervisor::ServiceAction::stop).error().message().find("app") != std::string::npos);
+  REQUIRE(machine.units->request(ServiceName("nobody"), supervisor::ServiceAction::stop).error().message().find("app") !=
+          std::string::npos);
   REQUIRE(machine.units->signal(ServiceName("app"), SIGTERM).error().code() == Errc::conflict);
   machine.units->end_machine(protocol::ByeReport::Kind::reboot);
   machine.turn();
@@ -318,7 +320,7 @@ TEST_CASE("units: secrets become credentials that only root reads, and services 
   machine.options.secrets = {{"key", "value"}, {"../escape", "x"}};
   machine.options.overridden = {"web"};
   machine.start();
-  struct stat status {};
+  struct stat status{};
   REQUIRE(::stat((machine.folder + "/credentials/key").c_str(), &status) == 0);
   REQUIRE((status.st_mode & 0777) == 0400);
   REQUIRE_FALSE(std::filesystem::exists(machine.folder + "/escape"));
