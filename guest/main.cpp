@@ -70,6 +70,35 @@ std::string kernel_boot_id() {
   init::end_machine(agent.run());
 }
 
+/// vigil-guest.service: the same agent, but systemd runs the services, and ends the machine. Ended by itself, it finds what it needs where it found it this time.
+int serve_systemd() {
+  const auto command_line = config::parse_kernel_command_line(process::read_small_file("/proc/cmdline").value_or(""));
+  auto console = console::ConsolePort::open_in_vm();
+  log::use(console.fd(), console.route() == console::Route::kernel_log ? log::Format::kernel : log::Format::plain);
+
+  agent::AgentSetup setup;
+  setup.place = agent::Place::vm;
+  setup.init = agent::Init::systemd;
+  setup.boot = BootId(kernel_boot_id());
+  if (auto left = boot::take_handover()) {
+    setup.left = std::move(*left);
+  } else {
+    log::error("handover.lost", {{"err", left.error().message()}});
+    setup.left.outbox = boot::unknown_numbers();
+  }
+  setup.keep = [boot = setup.boot](const boot::Handover& next) {
+    if (const auto written = boot::write_handover(next, boot); !written) log::error("handover.not_written", {{"err", written.error().message()}});
+  };
+  setup.image = command_line.image;
+  setup.accelerator = command_line.accelerator;
+  setup.supervisor.tracefs = "";
+
+  static link::VsockDialler dialler;
+  static agent::Agent agent(std::move(setup), dialler, std::move(console));
+  agent.run();
+  return EXIT_SUCCESS;
+}
+
 Result<std::optional<protocol::Welcome>> read_config(const std::string& file) {
   if (file.empty()) return std::optional<protocol::Welcome>();
   const auto text = process::read_small_file(file, 1 << 20);
@@ -111,7 +140,9 @@ int run_outside(const config::RunOptions& options) {
 }
 
 int ask_init(protocol::ByeReport::Kind kind) {
-  if (::kill(1, kind == protocol::ByeReport::Kind::reboot ? SIGINT : SIGUSR2) != 0) {
+  const bool is_reboot = kind == protocol::ByeReport::Kind::reboot, is_systemd = ::access("/run/systemd/system", F_OK) == 0;
+  const int signal = is_systemd ? SIGRTMIN + (is_reboot ? 5 : 4) : is_reboot ? SIGINT : SIGUSR2;
+  if (::kill(1, signal) != 0) {
     std::perror("vigil-guest: cannot ask init");
     return EXIT_FAILURE;
   }
@@ -136,6 +167,8 @@ int run_command(const std::vector<std::string>& words) {
   if (const auto* ask = std::get_if<config::AskAgent>(&*options)) return control::run_command(*ask);
   if (const auto* ask = std::get_if<config::AskInit>(&*options)) return ask_init(ask->kind);
   if (std::holds_alternative<config::ShowVersion>(*options)) return show_version();
+  if (std::holds_alternative<config::ServeSystemd>(*options)) return serve_systemd();
+  if (const auto* failed = std::get_if<config::TellUnitFailed>(&*options)) return control::tell_unit_failed(*failed);
   if (std::holds_alternative<config::ServeFileStream>(*options)) return files::serve(streams::worker_connection_fd, streams::worker_opening_fd);
   if (::getpid() != 1) {
     std::fprintf(stderr, "vigil-guest: init runs as PID 1 of a VM only\n");

@@ -10,6 +10,7 @@
 #include "guest/link/vsock_dial.hpp"
 #include "guest/log/log.hpp"
 #include "guest/streams/opener.hpp"
+#include "guest/systemd/service_notify.hpp"
 #include "shared/framing/frame.hpp"
 #include "shared/streams/egress.hpp"
 
@@ -64,7 +65,10 @@ Agent::Agent(AgentSetup setup, link::Dialler& dialler, console::ConsolePort cons
              [this](std::int64_t seconds) {
                health_.raise(protocol::make_cause(protocol::CauseCode::guest_clock_jumped, {{"delta", seconds}}));
              }),
-      signals_(loop_, [this](const init::ShutdownAsk& ask) { shut_down(ask); }) {}
+      signals_(loop_, [this](const init::ShutdownAsk& ask) {
+        if (setup_.init == Init::systemd) asked_by_systemd(ask);
+        else shut_down(ask);
+      }) {}
 
 Kind Agent::run() {
   reaper_.on_orphan([](const process::ProcessEnd& end) {
@@ -73,6 +77,9 @@ Kind Agent::run() {
   listen_for_streams();
   if (setup_.place == Place::vm) take_cores();
   if (setup_.left.welcome) line_.outbox().set_epoch(setup_.left.welcome->epoch);
+  if (setup_.left.welcome) welcome_ = *setup_.left.welcome;
+  tell_sudden_end();
+  keep_for_next_life();
   line_.link().resume(take_connection());
   ::mkdir(setup_.supervisor.runtime_dir.c_str(), 0755);
   control_.emplace(loop_, setup_.supervisor.runtime_dir + "/agent.sock", [this](const protocol::Request& request) { return answer_inside(request); });
@@ -82,6 +89,7 @@ Kind Agent::run() {
   } else {
     configuration_deadline_ = loop_.after(configuration_deadline * scale_, [this] { start_services({}, Configured::by_default); });
   }
+  if (setup_.init == Init::systemd) systemd::notify_service("READY=1");
   loop_.run();
   return ending_ ? ending_->kind : Kind::poweroff;
 }
@@ -133,6 +141,8 @@ link::Connection Agent::take_connection() {
 void Agent::welcomed(const protocol::Welcome& welcome) {
   if (setup_.place == Place::vm) init::adopt_wall_clock(welcome.wall_unix_us);
   clock_.forgive();
+  welcome_ = welcome;
+  keep_for_next_life();
   if (!supervisor_) start_services(welcome.config, Configured::by_host);
   health_.report_now();
 }
@@ -153,15 +163,71 @@ void Agent::start_services(const protocol::GuestConfig& config, Configured how) 
   setup_.supervisor.env.insert(config.env.begin(), config.env.end());
   setup_.supervisor.secrets = config.secrets;
   exec_sessions_.host().env = setup_.supervisor.env;
-  supervisor_.emplace(loop_, cores_, reaper_, setup_.supervisor);
   report(Stage::agent, Phase::done, how == Configured::by_host ? "" : "without the host's configuration: the image's defaults");
   supervisor::SupervisorEvents events;
   events.essentials_ready = [this] { services_ready(); };
   events.all_settled = [] { ::malloc_trim(0); };   // what the service files and the start needed is not needed any more
   events.essential_failed = [this](const protocol::ServiceReport& service) { essential_failed(service); };
-  supervisor_->on_ports_changed([this] { ports_.look(); });
   events.trouble = [this](protocol::Cause cause) { health_.raise(std::move(cause)); };
-  supervisor_->start(service_spec::load_service_specs(setup_.services, config.services), std::move(events));
+  if (setup_.init == Init::systemd) adopt_units(config, std::move(events));
+  else run_services(config, std::move(events));
+}
+
+void Agent::run_services(const protocol::GuestConfig& config, supervisor::SupervisorEvents events) {
+  auto ours = std::make_unique<supervisor::Supervisor>(loop_, cores_, reaper_, setup_.supervisor);
+  supervisor::Supervisor& starting = *ours;
+  supervisor_ = std::move(ours);
+  starting.on_ports_changed([this] { ports_.look(); });
+  starting.start(service_spec::load_service_specs(setup_.services, config.services), std::move(events));
+}
+
+void Agent::adopt_units(const protocol::GuestConfig& config, supervisor::SupervisorEvents events) {
+  systemd::UnitsOptions options;
+  options.deadline_scale = scale_;
+  options.is_first_life = setup_.left.life == 0;
+  options.env = config.env;
+  options.secrets = config.secrets;
+  for (const auto& [name, overlay] : config.services) options.overridden.push_back(name);
+  auto units = std::make_unique<systemd::Units>(loop_, cores_, launcher_, reaper_, std::move(options));
+  units_ = units.get();
+  supervisor_ = std::move(units);
+  units_->start(std::move(events));
+}
+
+void Agent::tell_sudden_end() {
+  if (setup_.left.life == 0 || !boot::follows_a_sudden_end(line_.outbox().next_seq())) return;
+  protocol::CrashReport crash;
+  crash.crash = "agent-" + std::to_string(setup_.left.life);
+  crash.process = "vigil-guest";
+  crash.exit = protocol::ExitUnknown{"systemd has started it again"};
+  crash.cause = protocol::make_cause(protocol::CauseCode::guest_agent_crashed, {}, {"what it had not delivered by then is lost; what runs now is reported anew"});
+  crash.ended_us = loop_.now_us();
+  line_.reporter().submit(std::move(crash));
+}
+
+/// Numbers that this life cannot use, and the token: all that one needs that begins when this one was killed.
+void Agent::keep_for_next_life() {
+  if (!setup_.keep) return;
+  boot::Handover next;
+  next.life = setup_.left.life + 1;
+  next.outbox = boot::numbers_after(line_.outbox().next_seq());
+  if (!welcome_.token.empty()) next.welcome = welcome_;
+  setup_.keep(next);
+}
+
+/// SIGTERM from systemd: the machine ends and everything else has ended, or somebody stops just us.
+void Agent::asked_by_systemd(const init::ShutdownAsk& ask) {
+  if (!ending_ && units_ && units_->ending()) ending_ = init::ShutdownAsk{*units_->ending(), "systemd", false};
+  if (ending_) return say_bye();
+  log::info("agent.leaves", {{"asked_by", ask.asked_by}});
+  if (setup_.keep) {
+    boot::Handover next;
+    next.life = setup_.left.life + 1;
+    next.outbox = line_.outbox().state();
+    if (!welcome_.token.empty()) next.welcome = welcome_;
+    setup_.keep(next);
+  }
+  loop_.stop();
 }
 
 void Agent::services_ready() {
@@ -179,9 +245,19 @@ void Agent::essential_failed(const protocol::ServiceReport& service) {
 
 void Agent::requested(const protocol::Request& request) {
   const auto parsed = link::parse_guest_request(request);
+  if (parsed && answers_later(request, *parsed)) return;
   const auto result = parsed ? answer(*parsed) : Result<std::string>(parsed.error());
   if (!result) log::warning("request.refused", {{"op", request.op}, {"err", result.error().message()}});
   line_.link().reply({request.id, result.has_value(), result ? "" : result.error().message(), result ? *result : "{}"});
+}
+
+bool Agent::answers_later(const protocol::Request& request, const link::GuestRequest& parsed) {
+  const auto* logs = std::get_if<link::LogsRequest>(&parsed);
+  if (!logs || !units_) return false;
+  units_->fetch_output(logs->name, [this, id = request.id](const Result<supervisor::ServiceOutput>& output) {
+    line_.link().reply({id, output.has_value(), output ? "" : output.error().message(), output ? to_json(*output) : "{}"});
+  });
+  return true;
 }
 
 Result<std::string> Agent::answer(const link::GuestRequest& request) {
@@ -204,6 +280,11 @@ Result<std::string> Agent::answer(const link::GuestRequest& request) {
     if (!supervisor_) return Error(Errc::conflict, "the services are not running yet");
     TRY(output, supervisor_->output(logs->name));
     return to_json(output);
+  }
+  if (const auto* failed = std::get_if<link::UnitFailedRequest>(&request)) {
+    if (!units_) return Error(Errc::unsupported, "this VM's init is not systemd");
+    units_->unit_failed(failed->unit, failed->result);
+    return std::string("{}");
   }
   return diagnose();
 }
@@ -241,6 +322,7 @@ void Agent::shut_down(const init::ShutdownAsk& ask) {
   log::info("agent.ending", {{"kind", to_text(ask.kind)}, {"asked_by", ask.asked_by}});
   configuration_deadline_.cancel();
   exec_sessions_.hang_up_all();
+  if (units_) return units_->end_machine(ask.kind);   // systemd stops us last
   if (supervisor_) supervisor_->stop_all(stop_grace, [this] { say_bye(); });
   else say_bye();
 }

@@ -24,7 +24,10 @@
 #include "guest/streams/file_worker.hpp"
 #include "guest/streams/stream_server.hpp"
 #include "guest/supervisor/supervisor.hpp"
+#include "guest/systemd/units.hpp"
 
+#include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -32,9 +35,12 @@
 namespace vigil::guest::agent {
 
 enum class Place { vm, outside };     // outside: development and tests; the machine is not ours
+enum class Init { agent, systemd };   // systemd: the agent is one of its services
 
 struct AgentSetup {
   Place place = Place::outside;
+  Init init = Init::agent;
+  std::function<void(const boot::Handover&)> keep;   // under systemd: what the next life will find, should this one end at any moment
   BootId boot;
   std::string image;                  // manifest digest
   protocol::Accelerator accelerator = protocol::Accelerator::kvm;
@@ -63,6 +69,12 @@ private:
   void take_cores();
   void welcomed(const protocol::Welcome& welcome);
   void start_services(const protocol::GuestConfig& config, Configured how);
+  void run_services(const protocol::GuestConfig& config, supervisor::SupervisorEvents events);
+  void adopt_units(const protocol::GuestConfig& config, supervisor::SupervisorEvents events);
+  void keep_for_next_life();
+  void tell_sudden_end();
+  void asked_by_systemd(const init::ShutdownAsk& ask);
+  bool answers_later(const protocol::Request& request, const link::GuestRequest& parsed);
   void services_ready();
   void essential_failed(const protocol::ServiceReport& service);
   void host_clock_said(UnixUs host_unix_us);
@@ -92,7 +104,9 @@ private:
   std::optional<streams::StreamServer> streams_;
   std::optional<egress::EgressProxy> egress_;
   health::ClockWatch clock_;
-  std::optional<supervisor::Supervisor> supervisor_;
+  std::unique_ptr<supervisor::ServiceRunner> supervisor_;
+  systemd::Units* units_ = nullptr;   // supervisor_, where systemd runs the services
+  protocol::Welcome welcome_;         // the last one
   std::optional<init::ShutdownAsk> ending_;
   bool told_failure_ = false, was_ready_ = false;
   LoopToken configuration_deadline_;

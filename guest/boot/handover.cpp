@@ -44,6 +44,7 @@ Result<void> take_line(Handover& handover, std::string_view key, std::string_vie
   if (key == "next_seq") handover.outbox.next_seq = static_cast<Seq>(number);
   else if (key == "last_sent") handover.outbox.last_sent = static_cast<Seq>(number);
   else if (key == "highest_sent") handover.outbox.highest_sent = static_cast<Seq>(number);
+  else if (key == "life") handover.life = static_cast<std::uint32_t>(number);
   else if (key == "link_fd") handover.link_fd = static_cast<int>(number);
   else if (key == "link_welcomed") handover.link_welcomed = number != 0;
   else return Error(Errc::invalid, "handover: unknown line " + std::string(key));
@@ -55,6 +56,7 @@ Result<void> take_line(Handover& handover, std::string_view key, std::string_vie
 std::string encode_handover(const Handover& handover, const BootId& boot) {
   std::string text(first_line);
   const auto line = [&text](std::string_view key, std::string_view value) { text.append("\n").append(key).append(" ").append(value); };
+  line("life", std::to_string(handover.life));
   line("next_seq", std::to_string(handover.outbox.next_seq));
   line("last_sent", std::to_string(handover.outbox.last_sent));
   line("highest_sent", std::to_string(handover.outbox.highest_sent));
@@ -107,9 +109,20 @@ Result<Handover> take_handover(const std::string& path) {
   return decode_handover(*text);
 }
 
-report::OutboxState unknown_numbers() {
-  constexpr Seq far_above = Seq{1} << 40;
-  return {far_above, 0, far_above - 1, {}};
+namespace {
+
+constexpr Seq far_above = Seq{1} << 40, of_one_life = Seq{1} << 24;
+
+}  // namespace
+
+report::OutboxState unknown_numbers() { return {far_above, 0, far_above - 1, {}}; }
+
+report::OutboxState numbers_after(Seq next) {
+  const Seq lives = next < far_above ? 0 : (next - far_above) / of_one_life + 1;
+  const Seq first = far_above + lives * of_one_life;
+  return {first, 0, first - 1, {}};
 }
+
+bool follows_a_sudden_end(Seq next) { return next >= far_above && (next - far_above) % of_one_life == 0; }
 
 }  // namespace vigil::guest::boot

@@ -16,6 +16,7 @@ namespace vigil::guest::boot {
 inline constexpr const char* handover_path = "/run/vigil/handover";
 
 struct Handover {
+  std::uint32_t life = 0;             // 0: the first after the initramfs
   report::OutboxState outbox;
   int link_fd = -1;                   // kept open over exec; -1: none
   bool link_welcomed = false;
@@ -32,5 +33,9 @@ Result<Handover> take_handover(const std::string& path = handover_path);
 
 /// For a life that knows nothing of the one before: numbers that it cannot have used.
 report::OutboxState unknown_numbers();
+/// For a life that begins when this one, whose next number is `next`, was ended at a moment that nobody knows.
+report::OutboxState numbers_after(Seq next);
+/// Whether it is the first of such numbers: reports of the life before may be lost.
+bool follows_a_sudden_end(Seq next);
 
 }  // namespace vigil::guest::boot

@@ -37,6 +37,7 @@ using Phase = protocol::StageReport::Phase;
 constexpr const char* module_list = "/etc/vigil/modules";
 constexpr auto disk_deadline = 500ms;   // the driver is loaded by then and finds its disks while it loads; three times that without KVM
 constexpr auto bye_deadline = 500ms;
+constexpr auto welcome_deadline = 500ms;   // it takes a few milliseconds, and the token is in it
 
 class Initramfs {
 public:
@@ -48,6 +49,7 @@ private:
   std::optional<Cause> load_drivers();
   std::optional<Cause> make_root();
   std::optional<Cause> leave();
+  void wait_for_welcome();
   [[noreturn]] void stay_and_tell(Stage stage, Cause cause);
   void take(const protocol::Welcome& welcome);
   void answer(const protocol::Request& request);
@@ -74,6 +76,16 @@ link::LinkFacts facts_for(const BootId& boot, const config::KernelCommandLine& c
   facts.boot = boot;
   facts.hello = {{protocol::protocol_version}, config::agent_version(), config::build_id(), command_line.image, config::kernel_release(), {}, "initrd", 1, ""};
   return facts;
+}
+
+/// The open connection goes over exec, wherever in a frame it is.
+void keep_link(Handover& handover, const link::Connection& connection) {
+  handover.link_welcomed = connection.welcomed;
+  handover.link_unread = connection.unread;
+  handover.link_unsent = connection.unsent;
+  if (!connection.fd) return;
+  handover.link_fd = connection.fd.get();
+  ::fcntl(handover.link_fd, F_SETFD, 0);
 }
 
 Initramfs::Initramfs()
@@ -132,23 +144,27 @@ std::optional<Cause> Initramfs::make_root() {
 }
 
 std::optional<Cause> Initramfs::leave() {
+  const auto mode = parse_init_mode(process::read_small_file(init_mode_file).value_or(""));
+  if (!mode) return protocol::make_cause(protocol::CauseCode::boot_init_missing, {{"path", init_mode_file}}, {mode.error().message()});
   if (auto cause = install_agent()) return cause;
   turn();
+  if (*mode == InitMode::systemd) wait_for_welcome();
   auto connection = line_.link().release();
   Handover handover;
   handover.outbox = line_.outbox().state();
-  handover.link_welcomed = connection.welcomed;
-  handover.link_unread = connection.unread;
-  handover.link_unsent = connection.unsent;
   handover.welcome = welcome_;
-  if (connection.fd) {
-    handover.link_fd = connection.fd.get();
-    ::fcntl(handover.link_fd, F_SETFD, 0);   // it stays open over exec
-  }
+  if (*mode == InitMode::pid1) keep_link(handover, connection);   // systemd keeps no descriptor that it does not know: the agent dials again
   if (const auto written = write_handover(handover, boot_); !written) log::error("handover.not_written", {{"err", written.error().message()}});
-  Cause cause = switch_root_and_exec();
+  Cause cause = switch_root_and_exec(*mode);
   line_.link().resume(std::move(connection));
   return cause;
+}
+
+/// A link that is closed before its welcome has come takes the token of this boot with it.
+void Initramfs::wait_for_welcome() {
+  bool over = false;
+  const LoopToken deadline = loop_.after(welcome_deadline * scale_, [&over] { over = true; });
+  while (!welcome_ && !over) loop_.run_once(100ms);
 }
 
 void Initramfs::stay_and_tell(Stage stage, Cause cause) {

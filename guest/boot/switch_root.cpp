@@ -3,6 +3,7 @@
 #include "guest/boot/root_mounts.hpp"
 #include "guest/log/log.hpp"
 #include "guest/process/remove_tree.hpp"
+#include "guest/process/small_file.hpp"
 #include "shared/base/unique_fd.hpp"
 
 #include <fcntl.h>
@@ -23,8 +24,8 @@ namespace {
 using protocol::Cause;
 using protocol::CauseCode;
 
-Cause init_missing(const std::string& what) {
-  return protocol::make_cause(CauseCode::boot_init_missing, {{"path", agent_path}}, {what + ": " + std::strerror(errno)});
+Cause init_missing(const std::string& what, const char* path = agent_path) {
+  return protocol::make_cause(CauseCode::boot_init_missing, {{"path", path}}, {what + ": " + std::strerror(errno)});
 }
 
 bool copy_self() {
@@ -59,6 +60,14 @@ bool move_mounts() {
   return true;
 }
 
+Cause exec_systemd() {
+  process::write_control_file("/proc/self/oom_score_adj", "0");   // its children would have ours
+  const char* const argv[] = {"init", nullptr};
+  const char* const env[] = {"TERM=dumb", nullptr};               // no escape sequences on the console
+  ::execve(systemd_path, const_cast<char* const*>(argv), const_cast<char* const*>(env));
+  return init_missing("exec", systemd_path);
+}
+
 }  // namespace
 
 std::optional<Cause> install_agent() {
@@ -69,11 +78,12 @@ std::optional<Cause> install_agent() {
   return std::nullopt;
 }
 
-Cause switch_root_and_exec() {
+Cause switch_root_and_exec(InitMode mode) {
   if (!move_mounts()) return init_missing("move the mounts");
   if (::chdir(new_root) != 0) return init_missing("chdir");
   free_initramfs();
   if (::mount(".", "/", nullptr, MS_MOVE, nullptr) != 0 || ::chroot(".") != 0 || ::chdir("/") != 0) return init_missing("switch root");
+  if (mode == InitMode::systemd) return exec_systemd();
   const char* const argv[] = {"vigil-guest", "init", nullptr};
   const char* const env[] = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", nullptr};
   ::execve(agent_path, const_cast<char* const*>(argv), const_cast<char* const*>(env));

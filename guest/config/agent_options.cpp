@@ -120,11 +120,13 @@ Result<AgentOptions> parse_agent_options(const std::vector<std::string>& words) 
   if (command == "why") return parse_ask(AskAgent::Verb::why, words);
   if (command == "logs") return parse_ask(AskAgent::Verb::logs, words);
   if (command == "ctl") return parse_ask(AskAgent::Verb::ctl, words);
+  if (command == "unit-failed" && words.size() == 3) return AgentOptions(TellUnitFailed{words[2]});
   if (words.size() > 2) return Error(Errc::invalid, command + " does not know " + words[2]);
   if (command == "poweroff" || command == "halt") return AgentOptions(AskInit{Kind::poweroff});
   if (command == "reboot") return AgentOptions(AskInit{Kind::reboot});
   if (command == "version" || command == "--version") return AgentOptions(ShowVersion{});
   if (command == "init") return AgentOptions(BeInit{});
+  if (command == "systemd") return AgentOptions(ServeSystemd{});
   if (command == "file-stream") return AgentOptions(ServeFileStream{});
   return Error(Errc::invalid, "unknown command " + command);
 }

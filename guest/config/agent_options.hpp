@@ -8,6 +8,8 @@
 //   vigil-guest poweroff | reboot          (also by those names, and halt, as argv[0])
 //   vigil-guest version
 //   vigil-guest init                       (from the initramfs stage, as PID 1)
+//   vigil-guest systemd                    (started by systemd as vigil-guest.service)
+//   vigil-guest unit-failed UNIT           (started by systemd when a unit has failed)
 //   vigil-guest file-stream                (started by the agent: serves one file stream)
 //
 // Errors: Errc::invalid naming the word that is wrong.
@@ -46,8 +48,10 @@ struct AskInit { protocol::ByeReport::Kind kind = protocol::ByeReport::Kind::pow
 struct ShowVersion {};
 struct BeInit {};
 struct ServeFileStream {};
+struct ServeSystemd {};
+struct TellUnitFailed { std::string unit; std::string socket = "/run/vigil/agent.sock"; };
 
-using AgentOptions = std::variant<RunOptions, CheckOptions, AskAgent, AskInit, ShowVersion, BeInit, ServeFileStream>;
+using AgentOptions = std::variant<RunOptions, CheckOptions, AskAgent, AskInit, ShowVersion, BeInit, ServeFileStream, ServeSystemd, TellUnitFailed>;
 
 /// `words` holds argv[0] too.
 Result<AgentOptions> parse_agent_options(const std::vector<std::string>& words);

@@ -57,6 +57,13 @@ int control_service(const config::AskAgent& options) {
 
 }  // namespace
 
+int tell_unit_failed(const config::TellUnitFailed& failed) {
+  const char* const result = std::getenv("MONITOR_SERVICE_RESULT");   // systemd.exec(5)
+  const json args = {{"unit", failed.unit}, {"result", result == nullptr ? "" : result}};
+  const auto told = ask_agent(failed.socket, "unit_failed", dump_json(args));
+  return told ? EXIT_SUCCESS : complain(told.error());
+}
+
 int run_command(const config::AskAgent& ask) {
   switch (ask.verb) {
     case config::AskAgent::Verb::status: return show(ask, status_text);

@@ -24,7 +24,7 @@ Result<protocol::Request> parse_question(std::string_view line) {
   TRY(object, parse_json(line, question_limits));
   if (!object.is_object()) return Error(Errc::invalid, "not an object");
   TRY(op, read_string(object, "op", 64));
-  if (op != "diagnose" && op != "logs" && op != "service")
+  if (op != "diagnose" && op != "logs" && op != "service" && op != "unit_failed")
     return Error(Errc::denied, "op: diagnose, logs or service, not " + op + "; vigil-guest poweroff and reboot end the VM");
   const auto args = object.find("args");
   return protocol::Request{0, op, args == object.end() ? "{}" : dump_json(*args)};

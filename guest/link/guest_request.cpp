@@ -38,6 +38,12 @@ Result<GuestRequest> parse_logs(const nlohmann::json& args) {
   return GuestRequest(LogsRequest{name});
 }
 
+Result<GuestRequest> parse_unit_failed(const nlohmann::json& args) {
+  TRY(unit, read_string(args, "unit", 256));
+  TRY(result, read_string(args, "result", 64));
+  return GuestRequest(UnitFailedRequest{unit, result});
+}
+
 }  // namespace
 
 Result<GuestRequest> parse_guest_request(const protocol::Request& request) {
@@ -46,6 +52,7 @@ Result<GuestRequest> parse_guest_request(const protocol::Request& request) {
   if (request.op == "shutdown") return parse_shutdown(args);
   if (request.op == "service") return parse_service(args);
   if (request.op == "logs") return parse_logs(args);
+  if (request.op == "unit_failed") return parse_unit_failed(args);
   if (request.op == "diagnose") return GuestRequest(DiagnoseRequest{});
   return Error(Errc::unsupported, "this agent does not know the request " + request.op);
 }

@@ -17,7 +17,8 @@ struct ServiceRequest { ServiceName name; std::string action; };   // start, sto
 struct SignalRequest { ServiceName name; int signal = 0; };
 struct LogsRequest { ServiceName name; };
 struct DiagnoseRequest {};
-using GuestRequest = std::variant<ShutdownRequest, ServiceRequest, SignalRequest, LogsRequest, DiagnoseRequest>;
+struct UnitFailedRequest { std::string unit, result; };            // from inside alone
+using GuestRequest = std::variant<ShutdownRequest, ServiceRequest, SignalRequest, LogsRequest, DiagnoseRequest, UnitFailedRequest>;
 
 Result<GuestRequest> parse_guest_request(const protocol::Request& request);
 

@@ -27,7 +27,7 @@ UniqueFd accept_one(int listener, sockaddr* peer, socklen_t* size) {
 }  // namespace
 
 Result<UniqueFd> listen_vsock() {
-  if (!inside_a_vm_of_ours()) return Error(Errc::denied, "vsock: this is not PID 1 of a VM of Vigil");
+  if (!inside_a_vm_of_ours()) return Error(Errc::denied, "vsock: this is not the agent of a VM of Vigil");
   UniqueFd fd(::socket(AF_VSOCK, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!fd) return listen_failed("vsock socket");
   sockaddr_vm address{};

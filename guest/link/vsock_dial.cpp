@@ -11,7 +11,7 @@
 
 namespace vigil::guest::link {
 Result<UniqueFd> VsockDialler::dial() {
-  if (!inside_a_vm_of_ours()) return Error(Errc::denied, "vsock: this is not PID 1 of a VM of Vigil");
+  if (!inside_a_vm_of_ours()) return Error(Errc::denied, "vsock: this is not the agent of a VM of Vigil");
   UniqueFd fd(::socket(AF_VSOCK, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!fd) return Error(Errc::unavailable, std::string("vsock socket: ") + std::strerror(errno));
   sockaddr_vm address{};

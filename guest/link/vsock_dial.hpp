@@ -1,6 +1,6 @@
 // Dials the host over vsock, and only from inside a VM of Vigil (own_vm.hpp).
 //
-// Errors: denied: not PID 1 of a VM of ours. unavailable: no driver, no listener, or no answer yet.
+// Errors: denied: not the agent of a VM of ours. unavailable: no driver, no listener, or no answer yet.
 #pragma once
 
 #include "guest/link/dialler.hpp"

@@ -49,36 +49,50 @@ struct ServiceOutput {
 enum class ServiceAction { start, stop, restart, reload };
 std::optional<ServiceAction> parse_service_action(std::string_view text);
 
-class Supervisor {
+/// Whoever runs the VM's services, as the agent knows it: the Supervisor, or systemd as guest/systemd sees it.
+class ServiceRunner {
+public:
+  virtual ~ServiceRunner() = default;
+  /// on_done is called once; whoever is alive after `grace` is killed before that.
+  virtual void stop_all(std::chrono::milliseconds grace, std::function<void()> on_done) = 0;
+  virtual Result<void> request(const ServiceName& name, ServiceAction action) = 0;
+  virtual Result<void> signal(const ServiceName& name, int number) = 0;
+  virtual void other_died(const process::ProcessEnd& end) = 0;
+  virtual Result<ServiceOutput> output(const ServiceName& name) const = 0;
+  virtual std::string service_of(pid_t pid) const = 0;
+  virtual std::vector<protocol::ServiceReport> services() const = 0;
+};
+
+class Supervisor final : public ServiceRunner {
 public:
   Supervisor(EventLoop& loop, ReportSink& sink, process::Reaper& reaper, SupervisorOptions options);
   Supervisor(const Supervisor&) = delete;
   Supervisor& operator=(const Supervisor&) = delete;
   /// Leaves processes alone; stop_all() first.
-  ~Supervisor();
+  ~Supervisor() override;
 
   /// Once. Errors of the set are reported as failed services named after their file; the rest starts.
   void start(const service_spec::SpecSet& specs, SupervisorEvents events = {});
   /// Stops dependants before what they depend on; whoever is alive after `grace` is killed. on_done is called once, at the latest a second after that.
-  void stop_all(std::chrono::milliseconds grace, std::function<void()> on_done);
+  void stop_all(std::chrono::milliseconds grace, std::function<void()> on_done) override;
   /// Errc::not_found names the services there are; Errc::conflict while everything stops; Errc::unsupported to reload what has no reload.
-  Result<void> request(const ServiceName& name, ServiceAction action);
+  Result<void> request(const ServiceName& name, ServiceAction action) override;
   /// To the main process of the service. Errc::conflict when it has none.
-  Result<void> signal(const ServiceName& name, int number);
+  Result<void> signal(const ServiceName& name, int number) override;
 
   /// A process that is none of the services' first has died: reported if it died of a fault.
-  void other_died(const process::ProcessEnd& end);
+  void other_died(const process::ProcessEnd& end) override;
 
   /// Errc::not_found names the services there are; Errc::unavailable when no process of it lives.
-  Result<ServiceOutput> output(const ServiceName& name) const;
+  Result<ServiceOutput> output(const ServiceName& name) const override;
 
   /// A listening port came or went; from the kernel's events, where it has them. Replaces the former listener.
   void on_ports_changed(std::function<void()> look);
   /// Of the process; empty when it is of none.
-  std::string service_of(pid_t pid) const;
+  std::string service_of(pid_t pid) const override;
 
   /// Every service as it is now, in start order: the table of the boot report.
-  std::vector<protocol::ServiceReport> services() const;
+  std::vector<protocol::ServiceReport> services() const override;
 
 private:
   struct Impl;

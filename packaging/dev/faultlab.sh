@@ -12,5 +12,9 @@ faultlab_main() {
         esac
     done
     image_main
+    case " $* " in
+        *" --all "* | *" systemd "* | *" unit-"* | *" emergency-mode "*) image_build systemd ;;
+        *) [[ $# -gt 0 ]] || say "the rows of the systemd profile are left out: ./dev faultlab systemd, or --all" ;;
+    esac
     VIGIL_BIN="$ROOT/build/release/bin" exec tests/faultlab/run "$@"
 }

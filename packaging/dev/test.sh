@@ -106,6 +106,7 @@ test_ctest() {
 test_e2e() {
     timed_build release "$budget_release" || return 0
     checked "image minimal" image_build minimal || return 0
+    checked "image systemd" image_build systemd || return 0
     say "end-to-end tests in real VMs"
     in_vms e2e tests/e2e/run ${1:+"$1"}
     if [[ -z $1 || $1 == faultlab ]]; then

@@ -130,9 +130,10 @@ class Build:
 
     def initrd(self, kernel_directory, kernel_key, agent_facts, identity):
         def build(directory):
-            initrd.build(kernel_directory, self.request.agent, identity, self.epoch, directory)
+            initrd.build(kernel_directory, self.request.agent, identity, self.epoch, directory, self.profile.init)
             manifest.keep_facts("initrd", directory)
-        key = key_of(initrd.inputs(kernel_key, agent_facts, identity, self.epoch), initrd, cpio)
+        contents = {"key": kernel_key, "kernel": (kernel_directory / "kernel.json").read_text()}
+        key = key_of(initrd.inputs(contents, agent_facts, identity, self.epoch, self.profile.init), initrd, cpio)
         return self.steps.get("initrd", key, f"vigil-guest {agent_facts['version']} and modules", build)
 
     def lint(self, parts, described, programs):

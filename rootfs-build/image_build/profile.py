@@ -15,7 +15,7 @@ PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]+")
 MODULE = re.compile(r"[A-Za-z0-9_-]+")
 ARGUMENT = re.compile(r"[^\0]{1,4096}")
 PATTERN = re.compile(r"/[^\s,]*")
-INIT_MODES = ("pid1",)
+INIT_MODES = ("pid1", "systemd")
 VARIANTS = ("essential", "minbase", "apt")
 
 
@@ -73,7 +73,7 @@ FIELDS = {
 class Profile:
     directory: pathlib.Path
     values: dict
-    services: list      # names, sorted
+    services: list      # names, sorted; under systemd the units that the profile itself brings
 
     def __getattr__(self, key):
         try:
@@ -106,8 +106,16 @@ def load(profiles, name, kernel_choice=""):
         there = sorted(p.parent.name for p in pathlib.Path(profiles).glob("*/profile.json"))
         raise BuildError(name, "there is no such profile", f"profiles are: {', '.join(there)}")
     values = with_kernel(check(path, read(path), name), kernel_choice)
-    services = service_files.check_directory(directory / "files" / "etc/vigil/services.d")
-    return Profile(directory, values, services)
+    files = directory / "files"
+    if values["init"] == "systemd":
+        if (files / "etc/vigil/services.d").exists():
+            raise BuildError(str(files / "etc/vigil/services.d"), "nobody reads service files where systemd is the init", "write units, in files/etc/systemd/system")
+        return Profile(directory, values, units_of(files))
+    return Profile(directory, values, service_files.check_directory(files / "etc/vigil/services.d"))
+
+
+def units_of(files):
+    return sorted(path.name.removesuffix(".service") for path in (files / "etc/systemd/system").glob("*.target.wants/*.service"))
 
 
 def read(path):

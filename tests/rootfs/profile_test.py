@@ -39,6 +39,12 @@ class ReadsProfiles(InAFolder):
     def test_the_profiles_of_the_repository_are_right(self):
         minimal = profile.load(places.PROFILES, "minimal")
         self.assertEqual(minimal.services, ["echo", "ticker", "web"])
+        systemd = profile.load(places.PROFILES, "systemd")
+        self.assertEqual((systemd.init, systemd.services), ("systemd", ["echo", "ticker", "web"]), "units that are linked to a target")
+
+    def test_service_files_beside_systemd_are_refused_since_nobody_reads_them(self):
+        self.write({**GOOD, "init": "systemd"})
+        self.assertIn("nobody reads service files", self.fault())
 
     def test_defaults_are_filled_in(self):
         loaded = profile.load(self.directory, "small")

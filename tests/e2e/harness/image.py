@@ -12,10 +12,10 @@ def digest_of(daemon, image="minimal"):
     return os.readlink(daemon.state / "images" / image / "current")
 
 
-def root_with(daemon, files, image="minimal"):
+def root_with(daemon, files, image="minimal", target=None):
     """A copy of the image's root.ext4 with more files: {path in the guest: file here}, executable and root's. Nothing is mounted."""
     source = daemon.state / "images" / image / digest_of(daemon, image) / "root.ext4"
-    root = daemon.base / f"root-with-{len(files)}-more.ext4"
+    root = target or daemon.base / f"root-with-{len(files)}-more.ext4"
     subprocess.run(["cp", "--sparse=always", source, root], check=True)
     folders = {str(parent) for there in files for parent in pathlib.PurePosixPath(there).parents} - {"/"}
     missing = [folder for folder in sorted(folders) if not is_in(root, folder)]

@@ -5,7 +5,7 @@ import sys
 import threading
 
 from harness.daemon import ROOT
-from harness.image import part_of, read_cpio, sparse_copy, variant
+from harness.image import part_of, read_cpio, root_with, sparse_copy, variant
 
 sys.path.insert(0, str(ROOT / "rootfs-build"))
 from image_build import cpio   # noqa: E402
@@ -14,10 +14,10 @@ PROGRAM = stat.S_IFREG | 0o755
 LOCK = threading.Lock()
 
 
-def publish(scene, parts=None, **changes):
+def publish(scene, parts=None, image="minimal", **changes):
     name = scene.word("image")
     with LOCK:
-        variant(scene.lab.daemon, name, parts=parts, **changes)
+        variant(scene.lab.daemon, name, image=image, parts=parts, **changes)
     return name
 
 
@@ -76,6 +76,20 @@ def with_init(program):
     def change(members, scene):
         members["init"] = (PROGRAM, program(scene) if callable(program) else program)
     return initrd(change)
+
+
+def with_files(files, image):
+    """This image with more files in its root: {path: text}, tokens in both filled, executable."""
+    def make(scene):
+        base = scene.lab.daemon.state / "images" / image
+        if not base.is_dir():
+            raise RuntimeError(f"the image {image} is not built: ./dev image {image}")
+        here = {}
+        for number, (path, text) in enumerate(files.items()):
+            here[scene.fill(path)] = scratch(scene, f"file-{number}")
+            here[scene.fill(path)].write_text(scene.fill(text).replace("@stamp", scene.stamp()))
+        return publish(scene, {"root": root_with(scene.lab.daemon, here, image, scratch(scene, "root"))}, image)
+    return make
 
 
 def few_inodes(scene):

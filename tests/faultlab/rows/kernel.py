@@ -7,7 +7,6 @@ from lab.row import Between, Like, Row, Script
 
 ONCE = {"essential": False, "restart": "never"}
 LATE = {"after": ["web", "echo", "ticker"]}
-NO_SYSTEMD = "the systemd profile has not landed"
 SET = "echo {} >/proc/sys/kernel/{}; "
 
 
@@ -78,9 +77,4 @@ ROWS = [
     Row("host-out-of-memory", "the host kills the VMM for memory", "vmm.host_oom", at_ready=little_memory_left, alone=True, since="stamp",
         services={"<victim>": {"exec": Script("sleep 5; @stamp exec tail /dev/zero"), **LATE, **ONCE}}),
     Row("host-starved", "the host is too busy to run the VM", "host.starved", impossible="no rule looks at the host's own pressure yet"),
-    Row("unit-network-never-online", "a unit waits for network-online.target", "unit.blocked", impossible=NO_SYSTEMD),
-    Row("unit-failed", "a unit fails", "unit.failed", impossible=NO_SYSTEMD),
-    Row("unit-start-limit", "a unit reaches its start limit", "unit.start_limit", impossible=NO_SYSTEMD),
-    Row("emergency-mode", "systemd is in emergency mode", "unit.emergency_mode", impossible=NO_SYSTEMD),
-    Row("unit-waits-for-device", "a job waits for a device", "unit.device_timeout", impossible=NO_SYSTEMD),
 ]

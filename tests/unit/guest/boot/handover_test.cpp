@@ -17,6 +17,7 @@ const BootId boot_id("01234567-89ab-cdef-0123-456789abcdef");
 
 Handover full_handover() {
   Handover handover;
+  handover.life = 3;
   handover.outbox.next_seq = 9;
   handover.outbox.last_sent = 3;
   handover.outbox.highest_sent = 4;
@@ -75,4 +76,19 @@ TEST_CASE("handover: a text that is cut or of another format is refused", "[gues
 TEST_CASE("handover: a life that knows nothing uses numbers that the one before cannot have used", "[guest][boot]") {
   REQUIRE(unknown_numbers().next_seq > 1'000'000);
   REQUIRE(unknown_numbers().next_seq < (Seq{1} << 53));
+}
+
+TEST_CASE("handover: a life after a sudden end has numbers that none before it can have used", "[guest][boot]") {
+  Seq next = 17;
+  Seq before = 0;
+  for (int life = 1; life < 5; ++life) {
+    const auto state = numbers_after(next);
+    REQUIRE(state.next_seq > before);
+    REQUIRE(state.next_seq > next);
+    REQUIRE(follows_a_sudden_end(state.next_seq));
+    before = state.next_seq;
+    next = state.next_seq + 1000;   // what that life reported
+    REQUIRE_FALSE(follows_a_sudden_end(next));
+  }
+  REQUIRE(numbers_after(17) == unknown_numbers());
 }

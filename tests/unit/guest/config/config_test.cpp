@@ -57,6 +57,9 @@ TEST_CASE("options: check takes one directory", "[guest][config]") {
 TEST_CASE("options: init, version and nothing at all", "[guest][config]") {
   REQUIRE(std::holds_alternative<BeInit>(*parse_agent_options({"vigil-guest", "init"})));
   REQUIRE(std::holds_alternative<ShowVersion>(*parse_agent_options({"vigil-guest", "version"})));
+  REQUIRE(std::holds_alternative<ServeSystemd>(*parse_agent_options({"vigil-guest", "systemd"})));
+  REQUIRE(std::get<TellUnitFailed>(*parse_agent_options({"vigil-guest", "unit-failed", "web.service"})).unit == "web.service");
+  REQUIRE_FALSE(parse_agent_options({"vigil-guest", "unit-failed"}).has_value());
   REQUIRE_FALSE(parse_agent_options({"vigil-guest"}).has_value());
   REQUIRE_FALSE(parse_agent_options({}).has_value());
   REQUIRE_FALSE(parse_agent_options({"vigil-guest", "version", "extra"}).has_value());
