@@ -8,6 +8,7 @@
 #pragma once
 
 #include "guest/loop/event_loop.hpp"
+#include "guest/process/output_logs.hpp"
 #include "guest/process/reaper.hpp"
 #include "guest/report/report_sink.hpp"
 #include "shared/base/result.hpp"
@@ -51,7 +52,8 @@ std::optional<ServiceAction> parse_service_action(std::string_view text);
 
 class Supervisor {
 public:
-  Supervisor(EventLoop& loop, ReportSink& sink, process::Reaper& reaper, SupervisorOptions options);
+  /// `logs` outlives it; without one the output can be asked for, but not followed.
+  Supervisor(EventLoop& loop, ReportSink& sink, process::Reaper& reaper, SupervisorOptions options, process::OutputLogs* logs = nullptr);
   Supervisor(const Supervisor&) = delete;
   Supervisor& operator=(const Supervisor&) = delete;
   /// Leaves processes alone; stop_all() first.
