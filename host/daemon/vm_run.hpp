@@ -9,6 +9,7 @@
 #include "host/async/task_group.hpp"
 #include "host/daemon/run_console.hpp"
 #include "host/daemon/run_host.hpp"
+#include "host/daemon/run_logs.hpp"
 #include "host/guest_link/guest_link.hpp"
 #include "host/machine/vm_event.hpp"
 #include "host/machine/vm_state.hpp"
@@ -56,6 +57,7 @@ class VmRun final : private guest_link::LinkOwner {
     void break_link(const std::string& reason);
     void events_committed();
     std::vector<std::string> console_tail() const;
+    RunNumber number() const { return number_; }
     boost::asio::awaitable<void> stop();
 
   private:
@@ -69,6 +71,7 @@ class VmRun final : private guest_link::LinkOwner {
     std::optional<protocol::Cause> unfit(const images::Image& image) const;
     std::variant<shim::ShimSpec, protocol::Cause> plan(const images::Image& image);
     Result<void> open_link(const images::Image* image);
+    void follow_logs();
 
     boost::asio::awaitable<void> follow(std::uint64_t console_offset);
     boost::asio::awaitable<void> control();
@@ -105,6 +108,8 @@ class VmRun final : private guest_link::LinkOwner {
     std::optional<shim::Credentials> user_;
     std::unique_ptr<guest_link::GuestLink> link_;
     std::unique_ptr<RunConsole> console_;
+    logs::LogHub::Open log_open_;
+    std::unique_ptr<RunLogs> logs_;
     std::unique_ptr<shim::ShimConnection> shim_;
     std::string control_socket_;
     std::unique_ptr<vmm::RunningVm> vm_;
