@@ -59,6 +59,7 @@ Agent::Agent(AgentSetup setup, link::Dialler& dialler, console::ConsolePort cons
               {[this](pid_t pid) { return service_of(pid); }, [this] { ports_.look(); }}),
       health_before_death_(line_.reporter(), health_),
       cores_(loop_, health_before_death_, trace_budget * scale_ * 3 / 2),
+      output_logs_(setup_.boot.value()),
       exec_sessions_({loop_, launcher_, reaper_, setup_.supervisor.cgroup_root, setup_.supervisor.env}),
       file_workers_(exec_sessions_.host(), "/proc/self/exe"),
       clock_(loop_,
@@ -103,7 +104,7 @@ void Agent::listen_for_streams() {
     setup_.problems.push_back("streams: " + listener.error().message());
     return;
   }
-  streams_.emplace(loop_, std::move(*listener), in_vm ? link::accept_vsock : link::accept_unix, streams::make_opener(loop_, exec_sessions_, file_workers_));
+  streams_.emplace(loop_, std::move(*listener), in_vm ? link::accept_vsock : link::accept_unix, streams::make_opener(loop_, exec_sessions_, file_workers_, output_logs_));
 }
 
 void Agent::open_egress() {
@@ -174,7 +175,7 @@ void Agent::start_services(const protocol::GuestConfig& config, Configured how) 
 }
 
 void Agent::run_services(const protocol::GuestConfig& config, supervisor::SupervisorEvents events) {
-  auto ours = std::make_unique<supervisor::Supervisor>(loop_, cores_, reaper_, setup_.supervisor);
+  auto ours = std::make_unique<supervisor::Supervisor>(loop_, cores_, reaper_, setup_.supervisor, &output_logs_);
   supervisor::Supervisor& starting = *ours;
   supervisor_ = std::move(ours);
   starting.on_ports_changed([this] { ports_.look(); });
@@ -328,6 +329,7 @@ void Agent::shut_down(const init::ShutdownAsk& ask) {
 }
 
 void Agent::say_bye() {
+  output_logs_.flush();
   line_.say_bye({ending_->kind, ending_->asked_by, ending_->host_asked}, bye_deadline * scale_, [this] { loop_.stop(); });
 }
 

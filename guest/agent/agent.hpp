@@ -99,6 +99,7 @@ private:
   evidence::CoreIntake cores_;  // what the supervisor reports to
   init::WallClock wall_clock_;
   process::Launcher launcher_;
+  process::OutputLogs output_logs_;
   streams::ExecSessions exec_sessions_;
   streams::FileWorkers file_workers_;
   std::optional<streams::StreamServer> streams_;

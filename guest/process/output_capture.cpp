@@ -15,7 +15,7 @@ constexpr std::size_t bytes_at_death = 1024 * 1024;   // a pipe holds 64 KiB; mo
 
 int OutputCapture::open() {
   token_.cancel();
-  tail_ = OutputTail();
+  tail_.begin();
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0) return -1;
   reader_.reset(ends[0]);
@@ -41,7 +41,8 @@ bool OutputCapture::read_some(std::size_t limit) {
     if (length < 0 && errno == EINTR) continue;
     if (length < 0) return errno == EAGAIN;
     if (length == 0) return false;
-    tail_.append({block, static_cast<std::size_t>(length)});
+    tail_.append({block, static_cast<std::size_t>(length)}, loop_.now_us());
+    if (logs_ != nullptr) logs_->grew(static_cast<std::size_t>(length));
     taken += static_cast<std::size_t>(length);
   }
   return true;

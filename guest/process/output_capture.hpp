@@ -5,18 +5,20 @@
 #pragma once
 
 #include "guest/loop/event_loop.hpp"
-#include "guest/process/output_tail.hpp"
+#include "guest/process/output_logs.hpp"
 #include "shared/base/unique_fd.hpp"
 
 namespace vigil::guest::process {
 
 class OutputCapture {
 public:
-  explicit OutputCapture(EventLoop& loop) : loop_(loop) {}
+  /// Into a tail of its own, or into one that outlives it and that others follow.
+  explicit OutputCapture(EventLoop& loop) : loop_(loop), tail_(own_) {}
+  OutputCapture(EventLoop& loop, OutputLogs& logs, OutputTail& tail) : loop_(loop), logs_(&logs), tail_(tail) {}
   OutputCapture(const OutputCapture&) = delete;
   OutputCapture& operator=(const OutputCapture&) = delete;
 
-  /// A new pipe and an empty tail for the next start. The returned write end is the child's stream; -1 when there are no descriptors left.
+  /// A new pipe for the next start; the tail's text begins anew. The returned write end is the child's stream; -1 when there are no descriptors left.
   int open();
   /// The child has its copy: closes ours, so that the end of the last writer is seen.
   void close_writer() { writer_.reset(); }
@@ -29,7 +31,9 @@ private:
 
   EventLoop& loop_;
   UniqueFd reader_, writer_;
-  OutputTail tail_;
+  OutputLogs* logs_ = nullptr;
+  OutputTail own_;
+  OutputTail& tail_;
   LoopToken token_;
 };
 

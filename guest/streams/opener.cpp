@@ -1,6 +1,7 @@
 #include "guest/streams/opener.hpp"
 
 #include "guest/streams/exec_stream.hpp"
+#include "guest/streams/log_follow.hpp"
 #include "guest/streams/tcp_forward.hpp"
 
 namespace vigil::guest::streams {
@@ -11,8 +12,8 @@ using Made = std::unique_ptr<Operation>;
 
 class Opener {
 public:
-  Opener(EventLoop& loop, ExecSessions& sessions, FileWorkers& workers, Stream& stream, const Opening& opening)
-      : loop_(loop), sessions_(sessions), workers_(workers), stream_(stream), opening_(opening) {}
+  Opener(EventLoop& loop, ExecSessions& sessions, FileWorkers& workers, process::OutputLogs& logs, Stream& stream, const Opening& opening)
+      : loop_(loop), sessions_(sessions), workers_(workers), logs_(logs), stream_(stream), opening_(opening) {}
 
   Made operator()(const ExecOpening& exec) const {
     const auto session = sessions_.start(exec);
@@ -26,6 +27,7 @@ public:
   Made operator()(const FileReadOpening&) const { return hand_over(); }
   Made operator()(const FileWriteOpening&) const { return hand_over(); }
   Made operator()(const DirListOpening&) const { return hand_over(); }
+  Made operator()(const LogFollowOpening& log) const { return LogFollow::open(loop_, stream_, logs_, log); }
 
 private:
   Made attach(const Result<std::shared_ptr<ExecSession>>& session) const {
@@ -41,15 +43,16 @@ private:
   EventLoop& loop_;
   ExecSessions& sessions_;
   FileWorkers& workers_;
+  process::OutputLogs& logs_;
   Stream& stream_;
   const Opening& opening_;
 };
 
 }  // namespace
 
-Stream::Opener make_opener(EventLoop& loop, ExecSessions& sessions, FileWorkers& workers) {
-  return [&loop, &sessions, &workers](Stream& stream, const Opening& opening) {
-    return std::visit(Opener(loop, sessions, workers, stream, opening), opening);
+Stream::Opener make_opener(EventLoop& loop, ExecSessions& sessions, FileWorkers& workers, process::OutputLogs& logs) {
+  return [&loop, &sessions, &workers, &logs](Stream& stream, const Opening& opening) {
+    return std::visit(Opener(loop, sessions, workers, logs, stream, opening), opening);
   };
 }
 

@@ -1,6 +1,7 @@
 // Which operation serves which opening: the table of this agent's streams.
 #pragma once
 
+#include "guest/process/output_logs.hpp"
 #include "guest/streams/exec_sessions.hpp"
 #include "guest/streams/file_worker.hpp"
 #include "guest/streams/stream.hpp"
@@ -8,6 +9,6 @@
 namespace vigil::guest::streams {
 
 /// Everything must outlive the server that uses it.
-Stream::Opener make_opener(EventLoop& loop, ExecSessions& sessions, FileWorkers& workers);
+Stream::Opener make_opener(EventLoop& loop, ExecSessions& sessions, FileWorkers& workers, process::OutputLogs& logs);
 
 }  // namespace vigil::guest::streams

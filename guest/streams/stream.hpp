@@ -44,7 +44,9 @@ public:
   void finish(const Control& last);
   /// A stream that is over with its answer.
   void finish();
-  bool has_room() const { return out_.size() - written_ < max_unsent; }
+  bool has_room() const { return out_.size() - written_ < room_; }
+  /// For an operation that keeps what waits elsewhere: at most max_unsent.
+  void limit_room(std::size_t bytes) { room_ = bytes; }
   void pause_input(bool paused);
 
   /// For another process that goes on with the connection: its descriptor, what was read after the opening, and the end of it here.
@@ -76,6 +78,7 @@ private:
   ChunkReader chunks_;
   std::string out_;
   std::size_t written_ = 0;         // of out_
+  std::size_t room_ = max_unsent;
   bool input_paused_ = false, taking_ = false;
   std::uint32_t watched_ = 0;
   std::unique_ptr<Operation> operation_;

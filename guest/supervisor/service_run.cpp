@@ -23,13 +23,16 @@ ServiceRun::ServiceRun(const service_spec::ServiceSpec& spec, process::Cgroup& c
       cgroup_(cgroup),
       context_(context),
       events_(std::move(events)),
-      out_(context.tools.loop),
-      err_(context.tools.loop),
+      log_(context.logs.of(spec.name.value())),
+      out_(context.tools.loop, context.logs, log_.out),
+      err_(context.tools.loop, context.logs, log_.err),
       probes_(spec.ready, spec.name, context.tools, events_.probes_changed),
       oom_(cgroup.path()),
       pressure_(cgroup.path()) {}
 
 ServiceRun::~ServiceRun() {
+  log_.live = false;
+  context_.logs.grew(0);
   if (pid_ > 0) context_.tools.reaper.forget(pid_);
 }
 
@@ -39,6 +42,7 @@ std::optional<LaunchProblem> ServiceRun::launch() {
   process::LaunchPlan& plan = std::get<process::LaunchPlan>(prepared);
   plan.cgroup_fd = cgroup_.fd();
   health_plan_ = plan;
+  log_.live = true;
   plan.stdout_fd = out_.open();
   plan.stderr_fd = err_.open();
   if (plan.stdout_fd < 0 || plan.stderr_fd < 0) return out_of_descriptors(std::string("output pipes: ") + std::strerror(errno));

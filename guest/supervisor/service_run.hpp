@@ -27,6 +27,7 @@ struct ServiceContext {
   const SupervisorOptions& options;
   readiness::ProbeTools& tools;
   evidence::KernelOomLog& oom_log;
+  process::OutputLogs& logs;
   std::function<void()> changed;
   std::function<void(const ServiceName&)> started_anew{};   // like changed: may only take note
   std::function<void(protocol::Cause)> trouble{};   // a cause that is no end: the service lives on
@@ -79,6 +80,7 @@ private:
   process::Cgroup& cgroup_;
   ServiceContext& context_;
   RunEvents events_;
+  process::OutputLog& log_;
   process::OutputCapture out_, err_;
   readiness::ProbeSet probes_;
   evidence::OomWatch oom_;

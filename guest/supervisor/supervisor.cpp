@@ -49,10 +49,10 @@ std::optional<ServiceAction> parse_service_action(std::string_view text) {
 struct Supervisor::Impl {
   enum class Progress { running, stopping, stopped };
 
-  Impl(EventLoop& event_loop, ReportSink& report_sink, process::Reaper& process_reaper, SupervisorOptions supervisor_options)
+  Impl(EventLoop& event_loop, ReportSink& report_sink, process::Reaper& process_reaper, SupervisorOptions supervisor_options, process::OutputLogs* output_logs)
       : loop(event_loop), sink(report_sink), reaper(process_reaper), options(std::move(supervisor_options)), listeners(loop, options.tracefs),
         tools{loop, launcher, reaper, listeners, options.deadline_scale, options.runtime_dir, [this](pid_t pid) { return name_process(pid); }},
-        context{sink, options, tools, oom_log, [this] { evaluate_soon(); },
+        context{sink, options, tools, oom_log, output_logs != nullptr ? *output_logs : own_logs, [this] { evaluate_soon(); },
                 [this](const ServiceName& name) { started_anew.push_back(name); },   // a change was told just before
                 [this](protocol::Cause cause) {
                   if (events.trouble) events.trouble(std::move(cause));
@@ -82,6 +82,7 @@ struct Supervisor::Impl {
   readiness::ListenerWatch::Subscription ports_changed;
   evidence::KernelOomLog oom_log;
   readiness::ProbeTools tools;
+  process::OutputLogs own_logs;
   ServiceContext context;
   std::vector<protocol::ServiceReport> broken;       // files that are wrong
   std::vector<std::unique_ptr<Service>> services;    // dependencies first
@@ -245,8 +246,8 @@ void Supervisor::Impl::report_orphan(const process::ProcessEnd& end) {
   sink.submit(std::move(crash));
 }
 
-Supervisor::Supervisor(EventLoop& loop, ReportSink& sink, process::Reaper& reaper, SupervisorOptions options)
-    : impl_(std::make_unique<Impl>(loop, sink, reaper, std::move(options))) {}
+Supervisor::Supervisor(EventLoop& loop, ReportSink& sink, process::Reaper& reaper, SupervisorOptions options, process::OutputLogs* logs)
+    : impl_(std::make_unique<Impl>(loop, sink, reaper, std::move(options), logs)) {}
 
 Supervisor::~Supervisor() { impl_->reaper.on_orphan(nullptr); }
 

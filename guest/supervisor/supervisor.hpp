@@ -8,6 +8,7 @@
 #pragma once
 
 #include "guest/loop/event_loop.hpp"
+#include "guest/process/output_logs.hpp"
 #include "guest/process/reaper.hpp"
 #include "guest/report/report_sink.hpp"
 #include "shared/base/result.hpp"
@@ -65,7 +66,8 @@ public:
 
 class Supervisor final : public ServiceRunner {
 public:
-  Supervisor(EventLoop& loop, ReportSink& sink, process::Reaper& reaper, SupervisorOptions options);
+  /// `logs` outlives it; without one the output can be asked for, but not followed.
+  Supervisor(EventLoop& loop, ReportSink& sink, process::Reaper& reaper, SupervisorOptions options, process::OutputLogs* logs = nullptr);
   Supervisor(const Supervisor&) = delete;
   Supervisor& operator=(const Supervisor&) = delete;
   /// Leaves processes alone; stop_all() first.

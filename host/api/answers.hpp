@@ -10,6 +10,7 @@ using http::Request;
 
 // daemon.cpp
 void get_health(const Context& context, const Request& request, const Reply& reply);
+void get_metrics(const Context& context, const Request& request, const Reply& reply);
 void get_openapi(const Context& context, const Request& request, const Reply& reply);
 void get_daemon(const Context& context, const Request& request, const Reply& reply);
 // instances.cpp
@@ -26,6 +27,7 @@ void get_services(const Context& context, const Request& request, const Reply& r
 void control_service(const Context& context, const Request& request, const Reply& reply);
 void get_crashes(const Context& context, const Request& request, const Reply& reply);
 void get_console(const Context& context, const Request& request, const Reply& reply);
+void stream_logs(const Context& context, const Request& request, const Reply& reply);
 void get_logs(const Context& context, const Request& request, const Reply& reply);
 void get_why(const Context& context, const Request& request, const Reply& reply);
 void stream_events(const Context& context, const Request& request, const Reply& reply);
@@ -35,6 +37,11 @@ void get_ports(const Context& context, const Request& request, const Reply& repl
 void open_stream(const Context& context, const Request& request, const Reply& reply);
 // exec.cpp
 void run_exec(const Context& context, const Request& request, const Reply& reply);
+// blackboxes.cpp
+void group_crashes(const Context& context, const Request& request, const Reply& reply);
+void list_blackboxes(const Context& context, const Request& request, const Reply& reply);
+void get_blackbox(const Context& context, const Request& request, const Reply& reply);
+void export_blackbox(const Context& context, const Request& request, const Reply& reply);
 // images.cpp
 void list_images(const Context& context, const Request& request, const Reply& reply);
 void get_image(const Context& context, const Request& request, const Reply& reply);

@@ -11,6 +11,10 @@ void get_health(const Context&, const Request&, const Reply& reply) {
     reply.send(http::json_response(200, json{{"ok", true}, {"version", VIGIL_VERSION}}));
 }
 
+void get_metrics(const Context& context, const Request&, const Reply& reply) {
+    reply.send({200, "text/plain; version=0.0.4; charset=utf-8", context.control.metrics(), {}});
+}
+
 void get_openapi(const Context&, const Request&, const Reply& reply) {
     reply.send({200, "application/yaml", std::string(openapi_document()), {}});
 }

@@ -1,32 +1,72 @@
 #include "host/api/error_to_http.hpp"
 #include "host/api/request_reading.hpp"
 #include "host/api/to_json.hpp"
+#include "host/images/sha256.hpp"
 
 #include <nlohmann/json.hpp>
+
+#include <algorithm>
 
 namespace vigil::api {
 
 namespace {
 
-Result<InstanceId> create(const Context& context, const Request& request) {
+constexpr std::size_t max_key_bytes = 128;
+
+struct Creation {
+    InstanceId id;
+    bool is_new = true;
+};
+
+Result<std::string> key_of(const Request& request) {
+    const auto key = request.header("idempotency-key");
+    if (!key) return std::string();
+    const bool is_plain = std::ranges::all_of(*key, [](unsigned char each) { return each > 0x20 && each < 0x7f; });
+    if (key->empty() || key->size() > max_key_bytes || !is_plain) return Error(Errc::invalid, "Idempotency-Key: not 1 to 128 printable characters without blanks");
+    return *key;
+}
+
+/// The instance that an earlier request with this key has made, also when it was removed since.
+Result<std::optional<InstanceId>> made_before(const Context& context, const std::string& key, const std::string& sum) {
+    TRY(existing, context.store.instances());
+    TRY(removed, context.store.removed_instances());
+    for (const auto* list : {&existing, &removed})
+        for (const auto& row : *list) {
+            if (row.spec.create_key != key) continue;
+            if (row.spec.create_sum == sum) return std::optional(row.id);
+            return Error(Errc::conflict, "Idempotency-Key: it was used for another request, which made " + row.id.value() + "; take a new one");
+        }
+    return std::optional<InstanceId>();
+}
+
+Result<Creation> create(const Context& context, const Request& request) {
     TRY(start, flag_of(request, "start"));
     TRY(spec, machine::parse_spec(request.body));
+    if (!spec.create_key.empty() || !spec.create_sum.empty()) return Error(Errc::invalid, "create_key: not a member of a request; send the header Idempotency-Key");
+    TRY(key, key_of(request));
+    if (!key.empty()) {
+        spec.create_key = key;
+        spec.create_sum = images::sha256_hex(key + (start ? "1" : "0") + request.body);
+        TRY(before, made_before(context, key, spec.create_sum));
+        if (before) return Creation{*before, false};
+    }
     const auto actor = actor_of(request);
     TRY(id, context.control.create(spec, actor));
-    if (!start) return id;
+    if (!start) return Creation{id};
     if (const auto started = context.control.start(id, actor); !started) return started.error();
-    return id;
+    return Creation{id};
 }
 
 }  // namespace
 
 void create_instance(const Context& context, const Request& request, const Reply& reply) {
-    const auto id = create(context, request);
-    if (!id) return reply.send(to_response(id.error()));
-    const auto look = context.control.look(id->value(), std::nullopt);
+    const auto made = create(context, request);
+    if (!made) return reply.send(to_response(made.error()));
+    const auto look = context.control.look(made->id.value(), std::nullopt);
     if (!look) return reply.send(to_response(look.error()));
-    auto response = http::json_response(201, instance_json(*look));
-    response.headers.emplace_back("Location", "/v1/instances/" + id->value());
+    auto response = http::json_response(made->is_new ? 201 : 200, instance_json(*look));
+    response.headers.emplace_back("Location", "/v1/instances/" + made->id.value());
+    if (!made->is_new) response.headers.emplace_back("Idempotent-Replayed", "true");
     reply.send(std::move(response));
 }
 

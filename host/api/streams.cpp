@@ -26,10 +26,10 @@ http::Response upgrade_required() {
 
 /// The client's opening, checked here so that its mistakes are its own and not the guest's.
 Result<std::string> checked_opening(const std::string& body) {
-    TRY(json, parse_json(body));
-    if (!json.is_object()) return Error(Errc::invalid, "the body must be a JSON object");
-    json.emplace("v", 1);
-    TRY(opening, streams::decode_opening(dump_json(json)));
+    TRY(document, parse_json(body));
+    if (!document.is_object()) return Error(Errc::invalid, "the body must be a JSON object");
+    document.emplace("v", 1);
+    TRY(opening, streams::decode_opening(dump_json(document)));
     return streams::encode(opening);
 }
 

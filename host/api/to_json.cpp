@@ -81,6 +81,22 @@ json services_json(const machine::VmState& state) {
     return out;
 }
 
+json why_json(const machine::VmState& state, const std::vector<std::string>& console_tail) {
+    const auto verdict = verdict::classify(state, console_tail);
+    json out = {{"state", vigil::to_text(verdict.state)}, {"summary", verdict.summary}, {"also", json::array()}};
+    out["run"] = state.run ? state.run->number.value() : 0;
+    out["outcome"] = verdict.outcome ? json(vigil::to_text(*verdict.outcome)) : json(nullptr);
+    out["verdict"] = verdict.main ? to_json(*verdict.main) : json(nullptr);
+    for (const auto& finding : verdict.also) out["also"].push_back(to_json(finding));
+    return out;
+}
+
+json crashes_json(const machine::Run& run) {
+    json list = json::array();
+    for (const auto& crash : run.crashes) list.push_back(to_json(crash, run.number));
+    return list;
+}
+
 /// How the guest is, and who listens in it; null and empty before it has told.
 void put_vitals(json& out, const std::optional<machine::Run>& run) {
     out["health"] = run && run->vitals ? parse_own(protocol::encode_body(*run->vitals)) : json(nullptr);

@@ -22,6 +22,9 @@ nlohmann::json to_json(const protocol::ServiceReport& report);
 nlohmann::json to_json(const machine::CrashRecord& crash, RunNumber run);
 nlohmann::json to_json(const verdict::Finding& finding);
 nlohmann::json instance_json(const Look& look);
+nlohmann::json why_json(const machine::VmState& state, const std::vector<std::string>& console_tail);
+/// All deaths of a run.
+nlohmann::json crashes_json(const machine::Run& run);
 nlohmann::json services_json(const machine::VmState& state);
 nlohmann::json egress_json(const egress::Counters& counters);
 nlohmann::json ports_json(const ports::Server& server);      // its doors and what became of the requests

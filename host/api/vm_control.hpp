@@ -3,14 +3,17 @@
 // Thread: the event thread. Commands are recorded (durable) when they return without an error; what follows from them comes as events.
 #pragma once
 
+#include "host/blackbox/shelf.hpp"
 #include "host/images/image_gc.hpp"
 #include "host/images/image_store.hpp"
+#include "host/logs/log_hub.hpp"
 #include "host/machine/vm_state.hpp"
 #include "host/store/store.hpp"
 #include "host/streams/guest_stream.hpp"
 #include "shared/base/result.hpp"
 #include "shared/protocol/state.hpp"
 
+#include <filesystem>
 #include <functional>
 #include <optional>
 #include <string>
@@ -63,6 +66,12 @@ class VmControl {
     virtual Result<Look> look(std::string_view id_or_name, std::optional<RunNumber> run) const = 0;
     /// Kept bytes of the run's console from byte 0, a line in place of the gap. Empty when there is none.
     virtual Result<std::string> console(const InstanceId& id, RunNumber run) const = 0;
+    /// The directory with the logs of the run's services, there as long as it is held; nothing may be in it. Of a run that is only in its black box it is unpacked first.
+    virtual void service_logs(const InstanceId& id, RunNumber run, blackbox::Shelf::Done<blackbox::Shelf::Folder> done) = 0;
+    virtual logs::LogHub& log_hub() = 0;
+    virtual blackbox::Shelf& shelf() = 0;
+    /// For Prometheus.
+    virtual std::string metrics() const = 0;
     /// Every byte of the image against its manifest, on another thread.
     virtual void verify_image(images::Image image, std::function<void(Result<void>)> done) = 0;
     /// Removes images that are neither current nor of a VM, or only tells which; answered when their space is free.

@@ -35,6 +35,8 @@ std::string instance_path(const std::string& name);   // "/v1/instances/NAME"
 void add_up(CLI::App& app, Cli& cli);
 void add_start(CLI::App& app, Cli& cli);
 void add_stop(CLI::App& app, Cli& cli);
+void add_kill(CLI::App& app, Cli& cli);
+void add_reboot(CLI::App& app, Cli& cli);
 void add_ps(CLI::App& app, Cli& cli);
 void add_services(CLI::App& app, Cli& cli);
 void add_ctl(CLI::App& app, Cli& cli);
@@ -44,6 +46,7 @@ void add_why(CLI::App& app, Cli& cli);
 void add_crashes(CLI::App& app, Cli& cli);
 void add_console(CLI::App& app, Cli& cli);
 void add_logs(CLI::App& app, Cli& cli);
+void add_blackbox(CLI::App& app, Cli& cli);
 void add_exec(CLI::App& app, Cli& cli);
 void add_shell(CLI::App& app, Cli& cli);
 void add_cp(CLI::App& app, Cli& cli);

@@ -69,7 +69,7 @@ class Daemon {
           pool_(1),
           store_(std::move(store)),
           bus_(events::replay_from(*store_), store_->newest_seq()),
-          host_{io_, pool_, clock_, options.places, images::ImageStore(options.places.images()), program_dir(), vmm::detect_accelerator(), {}, nullptr, "", "", {}},
+          host_{io_, pool_, clock_, options.places, images::ImageStore(options.places.images()), program_dir(), vmm::detect_accelerator(), {}, nullptr, "", "", {}, options.log_limits},
           pipeline_(io_, *store_, bus_),
           registry_(host_, pipeline_, *store_),
           relays_(io_.get_executor()),
@@ -82,6 +82,8 @@ class Daemon {
         outside_.credentials_dir = options_.places.egress_credentials().string();
         host_.outside = &outside_;
         find_driver();
+        host_.shelf = std::make_unique<blackbox::Shelf>(io_.get_executor(), pool_, options_.places.blackboxes(), options_.places.run / "opened", options_.keep_limits);
+        pipeline_.observe_by([this](const machine::VmState& state, const machine::VmEvent& event) { host_.metrics.observe(state, event); });
         TRY_VOID(registry_.load());
         if (auto listening = server_.listen(); !listening) return close(listening.error());
         if (auto listening = ports_.listen(); !listening) return close(listening.error());
@@ -144,6 +146,7 @@ class Daemon {
         co_await ports_.stop();
         co_await relays_.stop();
         co_await registry_.stop();
+        if (host_.shelf) co_await host_.shelf->stop();
     }
 
     const Options& options_;

@@ -52,7 +52,8 @@ class EventPipeline::Turn {
         const auto admission = add(subject, work, item.event);
         if (admission == store::Admission::Kind::conflict && item.outcome)
             *item.outcome = Error(Errc::conflict, "it conflicts with what is stored");
-        if (admission != store::Admission::Kind::accepted) return;
+        item.is_new = admission == store::Admission::Kind::accepted;
+        if (!item.is_new) return;
         const auto announcement = verdict::announcement(subject.state(), subject.console_tail());
         if (!announcement) return;
         machine::VmEvent said = item.event;
@@ -115,10 +116,13 @@ void EventPipeline::flush() {
     }
     if (std::exchange(refusing_, false)) spdlog::info("store.commits_again");
     bus_.publish(encoded);
+    for (const auto& item : items)
+        if (item.is_new && observer_) observer_(item.subject->state(), item.event);
     for (const auto& [subject, done] : work) subject->committed(done.effects, done.reported);
 }
 
 void EventPipeline::keep_for_later(std::deque<Item> items, const Error& error) {
+    ++commit_failures_;
     if (!refusing_) spdlog::error("store.commit_failed events={} err=\"{}\"", items.size(), error.message());
     refusing_ = true;
     std::set<EventSubject*> cheated;

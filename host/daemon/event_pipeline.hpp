@@ -15,7 +15,9 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <set>
@@ -45,6 +47,11 @@ class EventPipeline {
     EventPipeline(const EventPipeline&) = delete;
     EventPipeline& operator=(const EventPipeline&) = delete;
 
+    /// Is shown every event that was stored, with the state that its turn led to.
+    using Observer = std::function<void(const machine::VmState&, const machine::VmEvent&)>;
+    void observe_by(Observer observer) { observer_ = std::move(observer); }
+    std::uint64_t commit_failures() const { return commit_failures_; }
+
     void submit(EventSubject& subject, machine::VmEvent event);
     /// With everything that is queued before it. Errc::conflict when it cannot happen (a taken name), else the store's errors.
     Result<void> record(EventSubject& subject, machine::VmEvent event);
@@ -57,6 +64,7 @@ class EventPipeline {
         EventSubject* subject = nullptr;
         machine::VmEvent event;
         std::shared_ptr<Result<void>> outcome;  // of record()
+        bool is_new = false;                    // admitted: not stored before
     };
     struct Work {
         machine::VmState before;
@@ -73,6 +81,8 @@ class EventPipeline {
     events::EventBus& bus_;
     std::deque<Item> queue_;
     bool scheduled_ = false, refusing_ = false;
+    Observer observer_;
+    std::uint64_t commit_failures_ = 0;
     boost::asio::steady_timer retry_;
     std::shared_ptr<int> alive_ = std::make_shared<int>(0);  // posted flushes may outlive us
 };

@@ -1,5 +1,8 @@
 #include "host/daemon/evidence.hpp"
 
+#include "host/blackbox/archive.hpp"
+#include "host/blackbox/box_name.hpp"
+#include "host/daemon/box_packing.hpp"
 #include "host/shim/bounded_file.hpp"
 #include "host/shim/shim_spec.hpp"
 #include "shared/base/unique_fd.hpp"
@@ -56,12 +59,15 @@ Result<void> make_instance_dir(const Places& places, const InstanceId& id, const
 
 Result<void> archive_and_delete(const Places& places, const InstanceId& id) {
     std::error_code failure;
-    const auto box = places.blackbox(id);
-    fs::create_directories(box, failure);
-    if (failure) return failed("create " + box.string(), failure);
     const auto directory = places.instance(id);
-    TRY_VOID(move_into(directory / "spec.json", box));
-    TRY_VOID(move_into(directory / "runs", box));
+    drop_old_runs(places, id, 0);
+    if (fs::exists(directory / "runs", failure) && !fs::is_empty(directory / "runs", failure)) {
+        const auto kept = places.blackbox(id);
+        fs::create_directories(kept, failure);
+        if (failure) return failed("create " + kept.string(), failure);
+        TRY_VOID(move_into(directory / "spec.json", kept));
+        TRY_VOID(move_into(directory / "runs", kept));
+    }
     fs::remove_all(places.run_dir(id), failure);
     fs::remove_all(directory, failure);
     if (failure) return failed("delete " + directory.string(), failure);
@@ -73,6 +79,35 @@ fs::path find_log_dir(const Places& places, const InstanceId& id, RunNumber run)
     auto path = places.log_dir(id, run);
     if (fs::exists(path, ignored)) return path;
     return places.blackbox(id) / "runs" / std::to_string(run.value());
+}
+
+bool has_log_dir(const Places& places, const InstanceId& id, RunNumber run) {
+    std::error_code ignored;
+    return fs::exists(find_log_dir(places, id, run), ignored);
+}
+
+Result<std::string> console_of(const Places& places, const InstanceId& id, RunNumber run) {
+    if (has_log_dir(places, id, run)) return read_console(find_log_dir(places, id, run));
+    const blackbox::BoxName name{id, run};
+    const auto box = places.blackboxes() / name.file();
+    std::error_code ignored;
+    if (!fs::exists(box, ignored)) return std::string();
+    auto console = blackbox::read_entry(box, "console.log", shim::console_caps.head_bytes + shim::console_caps.tail_bytes + tail_bytes);
+    if (!console && console.error().code() == Errc::not_found) return std::string();
+    return console;
+}
+
+std::vector<std::string> console_tail_of(const Places& places, const InstanceId& id, RunNumber run) {
+    if (has_log_dir(places, id, run)) return read_console_tail(find_log_dir(places, id, run));
+    const blackbox::BoxName name{id, run};
+    const auto text = blackbox::read_entry(places.blackboxes() / name.file(), "console_tail.txt", tail_bytes);
+    std::vector<std::string> lines;
+    for (std::size_t at = 0; text && at < text->size();) {
+        const auto end = std::min(text->find('\n', at), text->size());
+        lines.push_back(text->substr(at, end - at));
+        at = end + 1;
+    }
+    return lines;
 }
 
 Result<std::string> read_console(const fs::path& log_dir) {

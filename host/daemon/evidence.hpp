@@ -1,6 +1,7 @@
 // The one destroy path of an instance's files: what tells of its runs is put away first, only then is the rest deleted.
 //
-// Shape:  state/instances/ID/{spec.json, runs/} -> state/blackbox/ID/{spec.json, runs/}; disk.raw and run/ID go.
+// Shape:  runs that are in their black boxes go with the instance; one that could not be packed is moved, state/instances/ID/{spec.json, runs/N} -> state/blackbox/ID/.
+//         Reading: the run's directory, wherever it is, else its box.
 #pragma once
 
 #include "host/daemon/places.hpp"
@@ -17,8 +18,13 @@ Result<void> make_instance_dir(const Places& places, const InstanceId& id, const
 
 Result<void> archive_and_delete(const Places& places, const InstanceId& id);
 
-/// The run's log directory, wherever it is now.
+/// The run's log directory, wherever it is now; it may be gone, then all there is is in its box.
 std::filesystem::path find_log_dir(const Places& places, const InstanceId& id, RunNumber run);
+bool has_log_dir(const Places& places, const InstanceId& id, RunNumber run);
+
+/// From the directory or the box.
+Result<std::string> console_of(const Places& places, const InstanceId& id, RunNumber run);
+std::vector<std::string> console_tail_of(const Places& places, const InstanceId& id, RunNumber run);
 
 /// The kept console as text; empty when there is none.
 Result<std::string> read_console(const std::filesystem::path& log_dir);

@@ -2,6 +2,8 @@
 #pragma once
 
 #include "host/daemon/places.hpp"
+#include "host/blackbox/retention.hpp"
+#include "host/logs/spool.hpp"
 
 #include <optional>
 #include <string>
@@ -15,6 +17,8 @@ struct Options {
     std::string ports_listen;        // 127.0.0.1:PORT for ports of VMs over TCP; empty: no
     std::optional<int> ready_fd;
     std::string log_level = "info";
+    logs::LogLimits log_limits;
+    blackbox::KeepLimits keep_limits;
 };
 
 /// Exits by itself for --help and --version (0) and for a wrong command line (2, with one line of advice).

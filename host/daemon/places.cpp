@@ -35,6 +35,7 @@ Result<void> prepare_places(const Places& places) {
     TRY_VOID(make_directory(places.state, 0700));
     TRY_VOID(make_directory(places.instances(), 0700));
     TRY_VOID(make_directory(places.images(), 0755));
+    TRY_VOID(make_directory(places.blackboxes(), 0700));
     TRY_VOID(make_directory(places.run, 0711));  // VMM processes run under users of their own and must reach their run's directory
     return {};
 }

@@ -1,6 +1,6 @@
 // Where everything lies: the one file that spells the daemon's paths.
 //
-// Shape:  state/{vigil.db, vigild.lock, images/, instances/ID/{spec.json,disk.raw,runs/N/}, blackbox/ID/}; run/ID/ holds the sockets of one run,
+// Shape:  state/{vigil.db, vigild.lock, images/, instances/ID/{spec.json,disk.raw,runs/N/}, blackbox/ID-N.tar.zst}; run/ID/ holds the sockets of one run,
 //         run/ports.sock is the door to ports inside VMs.
 // Source: CONTRACTS "Host layout".
 #pragma once
@@ -24,6 +24,7 @@ struct Places {
     std::filesystem::path instance(const InstanceId& id) const { return instances() / id.value(); }
     std::filesystem::path disk(const InstanceId& id) const { return instance(id) / "disk.raw"; }
     std::filesystem::path log_dir(const InstanceId& id, RunNumber number) const { return instance(id) / "runs" / std::to_string(number.value()); }
+    std::filesystem::path blackboxes() const { return state / "blackbox"; }
     std::filesystem::path blackbox(const InstanceId& id) const { return state / "blackbox" / id.value(); }
     std::filesystem::path egress_credentials() const { return state / "egress"; }
     std::filesystem::path ports_socket() const { return run / "ports.sock"; }

@@ -18,6 +18,7 @@ using protocol::CauseCode;
 namespace {
 
 constexpr std::chrono::milliseconds link_drain{2'000};     // what the guest sent last is in the socket already
+constexpr std::chrono::milliseconds log_drain{2'000};
 constexpr std::chrono::milliseconds control_drain{1'000};
 constexpr std::chrono::milliseconds shim_end_step{100};    // a shim that does not answer is writing exit.json, or dead
 constexpr int shim_end_steps = 50;
@@ -175,6 +176,7 @@ asio::awaitable<void> VmRun::conclude(shim::ExitRecord record) {
     }
     tell_started(record.vmm, record.device);
     if (link_) co_await link_->drained(link_drain);
+    if (logs_) co_await logs_->drained(log_drain);
     tell(console_->finish());
     if (control_open_) co_await control_ended_.wait_for(control_drain);
     machine::VmmExited exited;

@@ -2,8 +2,12 @@
 #pragma once
 
 #include "host/daemon/places.hpp"
+#include "host/blackbox/shelf.hpp"
 #include "host/egress/listener.hpp"
 #include "host/images/image_store.hpp"
+#include "host/logs/log_hub.hpp"
+#include "host/logs/spool.hpp"
+#include "host/metrics/vm_metrics.hpp"
 #include "host/vmm/accelerator.hpp"
 #include "host/vmm/tsc_rate.hpp"
 #include "host/vmm/vmm.hpp"
@@ -33,6 +37,11 @@ struct RunHost {
     std::string vmm_version;                 // known once a VMM has been spoken to
     std::set<std::uint32_t> uids_in_use;     // of VMM processes, when we are root
     egress::Outside* outside = nullptr;      // what VMs reach through us; the daemon's
+
+    logs::LogLimits log_limits{};
+    logs::LogHub log_hub{};
+    std::unique_ptr<blackbox::Shelf> shelf{};
+    metrics::VmMetrics metrics{};
 
     std::string shim_program() const { return program_dir + "/vigil-shim"; }
 };

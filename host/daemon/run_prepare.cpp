@@ -20,13 +20,13 @@ namespace {
 
 constexpr std::uint64_t bytes_per_mib = 1 << 20;
 
-protocol::Cause start_failed(const std::string& reason) { return protocol::make_cause(CauseCode::vmm_start_failed, {{"reason", reason}}); }
+protocol::Cause not_started(const std::string& reason) { return protocol::make_cause(CauseCode::vmm_start_failed, {{"reason", reason}}); }
 
 /// An image whose manifest is not the one that its digest names; everything else that is wrong with it keeps its own words.
 protocol::Cause unusable(const Error& error, const std::string& digest) {
     constexpr std::string_view mark = "manifest.json hashes to ";
     const auto at = error.message().find(mark);
-    if (at == std::string::npos) return start_failed(error.message());
+    if (at == std::string::npos) return not_started(error.message());
     const auto found = error.message().substr(at + mark.size(), digest.size());
     return protocol::make_cause(CauseCode::boot_image_mismatch, {{"expected", digest}, {"found", found}}, {error.message()});
 }
@@ -34,7 +34,7 @@ protocol::Cause unusable(const Error& error, const std::string& digest) {
 protocol::Cause cause_of(const Error& error, const Places& places) {
     if (error.message().find("host.disk_full") != std::string::npos)
         return protocol::make_cause(CauseCode::host_disk_full, {{"path", places.state.string()}}, {error.message()});
-    return start_failed(error.message());
+    return not_started(error.message());
 }
 
 /// Empty and 0700: leftovers of a run before are ours to take away, for that run has ended.
@@ -59,7 +59,7 @@ Result<void> make_log_dir(const std::filesystem::path& path) {
 asio::awaitable<VmRun::Prepared> VmRun::prepare() {
     auto image = host_.images.resolve(machine::image_reference(spec_));
     if (!image) co_return unusable(image.error(), spec_.image_digest);
-    if (const auto whole = images::ImageStore::verify_files(*image); !whole) co_return start_failed(whole.error().message());
+    if (const auto whole = images::ImageStore::verify_files(*image); !whole) co_return not_started(whole.error().message());
     auto cause = unfit(*image);
     if (cause) co_return std::move(*cause);
     const images::Image chosen = *image;
@@ -69,7 +69,7 @@ asio::awaitable<VmRun::Prepared> VmRun::prepare() {
 }
 
 std::optional<protocol::Cause> VmRun::unfit(const images::Image& image) const {
-    if (!host_.driver) return start_failed(host_.driver_error);
+    if (!host_.driver) return not_started(host_.driver_error);
     if (static_cast<std::int64_t>(spec_.memory_mib) < image.manifest.min_memory_mib)
         return protocol::make_cause(CauseCode::boot_memory_too_small, {{"mib", std::int64_t{spec_.memory_mib}}},
                                     {"the image needs at least " + std::to_string(image.manifest.min_memory_mib) + " MiB"});
@@ -105,6 +105,7 @@ Result<void> VmRun::open_link(const images::Image* image) {
     TRY_VOID(link_->listen());
     TRY_VOID(give_to(path, user_));  // the vsock device dials it
     console_ = std::make_unique<RunConsole>(run_dir_, host_.clock);
+    follow_logs();
     return open_egress();
 }
 
@@ -115,6 +116,13 @@ Result<void> VmRun::open_egress() {
     egress_ = std::make_unique<egress::Listener>(host_.io, path, policy, *host_.outside, static_cast<egress::EgressOwner&>(*this), host_.clock);
     TRY_VOID(egress_->listen());
     return give_to(path, user_);
+}
+
+void VmRun::follow_logs() {
+    RunLogs::Setup setup{id_, number_, vmm::vsock_uds_path(run_dir_.string()), log_dir_ / "services", {}};
+    for (const auto& secret : owner_.secrets()) setup.secrets.push_back(secret.second);
+    logs_ = std::make_unique<RunLogs>(host_, std::move(setup), [this](machine::LogsLost lost) { owner_.happened(std::move(lost)); });
+    tasks_.spawn("run.logs", [this] { return logs_->follow(); });
 }
 
 std::variant<shim::ShimSpec, protocol::Cause> VmRun::plan(const images::Image& image) {

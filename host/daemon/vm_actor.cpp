@@ -1,5 +1,7 @@
 #include "host/daemon/vm_actor.hpp"
 
+#include "host/async/blocking.hpp"
+#include "host/daemon/box_packing.hpp"
 #include "host/daemon/evidence.hpp"
 #include "host/images/sha256.hpp"
 #include "host/machine/reduce.hpp"
@@ -12,6 +14,10 @@
 namespace vigil::daemon {
 
 namespace asio = boost::asio;
+
+namespace {
+constexpr std::size_t kept_run_directories = 5;   // of ended runs, beside their black boxes
+}
 
 VmActor::VmActor(RunHost& host, EventPipeline& pipeline, store::Store& store, InstanceId id, machine::VmState state)
     : host_(host),
@@ -101,8 +107,21 @@ void VmActor::resume() {
     for (const auto& effect : machine::pending_effects(state_)) carry_out(effect);
 }
 
+void VmActor::autostart() {
+    autostart_ = true;
+    autostart_when_idle();
+}
+
+void VmActor::autostart_when_idle() {
+    if (!autostart_ || run_) return;
+    autostart_ = false;
+    if (is_running() || next_start_.any()) return;   // its restart policy starts it
+    spdlog::info("vm.autostart vm={} name={}", id_.value(), state_.spec.name.value());
+    start_next("autostart");
+}
+
 void VmActor::when_idle(std::function<void()> idle) {
-    if (!run_) return idle();
+    if (!run_ && packing_ == 0) return idle();
     idle_waiters_.push_back(std::move(idle));
 }
 
@@ -150,6 +169,9 @@ void VmActor::carry_out(const machine::Effect& effect) {
                           },
                           [this](const machine::ArchiveRun&) {
                               if (run_ && !std::exchange(retiring_, true)) tasks_.spawn("vm.retire", [this] { return retire(); });
+                              // A daemon before us died over it.
+                              const bool is_left = !run_ && packing_ == 0 && state_.run && state_.run->end;
+                              if (is_left && !is_boxed(host_.places.log_dir(id_, run_number()))) box_up(state_);
                           },
                           [this](const machine::StartNextRun& next) {
                               const auto after = static_cast<MonoUs>(std::chrono::microseconds(next.after).count());
@@ -160,17 +182,65 @@ void VmActor::carry_out(const machine::Effect& effect) {
 
 /// The run has ended and everybody knows: closes what it had open, takes its sockets away.
 asio::awaitable<void> VmActor::retire() {
+    const auto number = run_->number();
     co_await run_->stop();
     run_.reset();
     retiring_ = false;
+    // The next run may have been asked for already: then the state is of that one.
+    auto ended = state_;
+    if (ended.run && ended.run->number != number) {
+        const auto history = store_.history(id_);
+        auto replayed = history ? machine::replay_run(history->events, number) : std::nullopt;
+        ended = replayed ? std::move(*replayed) : machine::VmState{};
+    }
+    if (ended.run) box_up(std::move(ended));
     std::error_code ignored;
     std::filesystem::remove_all(host_.places.run_dir(id_), ignored);
     if (std::exchange(open_when_retired_, false)) {
         open_run();
         co_return;
     }
+    autostart_when_idle();
+    tell_idle();
+}
+
+void VmActor::tell_idle() {
+    if (run_ || packing_ != 0) return;
     const auto waiters = std::exchange(idle_waiters_, {});
     for (const auto& idle : waiters) idle();
+}
+
+std::vector<std::string> VmActor::secret_values() const {
+    std::vector<std::string> values;
+    for (const auto& secret : secrets_) values.push_back(secret.second);
+    return values;
+}
+
+void VmActor::box_up(machine::VmState ended) {
+    ++packing_;
+    auto shared = std::make_shared<machine::VmState>(std::move(ended));
+    tasks_.spawn("vm.blackbox", [this, shared] { return pack(std::move(*shared)); });
+}
+
+asio::awaitable<void> VmActor::pack(machine::VmState ended) {
+    const auto run = ended.run->number;
+    auto name = state_.spec.name;
+    auto secrets = secret_values();
+    auto collecting = collect_box(&host_, &store_, std::move(name), std::move(ended), std::move(secrets));
+    auto job = co_await std::move(collecting);
+    Result<void> packed = job ? Result<void>() : Result<void>(job.error());
+    if (job) {
+        const std::function<Result<void>()> work = [job = std::move(*job), shelf = host_.shelf.get(), now = host_.clock.unix_us()] {
+            auto done = pack_box(job);
+            shelf->discard(now);
+            return done;
+        };
+        packed = co_await async::run_blocking<Result<void>>(host_.pool, work);
+    }
+    if (!packed) spdlog::error("blackbox.not_written vm={} run={} err=\"{}\"", id_.value(), run.value(), packed.error().message());
+    else drop_old_runs(host_.places, id_, kept_run_directories);
+    --packing_;
+    tell_idle();
 }
 
 // ---- what the run asks ----
@@ -178,7 +248,7 @@ asio::awaitable<void> VmActor::retire() {
 std::vector<std::string> VmActor::console_tail() const {
     if (run_) return run_->console_tail();
     if (!state_.run) return {};
-    return read_console_tail(find_log_dir(host_.places, id_, state_.run->number));
+    return console_tail_of(host_.places, id_, state_.run->number);
 }
 
 guest_link::TokenCheck VmActor::check_token(const BootId& boot, const std::string& token) {

@@ -34,11 +34,13 @@ class VmActor final : public EventSubject, private RunOwner {
     Result<void> mark_removed(const std::string& actor);
     /// After a restart of the daemon: takes up a run that had not ended, arms deadlines, does again what was pending.
     void resume();
+    /// The host was rebooted: starts it, once what ran before has been put away.
+    void autostart();
     boost::asio::awaitable<void> stop();
 
     const machine::VmState& known() const { return state_; }
     bool is_running() const { return state_.run && !state_.run->end; }
-    /// No run is open any more: its files may be touched. Called at once when that is so already.
+    /// No run is open any more, and what has ended is in its black box: files may be touched. Called at once when that is so already.
     void when_idle(std::function<void()> idle);
 
     machine::VmState& state() override { return state_; }
@@ -61,7 +63,12 @@ class VmActor final : public EventSubject, private RunOwner {
     void carry_out(const machine::Effect& effect);
     void open_run();
     void start_next(const std::string& actor);
+    void autostart_when_idle();
     boost::asio::awaitable<void> retire();
+    void box_up(machine::VmState ended);
+    boost::asio::awaitable<void> pack(machine::VmState ended);
+    void tell_idle();
+    std::vector<std::string> secret_values() const;
 
     RunHost& host_;
     EventPipeline& pipeline_;
@@ -71,7 +78,8 @@ class VmActor final : public EventSubject, private RunOwner {
     std::map<std::string, std::string> secrets_;   // their values are nowhere on the disk: after a restart of the daemon they have to be given again
     std::unique_ptr<VmRun> run_;
     std::optional<protocol::RunState> logged_;
-    bool open_when_retired_ = false, retiring_ = false;
+    bool open_when_retired_ = false, retiring_ = false, autostart_ = false;
+    int packing_ = 0;                              // black boxes that are being written
     std::vector<std::function<void()>> idle_waiters_;
     Deadlines deadlines_, next_start_;
     async::TaskGroup tasks_;

@@ -5,6 +5,7 @@
 #include "host/daemon/evidence.hpp"
 #include "host/machine/egress_policy.hpp"
 #include "host/machine/reduce.hpp"
+#include "host/shim/process_identity.hpp"
 #include "host/vmm/vsock_device.hpp"
 
 #include <spdlog/spdlog.h>
@@ -13,6 +14,7 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <fstream>
 
 namespace vigil::daemon {
 
@@ -34,6 +36,17 @@ InstanceName invent_name(const machine::InstanceSpec& spec, const InstanceId& id
     return InstanceName(spec.image_name.substr(0, 50) + "-" + id.value().substr(id.value().size() - 5));
 }
 
+/// Since a daemon last began with this state. What no daemon has written down yet is no reboot: nothing is started by surprise.
+bool host_was_rebooted(const Places& places) {
+    const auto path = places.state / "host_boot";
+    std::string before;
+    std::ifstream(path) >> before;
+    const auto now = shim::host_boot_id();
+    if (before == now) return false;
+    std::ofstream(path) << now << '\n';
+    return !before.empty();
+}
+
 }  // namespace
 
 VmRegistry::VmRegistry(RunHost& host, EventPipeline& pipeline, store::Store& store)
@@ -47,7 +60,11 @@ Result<void> VmRegistry::load() {
         auto actor = std::make_unique<VmActor>(host_, pipeline_, store_, row.id, machine::replay(history.events));
         actors_[row.id] = std::move(actor);
     }
-    for (const auto& [id, actor] : actors_) actor->resume();
+    const bool rebooted = host_was_rebooted(host_.places);
+    for (const auto& [id, actor] : actors_) {
+        actor->resume();
+        if (rebooted && actor->known().spec.autostart) actor->autostart();
+    }
     return {};
 }
 
@@ -213,11 +230,32 @@ Result<api::Look> VmRegistry::look(std::string_view id_or_name, std::optional<Ru
     } else {
         look.state = machine::replay(history.events);
     }
-    if (look.state.run) look.console_tail = read_console_tail(find_log_dir(host_.places, row.id, look.state.run->number));
+    if (look.state.run) look.console_tail = console_tail_of(host_.places, row.id, look.state.run->number);
     return look;
 }
 
-Result<std::string> VmRegistry::console(const InstanceId& id, RunNumber run) const { return read_console(find_log_dir(host_.places, id, run)); }
+Result<std::string> VmRegistry::console(const InstanceId& id, RunNumber run) const { return console_of(host_.places, id, run); }
+
+void VmRegistry::service_logs(const InstanceId& id, RunNumber run, blackbox::Shelf::Done<blackbox::Shelf::Folder> done) {
+    const blackbox::BoxName box{id, run};
+    if (!has_log_dir(host_.places, id, run) && host_.shelf->has(box)) return host_.shelf->open_folder(box, "services", std::move(done));
+    const auto path = find_log_dir(host_.places, id, run) / "services";
+    done(std::make_shared<const std::filesystem::path>(path));
+}
+
+std::string VmRegistry::metrics() const {
+    std::vector<const machine::VmState*> instances;
+    for (const auto& each : actors_) instances.push_back(&each.second->known());
+    metrics::DaemonFigures figures;
+    figures.version = VIGIL_VERSION;
+    figures.newest_event = store_.newest_seq();
+    figures.commit_failures = pipeline_.commit_failures();
+    for (const auto& box : host_.shelf->stored()) {
+        ++figures.black_boxes;
+        figures.black_box_bytes += box.bytes;
+    }
+    return host_.metrics.text(instances, figures);
+}
 
 void VmRegistry::verify_image(images::Image image, Done done) {
     auto shared = std::make_shared<images::Image>(std::move(image));

@@ -32,6 +32,10 @@ class VmRegistry final : public api::VmControl, public ports::Guests {
     std::vector<api::Look> existing() const override;
     Result<api::Look> look(std::string_view id_or_name, std::optional<RunNumber> run) const override;
     Result<std::string> console(const InstanceId& id, RunNumber run) const override;
+    void service_logs(const InstanceId& id, RunNumber run, blackbox::Shelf::Done<blackbox::Shelf::Folder> done) override;
+    logs::LogHub& log_hub() override { return host_.log_hub; }
+    blackbox::Shelf& shelf() override { return *host_.shelf; }
+    std::string metrics() const override;
     void verify_image(images::Image image, std::function<void(Result<void>)> done) override;
     void collect_images(images::Collect how, std::function<void(Result<images::Collection>)> done) override;
 

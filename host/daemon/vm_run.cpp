@@ -1,6 +1,7 @@
 #include "host/daemon/vm_run.hpp"
 
 #include "host/daemon/run_user.hpp"
+#include "host/daemon/secret_masking.hpp"
 #include "host/vmm/vsock_device.hpp"
 #include "shared/base/overloaded.hpp"
 
@@ -25,6 +26,7 @@ VmRun::VmRun(RunHost& host, RunOwner& owner, machine::InstanceSpec spec, Instanc
       number_(number),
       run_dir_(host.places.run_dir(id_)),
       log_dir_(host.places.log_dir(id_, number)),
+      log_open_(host.log_hub, {id_, number}),
       control_ended_(host.io.get_executor()),
       console_open_(host.io.get_executor()),
       tasks_(host.io.get_executor()) {}
@@ -140,16 +142,31 @@ void VmRun::link_up(const BootId& boot, Epoch epoch, const protocol::Hello& hell
     up.kernel = hello.kernel;
     up.first_unacked = hello.first_unacked;
     owner_.happened(std::move(up));
+    if (logs_ && hello.phase == "init") logs_->link_up();
 }
 
-void VmRun::link_lost(const guest_link::SessionEnd& end) { owner_.happened(machine::LinkLost{end.reason, end.cause}); }
+void VmRun::link_lost(const guest_link::SessionEnd& end) {
+    if (logs_) logs_->link_lost();
+    owner_.happened(machine::LinkLost{end.reason, end.cause});
+}
+
 void VmRun::link_refused(const std::string& reason) { owner_.happened(machine::LinkRefused{reason}); }
-void VmRun::reported(protocol::Report report) { owner_.happened(machine::Reported{std::move(report), machine::Channel::link, false, 0}); }
 void VmRun::egress_refused(const protocol::Cause& cause, std::uint64_t count) { owner_.happened(machine::EgressRefused{cause, count}); }
+void VmRun::reported(protocol::Report report) {
+    // The link of the initramfs goes on in the agent's second life without another hello: this is when there is somebody to ask for logs.
+    const auto* stage = std::get_if<protocol::StageReport>(&report.body);
+    if (logs_ && stage != nullptr && stage->stage == protocol::Stage::agent && stage->phase == protocol::StageReport::Phase::done) logs_->link_up();
+    machine::EventBody event = machine::Reported{std::move(report), machine::Channel::link, false, 0};
+    mask_secrets(event, owner_.secrets());
+    owner_.happened(std::move(event));
+}
 void VmRun::clock_synced(guest_link::ClockSample sample) { owner_.happened(machine::ClockSynced{sample.offset_us, sample.rtt_us}); }
 
 void VmRun::tell(std::vector<machine::EventBody> bodies) {
-    for (auto& body : bodies) owner_.happened(std::move(body));
+    for (auto& body : bodies) {
+        mask_secrets(body, owner_.secrets());
+        owner_.happened(std::move(body));
+    }
 }
 
 void VmRun::fail_start(protocol::Cause cause) {

@@ -9,6 +9,7 @@
 #include "host/async/task_group.hpp"
 #include "host/daemon/run_console.hpp"
 #include "host/daemon/run_host.hpp"
+#include "host/daemon/run_logs.hpp"
 #include "host/egress/listener.hpp"
 #include "host/guest_link/guest_link.hpp"
 #include "host/machine/vm_event.hpp"
@@ -57,6 +58,7 @@ class VmRun final : private guest_link::LinkOwner, private egress::EgressOwner {
     void break_link(const std::string& reason);
     void events_committed();
     std::vector<std::string> console_tail() const;
+    RunNumber number() const { return number_; }
     boost::asio::awaitable<void> stop();
 
   private:
@@ -71,6 +73,7 @@ class VmRun final : private guest_link::LinkOwner, private egress::EgressOwner {
     std::variant<shim::ShimSpec, protocol::Cause> plan(const images::Image& image);
     Result<void> open_link(const images::Image* image);
     Result<void> open_egress();
+    void follow_logs();
 
     boost::asio::awaitable<void> follow(std::uint64_t console_offset);
     boost::asio::awaitable<void> control();
@@ -110,6 +113,8 @@ class VmRun final : private guest_link::LinkOwner, private egress::EgressOwner {
     std::unique_ptr<guest_link::GuestLink> link_;
     std::unique_ptr<egress::Listener> egress_;   // null: the spec names no policy, nothing leaves the VM
     std::unique_ptr<RunConsole> console_;
+    logs::LogHub::Open log_open_;
+    std::unique_ptr<RunLogs> logs_;
     std::unique_ptr<shim::ShimConnection> shim_;
     std::string control_socket_;
     std::unique_ptr<vmm::RunningVm> vm_;

@@ -63,6 +63,7 @@ json body_json(const StateChanged& body) {
   return object;
 }
 json body_json(const Removed& body) { return {{"actor", body.actor}}; }
+json body_json(const LogsLost& body) { return {{"service", body.service}, {"bytes", body.bytes}, {"reason", body.reason}}; }
 
 template <class E>
 Result<E> read_enum(const json& object, const char* key) {
@@ -250,6 +251,13 @@ Result<EventBody> parse_state_changed(const json& object) {
   return EventBody(body);
 }
 
+Result<EventBody> parse_logs_lost(const json& object) {
+  TRY(service, read_text(object, "service"));
+  TRY(bytes, read_count(object, "bytes"));
+  TRY(reason, read_text(object, "reason"));
+  return EventBody(LogsLost{service, bytes, reason});
+}
+
 /// The bodies that are one text.
 template <class Body, const char* key>
 Result<EventBody> parse_text(const json& object) {
@@ -279,6 +287,7 @@ constexpr std::pair<std::string_view, Parse> parsers[] = {
     {"adopted", parse_adopted},
     {"state", parse_state_changed},
     {"removed", parse_text<Removed, key_actor>},
+    {"logs_lost", parse_logs_lost},
 };
 static_assert(std::size(parsers) == std::size(host_types) && std::size(parsers) == std::variant_size_v<EventBody> - 1);
 

@@ -29,6 +29,7 @@ std::string_view host_type(const EventBody& body) {
                         [](const Adopted&) { return std::string_view("adopted"); },
                         [](const StateChanged&) { return std::string_view("state"); },
                         [](const Removed&) { return std::string_view("removed"); },
+                        [](const LogsLost&) { return std::string_view("logs_lost"); },
                     },
                     body);
 }

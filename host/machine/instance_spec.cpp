@@ -118,6 +118,14 @@ Result<void> read_names(const json& object, InstanceSpec& spec) {
   return {};
 }
 
+Result<void> read_origin(const json& object, InstanceSpec& spec) {
+  TRY(key, try_read_string(object, "create_key", 128));
+  TRY(sum, try_read_string(object, "create_sum", 64));
+  spec.create_key = key.value_or("");
+  spec.create_sum = sum.value_or("");
+  return {};
+}
+
 Result<void> read_sizes(const json& object, InstanceSpec& spec) {
   TRY_VOID(read_count(object, "vcpus", 1, max_vcpus, spec.vcpus));
   TRY_VOID(read_count(object, "memory_mib", 32, max_memory_mib, spec.memory_mib));
@@ -162,9 +170,10 @@ Result<InstanceSpec> parse_spec(std::string_view text) {
   TRY(object, parse_json(text));
   if (!object.is_object()) return Error(Errc::invalid, "an instance must be a JSON object");
   TRY_VOID(refuse_unknown_keys(object, {"name", "image", "vcpus", "memory_mib", "disk_mib", "ephemeral", "vmm", "services", "env", "secrets", "restart",
-                                        "autostart", "lease_s", "egress", "labels", "deadlines_ms", "kernel_args"}));
+                                        "autostart", "lease_s", "egress", "labels", "deadlines_ms", "kernel_args", "create_key", "create_sum"}));
   InstanceSpec spec;
   TRY_VOID(read_names(object, spec));
+  TRY_VOID(read_origin(object, spec));
   TRY_VOID(read_image(object, spec));
   TRY_VOID(read_sizes(object, spec));
   TRY_VOID(read_maps(object, spec));
@@ -188,6 +197,8 @@ std::string encode_spec(const InstanceSpec& spec) {
               {"deadlines_ms", deadlines(spec)},
               {"kernel_args", spec.kernel_args}};
   if (!spec.name.value().empty()) object["name"] = spec.name.value();
+  if (!spec.create_key.empty()) object["create_key"] = spec.create_key;
+  if (!spec.create_sum.empty()) object["create_sum"] = spec.create_sum;
   if (!spec.egress.empty()) object["egress"] = json::parse(spec.egress, nullptr, false);
   return dump_json(object);
 }

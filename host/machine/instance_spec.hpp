@@ -41,6 +41,7 @@ struct InstanceSpec {
   std::map<std::string, std::string> labels;
   std::map<protocol::Stage, std::chrono::milliseconds> deadlines_ms;
   std::string kernel_args;                      // appended to the kernel command line
+  std::string create_key, create_sum;           // of the request that made it: Idempotency-Key, and what tells one request from another
   friend bool operator==(const InstanceSpec&, const InstanceSpec&) = default;
 };
 

@@ -187,6 +187,8 @@ void on(const Change& change, const Adopted&) {
   if (!change.run.bye) arm(change, "link", scaled(change.run, link_back_within));
 }
 
+void on(const Change& change, const LogsLost& body) { change.run.log_bytes_lost += body.bytes; }
+
 // ---- events that are not only for a live run ----
 
 void open_run(VmState& state, const VmEvent& event, const StartRequested& body, std::vector<Effect>& effects) {
@@ -263,6 +265,7 @@ std::vector<Effect> reduce(VmState& state, const VmEvent& event) {
                  [&](const VmmHalted& body) { live(body); },
                  [&](const ShimLost& body) { live(body); },
                  [&](const Adopted& body) { live(body); },
+                 [&](const LogsLost& body) { live(body); },
              },
              event.body);
   state.last_seq = std::max(state.last_seq, event.seq);

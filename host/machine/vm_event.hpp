@@ -128,6 +128,14 @@ struct ShimLost { std::string reason; friend bool operator==(const ShimLost&, co
 /// A restarted daemon has found the run's shim alive. Links have to be made anew.
 struct Adopted { std::int64_t shim_pid = 0; friend bool operator==(const Adopted&, const Adopted&) = default; };
 
+/// Output of services that is in no log of ours: the guest wrote faster than it was read, or the disk refused it. Told at most once a minute.
+struct LogsLost {
+  std::string service;                          // empty: of several
+  std::uint64_t bytes = 0;
+  std::string reason;                           // "guest", "rate", "disk", "services"
+  friend bool operator==(const LogsLost&, const LogsLost&) = default;
+};
+
 /// Derived, recorded so that subscribers see it and so that an outcome never changes later; made by verdict::announcement().
 struct StateChanged {
   protocol::RunState state = protocol::RunState::stopped;
@@ -143,7 +151,7 @@ struct Removed { std::string actor; friend bool operator==(const Removed&, const
 
 using EventBody =
     std::variant<Created, StartRequested, VmmStarted, StartFailed, LinkUp, LinkLost, LinkRefused, EgressRefused, ClockSynced, ConsoleFinding, Reported,
-                 DeadlinePassed, StopRequested, VmmExited, DeviceExited, VmmHalted, ShimLost, Adopted, StateChanged, Removed>;
+                 DeadlinePassed, StopRequested, VmmExited, DeviceExited, VmmHalted, ShimLost, Adopted, StateChanged, Removed, LogsLost>;
 
 struct VmEvent {
   EventSeq seq = 0;

@@ -133,6 +133,7 @@ struct Run {
   std::optional<protocol::Outcome> outcome;     // fixed with the announcement of the end
   std::uint64_t dropped_evidence = 0;
   std::uint64_t reports_dropped = 0;            // by the guest, as it said itself
+  std::uint64_t log_bytes_lost = 0;             // of its services' output
   friend bool operator==(const Run&, const Run&) = default;
 };
 

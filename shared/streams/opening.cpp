@@ -1,5 +1,6 @@
 #include "shared/streams/opening.hpp"
 
+#include "shared/base/ids.hpp"
 #include "shared/base/overloaded.hpp"
 #include "shared/json/json.hpp"
 
@@ -12,7 +13,7 @@ using nlohmann::json;
 namespace {
 
 constexpr int version = 1;
-constexpr std::size_t max_words = 1024, max_word_bytes = 128 * 1024, max_variables = 256;
+constexpr std::size_t max_words = 1024, max_word_bytes = 128 * 1024, max_variables = 256, max_positions = 256;
 constexpr JsonLimits opening_limits{.max_bytes = max_opening_bytes, .max_depth = 4, .max_values = 4096};
 
 json size_json(const TerminalSize& size) { return {{"rows", size.rows}, {"columns", size.columns}}; }
@@ -35,6 +36,14 @@ json write_json(const FileWriteOpening& open) {
   json out = {{"path", open.path}};
   if (open.mode) out["mode"] = *open.mode;
   if (!open.user.empty()) out["user"] = open.user;
+  return out;
+}
+
+json follow_json(const LogFollowOpening& open) {
+  json out = {{"follow", open.follow}};
+  if (!open.service.empty()) out["service"] = open.service;
+  if (!open.boot.empty()) out["boot"] = open.boot;
+  for (const auto& [name, position] : open.from) out["from"][name] = {{"out", position.out}, {"err", position.err}};
   return out;
 }
 
@@ -120,16 +129,51 @@ Result<Opening> parse_dir_list(const json& object) {
   return Opening(DirListOpening{std::move(path)});
 }
 
+Result<std::map<std::string, LogPosition>> read_positions(const json& object) {
+  std::map<std::string, LogPosition> from;
+  const auto given = object.find("from");
+  if (given == object.end()) return from;
+  if (!given->is_object() || given->size() > max_positions) return Error(Errc::invalid, "from: not an object of at most 256 services");
+  for (const auto& [name, position] : given->items()) {
+    TRY(service, parse_service_name(name));
+    if (!position.is_object()) return Error(Errc::invalid, "from." + name + ": not an object");
+    TRY_VOID(refuse_unknown_keys(position, {"out", "err"}));
+    TRY(out, read_integer(position, "out"));
+    TRY(err, read_integer(position, "err"));
+    from[service.value()] = {static_cast<std::uint64_t>(out), static_cast<std::uint64_t>(err)};
+  }
+  return from;
+}
+
+Result<Opening> parse_log_follow(const json& object) {
+  TRY_VOID(refuse_unknown_keys(object, {"v", "op", "service", "follow", "boot", "from"}));
+  LogFollowOpening open;
+  TRY(service, try_read_string(object, "service", 64));
+  if (service) {
+    TRY(name, parse_service_name(*service));
+    open.service = name.value();
+  }
+  TRY(follow, try_read_bool(object, "follow"));
+  TRY(boot, try_read_string(object, "boot", 64));
+  TRY(from, read_positions(object));
+  open.follow = follow.value_or(true);
+  open.boot = boot.value_or("");
+  open.from = std::move(from);
+  return Opening(std::move(open));
+}
+
 struct Op {
   std::string_view name;
   Result<Opening> (*parse)(const json&);
 };
-constexpr Op ops[] = {{"exec", parse_exec}, {"tcp", parse_tcp}, {"file.read", parse_file_read}, {"file.write", parse_file_write}, {"dir.list", parse_dir_list}};
+constexpr Op ops[] = {{"exec", parse_exec}, {"tcp", parse_tcp}, {"file.read", parse_file_read}, {"file.write", parse_file_write}, {"dir.list", parse_dir_list},
+                      {"log.follow", parse_log_follow}};
 
 json body_of(const Opening& opening) {
   return std::visit(Overloaded{[](const ExecOpening& open) { return exec_json(open); }, [](const AttachOpening& open) { return json{{"attach", open.exec}}; },
                                [](const TcpOpening& open) { return json{{"port", open.port}}; }, [](const FileReadOpening& open) { return read_json(open); },
-                               [](const FileWriteOpening& open) { return write_json(open); }, [](const DirListOpening& open) { return json{{"path", open.path}}; }},
+                               [](const FileWriteOpening& open) { return write_json(open); }, [](const DirListOpening& open) { return json{{"path", open.path}}; },
+                               [](const LogFollowOpening& open) { return follow_json(open); }},
                     opening);
 }
 
@@ -138,7 +182,7 @@ json body_of(const Opening& opening) {
 std::string_view op_of(const Opening& opening) {
   return std::visit(Overloaded{[](const ExecOpening&) { return "exec"; }, [](const AttachOpening&) { return "exec"; }, [](const TcpOpening&) { return "tcp"; },
                                [](const FileReadOpening&) { return "file.read"; }, [](const FileWriteOpening&) { return "file.write"; },
-                               [](const DirListOpening&) { return "dir.list"; }},
+                               [](const DirListOpening&) { return "dir.list"; }, [](const LogFollowOpening&) { return "log.follow"; }},
                     opening);
 }
 
@@ -184,6 +228,13 @@ Result<std::string> decode_answer(std::string_view json_text) {
   TRY(code, read_string(*problem, "code", 64));
   TRY(detail, read_string(*problem, "detail", 8192));
   return Error(parse_errc(code).value_or(Errc::internal), detail);
+}
+
+Result<std::string> log_facts(std::string_view facts_json) {
+  TRY(object, parse_json(facts_json, {.max_bytes = max_answer_bytes, .max_depth = 8, .max_values = 1024}));
+  TRY(boot, read_string(object, "boot", 64));
+  if (boot.find_first_not_of("0123456789abcdef-") != std::string::npos) return Error(Errc::protocol, "boot: not a boot id");
+  return boot;
 }
 
 }  // namespace vigil::streams

@@ -67,7 +67,22 @@ struct DirListOpening {
   friend bool operator==(const DirListOpening&, const DirListOpening&) = default;
 };
 
-using Opening = std::variant<ExecOpening, AttachOpening, TcpOpening, FileReadOpening, FileWriteOpening, DirListOpening>;
+/// Bytes of each stream of a service that the host has already.
+struct LogPosition {
+  std::uint64_t out = 0, err = 0;
+  friend bool operator==(const LogPosition&, const LogPosition&) = default;
+};
+
+/// What services write, from a position on. Positions are of one boot: those of another one are not looked at.
+struct LogFollowOpening {
+  std::string service;                         // empty: all of them, also those that come later
+  bool follow = true;                          // else the stream ends with what there is
+  std::string boot;
+  std::map<std::string, LogPosition> from;     // by service; 0 for who is not named
+  friend bool operator==(const LogFollowOpening&, const LogFollowOpening&) = default;
+};
+
+using Opening = std::variant<ExecOpening, AttachOpening, TcpOpening, FileReadOpening, FileWriteOpening, DirListOpening, LogFollowOpening>;
 
 std::string encode(const Opening& opening);
 Result<Opening> decode_opening(std::string_view json_text);
@@ -77,6 +92,9 @@ std::string_view op_of(const Opening& opening);
 /// The guest's answer to an opening: its facts as a JSON object, or why not.
 std::string encode_answer(const Result<std::string>& facts_json);
 Result<std::string> decode_answer(std::string_view json_text);
+
+/// The boot of which a followed log's offsets are.
+Result<std::string> log_facts(std::string_view facts_json);
 
 inline constexpr std::size_t max_opening_bytes = 256 * 1024, max_answer_bytes = 64 * 1024;
 inline constexpr std::size_t max_path_bytes = 4095;

@@ -65,7 +65,7 @@ class Health(VmCase):
         self.assertIn("there are:", self.daemon.vigil("ctl", vm["id"], "stop", "nobody", check=1)[2])
         crashes = self.daemon.api.get(f"/v1/instances/{vm['id']}/crashes")
         self.assertEqual(crashes, [])
-        log = self.daemon.vigil("logs", vm["id"], "ticker", check=0)[1]
+        log = "".join(self.daemon.vigil("logs", vm["id"], "ticker", check=0)[1:])
         self.assertIn("SERVICE  STATE", log)
         self.assertIn("8080", log)
         self.assertIn("web cannot be reloaded", log)

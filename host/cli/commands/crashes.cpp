@@ -19,7 +19,7 @@ struct CrashesOptions {
   std::string name;
   std::optional<std::uint32_t> run;
   std::uint32_t lines = 8;
-  bool whole_trace = false;
+  bool whole_trace = false, group = false;
 };
 
 std::string exit_text(const json& exit) {
@@ -55,7 +55,28 @@ void print_crash(const json& crash, const CrashesOptions& options) {
   print_tail(crash, "stderr_tail_b64", "err", options.lines);
 }
 
+/// Equal deaths of all VMs.
+int run_groups(Cli& cli) {
+  const auto groups = cli.client().get("/v1/crashes");
+  if (!groups) return fail(groups.error());
+  if (cli.json) {
+    print_json(*groups);
+    return 0;
+  }
+  std::vector<std::vector<std::string>> rows = {{"FINGERPRINT", "COUNT", "LAST", "SERVICE", "WHERE", "WHAT", "RUNS"}};
+  for (const auto& group : *groups) {
+    std::string runs;
+    for (const auto& run : group.value("runs", json::array())) runs += (runs.empty() ? "" : " ") + text(run, "instance") + "-" + text(run, "run");
+    const auto who = text(group, "service").empty() ? text(group, "process") : text(group, "service");
+    rows.push_back({text(group, "fingerprint"), text(group, "count"), ago(number(group, "last_unix_us")), who, text(group, "where"), text(group, "sentence"), runs});
+  }
+  print_table(rows);
+  return 0;
+}
+
 int run_crashes(Cli& cli, const CrashesOptions& options) {
+  if (options.group) return run_groups(cli);
+  if (options.name.empty()) return fail(Error(Errc::invalid, "crashes needs a VM, or --group for those of all"));
   const auto query = options.run ? "?run=" + std::to_string(*options.run) : "";
   const auto list = cli.client().get(instance_path(options.name) + "/crashes" + query);
   if (!list) return fail(list.error());
@@ -72,9 +93,10 @@ int run_crashes(Cli& cli, const CrashesOptions& options) {
 
 void add_crashes(CLI::App& app, Cli& cli) {
   auto options = std::make_shared<CrashesOptions>();
-  add_verb(app, cli, "crashes", "every death in a VM, with its cause, trace and last output; also after rm",
+  add_verb(app, cli, "crashes", "every death in a VM, with its cause, trace and last output; also after rm. --group: equal ones of all VMs",
            [&cli, options] { return run_crashes(cli, *options); })
-      .text("vm", options->name, "name, id or unique prefix of an id", Need::required)
+      .text("vm", options->name, "name, id or unique prefix of an id")
+      .flag("--group", options->group, "equal deaths over all VMs and runs of which something is kept")
       .number("--run", options->run, "another run than the last")
       .number("--lines", options->lines, "lines of output to show of each stream")
       .flag("--trace", options->whole_trace, "every frame of every thread");

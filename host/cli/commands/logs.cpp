@@ -1,30 +1,69 @@
-// vigil logs: the last output of a service.
+// vigil logs: what the services of a VM wrote, by time.
 #include "host/cli/commands.hpp"
+#include "host/cli/log_lines.hpp"
 #include "host/cli/view.hpp"
 #include "shared/base/encoding.hpp"
+#include "shared/json/json.hpp"
 
 #include <nlohmann/json.hpp>
 
 #include <cstdio>
+#include <ctime>
+#include <optional>
 
 namespace vigil::cli {
+
+using nlohmann::json;
 
 namespace {
 
 struct LogsOptions {
-  std::string name, service;
-  bool raw = false;
+  std::string name, service, since;
+  std::optional<std::uint64_t> tail, run;
+  bool raw = false, follow = false, timestamps = false;
 };
 
+Result<std::string> query_of(const LogsOptions& options) {
+  std::string query = "?follow=" + std::string(options.follow ? "1" : "0");
+  if (!options.service.empty()) query += "&service=" + segment(options.service);
+  if (options.tail) query += "&tail=" + std::to_string(*options.tail);
+  if (options.run) query += "&run=" + std::to_string(*options.run);
+  if (options.since.empty()) return query;
+  TRY(since, parse_since(options.since, std::time(nullptr)));
+  return query + "&since=" + std::to_string(since);
+}
+
+/// Their stdout and stderr go to ours. Our own words among them stand in brackets, on stderr.
+void print_line(const LogsOptions& options, const LogLine& line) {
+  FILE* const to = line.stream == "stderr" || line.is_note ? stderr : stdout;
+  std::string text;
+  if (options.timestamps) text += utc_time(line.at_unix_us) + " ";
+  if (options.service.empty()) text += line.service + " | ";
+  text += options.raw ? line.text : escape_for_terminal(line.text, Lines::keep);
+  std::fwrite(text.data(), 1, text.size(), to);
+  std::fflush(to);
+}
+
 int run_logs(Cli& cli, const LogsOptions& options) {
-  const auto log = cli.client().bytes(instance_path(options.name) + "/logs/" + segment(options.service));
-  if (!log) return fail(log.error());
-  if (cli.json) {
-    print_json({{"log_b64", to_base64(*log)}});
-    return 0;
-  }
-  const auto shown = options.raw ? *log : escape_for_terminal(*log, Lines::keep);
-  std::fwrite(shown.data(), 1, shown.size(), stdout);
+  const auto query = query_of(options);
+  if (!query) return fail(query.error());
+  // The bytes as they are need no lines: nothing is added to them.
+  const bool by_line = options.timestamps || options.service.empty() || !options.raw;
+  LogLines lines(by_line ? LogLines::Cut::lines : LogLines::Cut::as_they_come);
+  json all = json::array();
+  const auto followed = cli.client().follow(instance_path(options.name) + "/logs" + *query, [&](const StreamedEvent& streamed) {
+    auto record = parse_json(streamed.data);
+    if (!record || streamed.type != "log") return true;
+    if (cli.json && options.follow) std::printf("%s\n", dump_json(*record).c_str());
+    else if (cli.json) all.push_back(std::move(*record));
+    else
+      for (const auto& line : lines.feed(*record)) print_line(options, line);
+    return std::fflush(stdout) == 0;
+  });
+  for (const auto& line : lines.finish()) print_line(options, line);
+  const bool ended = !followed && followed.error().message().find("ended the event stream") != std::string::npos;
+  if (!followed && !ended) return fail(followed.error());
+  if (cli.json && !options.follow) print_json(all);
   return 0;
 }
 
@@ -32,9 +71,14 @@ int run_logs(Cli& cli, const LogsOptions& options) {
 
 void add_logs(CLI::App& app, Cli& cli) {
   auto options = std::make_shared<LogsOptions>();
-  add_verb(app, cli, "logs", "the last output of a service: of its dead processes and of the one that lives", [&cli, options] { return run_logs(cli, *options); })
+  add_verb(app, cli, "logs", "what the services of a VM wrote, by time; of ended runs and removed VMs, too. Their stderr comes on stderr", [&cli, options] { return run_logs(cli, *options); })
       .text("vm", options->name, "name, id or unique prefix of an id", Need::required)
-      .text("service", options->service, "name of the service", Need::required)
+      .text("service", options->service, "only of this service; else of all, each line with its service's name")
+      .flag("-f,--follow", options->follow, "go on until the run has ended (with --json one object a line)")
+      .number("--tail", options->tail, "only the last lines of each service, of stdout and of stderr")
+      .text("--since", options->since, "only what was written since: 90s, 10m, 2h, 3d ago, or a time like 2026-11-26T17:40:00Z")
+      .number("--run", options->run, "of this run; else of the newest")
+      .flag("-t,--timestamps", options->timestamps, "each line with its time (UTC)")
       .flag("--raw", options->raw, "the bytes as they are; they can contain escape sequences");
 }
 

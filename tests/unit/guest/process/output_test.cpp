@@ -43,6 +43,38 @@ TEST_CASE("output tail: exactly full is not lost", "[guest][process]") {
   CHECK(tail.text() == std::string(OutputTail::capacity - 1, 'a') + "b");
 }
 
+TEST_CASE("output tail: a new process begins a new text, and what came before can still be read by offset", "[guest][process]") {
+  OutputTail tail;
+  tail.append("first life\n", 1'000'000);
+  tail.begin();
+  CHECK(tail.text().empty());
+  tail.append("second\n", 2'000'000);
+  CHECK(tail.text() == "second\n");
+  CHECK(tail.lost() == 0);
+  const auto old = tail.read(6, 100);
+  CHECK(old.bytes == "life\n");                 // up to where what is younger begins
+  CHECK(old.at_us == 1'000'000);
+  CHECK(tail.read(11, 100).bytes == "second\n");
+  CHECK(tail.read(11, 100).at_us == 2'000'000);
+  tail.append(std::string(OutputTail::capacity, 'x'), 3'000'000);
+  CHECK(tail.read(0, 10).offset == 18);
+  CHECK(tail.lost() == 7);
+}
+
+TEST_CASE("output tail: times are few, however long it goes on", "[guest][process]") {
+  OutputTail tail;
+  for (MonoUs at = 1; at <= 1000; ++at) tail.append("12345678", at * 1'000'000);
+  MonoUs before = 0;
+  for (std::uint64_t offset = 0; offset < tail.end();) {
+    const auto piece = tail.read(offset, OutputTail::capacity);
+    CHECK(piece.at_us >= before);
+    CHECK(piece.at_us <= (offset / 8 + 1) * 1'000'000);
+    before = piece.at_us;
+    offset = piece.offset + piece.bytes.size();
+  }
+  CHECK(before == 1'000'000'000);
+}
+
 TEST_CASE("output capture: the last words before a death are there at once", "[guest][process]") {
   ProcessScene scene;
   OutputCapture err(scene.loop);

@@ -130,7 +130,7 @@ public:
     REQUIRE(::bind(listener.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
     REQUIRE(::listen(listener.get(), 64) == 0);
     const auto accept = [](int fd) { return UniqueFd(::accept4(fd, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC)); };
-    server.emplace(loop, std::move(listener), accept, make_opener(loop, sessions, workers));
+    server.emplace(loop, std::move(listener), accept, make_opener(loop, sessions, workers, logs));
   }
   ~Stage() {
     server.reset();
@@ -164,6 +164,7 @@ public:
   process::Reaper reaper{loop};
   ExecSessions sessions;
   FileWorkers workers;
+  process::OutputLogs logs{"b007"};
   std::optional<StreamServer> server;
   std::string path;
 

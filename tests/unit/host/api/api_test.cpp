@@ -63,6 +63,12 @@ class RecordingControl final : public VmControl {
         return looks.front();
     }
     Result<std::string> console(const InstanceId&, RunNumber) const override { return std::string("\x1b[2Jboot"); }
+    void service_logs(const InstanceId&, RunNumber, blackbox::Shelf::Done<blackbox::Shelf::Folder> done_with) override {
+        done_with(std::make_shared<const std::filesystem::path>(log_directory));
+    }
+    logs::LogHub& log_hub() override { return hub; }
+    blackbox::Shelf& shelf() override { return boxes; }
+    std::string metrics() const override { return "# none\n"; }
     void verify_image(images::Image, std::function<void(Result<void>)> answer) override { answer({}); }
     void collect_images(images::Collect how, std::function<void(Result<images::Collection>)> answer) override {
         done.push_back(how == images::Collect::only_look ? "look for unused images" : "remove unused images");
@@ -72,6 +78,11 @@ class RecordingControl final : public VmControl {
     Result<std::string> guest_answer = Error(Errc::unavailable, "no link");
     std::vector<std::string> done;
     std::vector<Look> looks;
+    std::filesystem::path log_directory = "/nonexistent";
+    logs::LogHub hub;
+    boost::asio::io_context io;
+    boost::asio::thread_pool pool{1};
+    blackbox::Shelf boxes{io.get_executor(), pool, "/nonexistent", "/nonexistent/opened", {}};
 };
 
 struct Fixture {
@@ -244,6 +255,44 @@ TEST_CASE("api: a service's output is asked of the agent, whose answer is a gues
     CHECK(logs(R"({"stdout_tail_b64":")" + std::string(100 * 1024, 'A') + R"(","stderr_tail_b64":""})").status >= 400);
     fixture.control.guest_answer = Error(Errc::unavailable, "there is no link to the guest");
     CHECK(fixture.ask(http::Method::get, "/v1/instances/demo/logs/web").status == 503);
+}
+
+TEST_CASE("api: logs are of a run and a service that there are, and asked for in numbers", "[host][api]") {
+    Fixture fixture;
+    fixture.add_instance();
+    const auto logs = [&](const std::string& query) { return fixture.ask(http::Method::get, "/v1/instances/demo/logs" + query).status; };
+    CHECK(logs("") == 404);                          // it never ran
+    machine::Run run;
+    run.number = RunNumber(1);
+    run.services[ServiceName("web")] = {};
+    fixture.control.looks.front().state.run = run;
+    for (const auto* wrong : {"?tail=x", "?since=-1", "?follow=yes", "?service=../web"}) {
+        CAPTURE(wrong);
+        CHECK(logs(wrong) == 400);
+    }
+    CHECK(logs("?service=nobody") == 404);
+    CHECK(logs("?service=nobody&follow=1") == 404);   // the run is over: nobody comes any more
+}
+
+TEST_CASE("api: a black box is named by instance and run, and nothing else", "[host][api]") {
+    Fixture fixture;
+    for (const auto* wrong : {"x", "vm-0123456789", "vm-0123456789-0", "..%2F..%2Fetc%2Fpasswd"}) {
+        CAPTURE(wrong);
+        CHECK(fixture.ask(http::Method::get, std::string("/v1/blackboxes/") + wrong).status == 400);
+        CHECK(fixture.ask(http::Method::get, std::string("/v1/blackboxes/") + wrong + "/archive").status == 400);
+    }
+}
+
+TEST_CASE("api: an idempotency key is a plain word, and no member of the body", "[host][api]") {
+    Fixture fixture;
+    const auto create = [&](const std::string& key, const std::string& body) {
+        return fixture.ask(http::Method::post, "/v1/instances", body, {{"idempotency-key", key}}).status;
+    };
+    for (const auto& wrong : {std::string(), std::string("two words"), std::string(129, 'k'), std::string("a\x01")}) CHECK(create(wrong, R"({"image":"minimal"})") == 400);
+    CHECK(create("key", R"({"image":"minimal","create_key":"key"})") == 400);
+    CHECK(fixture.control.done.empty());
+    CHECK(create("key", R"({"image":"minimal"})") == 404);   // it came as far as the image
+    CHECK(fixture.control.done.size() == 1);
 }
 
 TEST_CASE("api: a stream needs an upgrade and a right opening; the guest's refusal is a problem", "[host][api]") {
