@@ -188,7 +188,10 @@ bool AdoptedUnit::works() const {
 }
 
 std::vector<std::string> AdoptedUnit::evidence() const {
-  std::vector<std::string> lines{unit_ + ": " + describe_end(facts_)};
+  // A digest on the console carries the first line alone: it holds the last word, too.
+  constexpr std::size_t most_of_a_word = 160;
+  const std::string last = last_lines_.empty() ? "" : "; its last line: " + last_lines_.back().substr(0, most_of_a_word);
+  std::vector<std::string> lines{unit_ + ": " + describe_end(facts_) + last};
   lines.insert(lines.end(), last_lines_.begin(), last_lines_.end());
   return lines;
 }

@@ -69,7 +69,7 @@ class Daemon {
           pool_(1),
           store_(std::move(store)),
           bus_(events::replay_from(*store_), store_->newest_seq()),
-          host_{io_, pool_, clock_, options.places, images::ImageStore(options.places.images()), program_dir(), vmm::detect_accelerator(), {}, nullptr, "", "", {}, options.log_limits},
+          host_{io_, pool_, clock_, options.places, images::ImageStore(options.places.images()), program_dir(), vmm::detect_accelerator(), {}, nullptr, "", "", {}, nullptr, options.log_limits},
           pipeline_(io_, *store_, bus_),
           registry_(host_, pipeline_, *store_),
           relays_(io_.get_executor()),
