@@ -25,7 +25,7 @@ while read -r line; do
   esac
 done
 case "$path" in
-  /echo) printf 'HTTP/1.1 200 OK\r\nContent-Length: %s\r\n\r\n' "$n"; head -c "$n";;
+  /echo) head -c "$n" >/tmp/body.$$; printf 'HTTP/1.1 200 OK\r\nContent-Length: %s\r\n\r\n' "$n"; cat /tmp/body.$$; rm /tmp/body.$$;;
   /prefix) printf 'HTTP/1.1 200 OK\r\n\r\n%s' "$prefix";;
   /events) printf 'HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: 1\n\n'; head -c 1 /tmp/go >/dev/null; printf 'data: 2\n\n';;
   /ws) printf 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n'; exec cat;;
