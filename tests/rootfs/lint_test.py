@@ -59,6 +59,13 @@ class EachRule(InAFolder):
         scene.unit("apt.timer", wanted_by="timers.target")
         self.assertEqual(runner.faults(scene.subject(), {}), [])
 
+    def test_what_only_a_masked_target_wants_is_not_started(self):
+        scene = self.scene()
+        scene.unit("apt.timer", wanted_by="timers.target")
+        self.assertEqual([fault["rule"] for fault in runner.faults(scene.subject(), {})], ["boot_slowed_by_units"])
+        scene.link("etc/systemd/system/timers.target", "/dev/null")
+        self.assertEqual(runner.faults(scene.subject(), {}), [])
+
 
 class Links(InAFolder):
     def test_are_followed_within_the_image_only(self):

@@ -13,12 +13,12 @@ def masked(tree):
 
 
 def enabled(tree):
-    """[(what wants it, unit, path of the link)] of units that are started, masked ones left out."""
+    """[(what wants it, unit, path of the link)] of units that are started; masked ones, and what only those want, are left out."""
     off = masked(tree)
     for folder in FOLDERS:
         for entry in tree.below(folder):
             match = WANTED.search(entry.path)
-            if match and match.group(3) not in off and entry.target != "/dev/null":
+            if match and not {match.group(1), match.group(3)} & off and entry.target != "/dev/null":
                 yield match.group(1), match.group(3), entry.path
 
 
