@@ -39,8 +39,7 @@ RunLogs::RunLogs(RunHost& host, Setup setup, std::function<void(machine::LogsLos
       hold_(host.io) {}
 
 void RunLogs::link_up() {
-    link_is_up_ = true;
-    wanted_.notify();
+    if (!std::exchange(link_is_up_, true)) wanted_.notify();
 }
 
 asio::awaitable<void> RunLogs::follow() {

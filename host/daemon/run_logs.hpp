@@ -44,6 +44,7 @@ class RunLogs {
     RunLogs& operator=(const RunLogs&) = delete;
 
     boost::asio::awaitable<void> follow();
+    /// The agent may be asked; saying so again changes nothing.
     void link_up();
     void link_lost() { link_is_up_ = false; }
     boost::asio::awaitable<void> drained(std::chrono::milliseconds limit);

@@ -112,6 +112,14 @@ void VmRun::break_link(const std::string& reason) {
 
 void VmRun::events_committed() {
     if (console_) console_->committed();
+    follow_logs_when_due();
+}
+
+// Nobody dials a guest that boots: the agent keeps what services write until the VM is ready, or is not going to be.
+void VmRun::follow_logs_when_due() {
+    const auto& announced = owner_.run_state().announced;
+    const bool boots = !announced || announced->state == protocol::RunState::booting;
+    if (logs_ && agent_is_up_ && !boots) logs_->link_up();
 }
 
 std::vector<std::string> VmRun::console_tail() const { return console_ ? console_->tail() : std::vector<std::string>{}; }
@@ -142,10 +150,12 @@ void VmRun::link_up(const BootId& boot, Epoch epoch, const protocol::Hello& hell
     up.kernel = hello.kernel;
     up.first_unacked = hello.first_unacked;
     owner_.happened(std::move(up));
-    if (logs_ && hello.phase == "init") logs_->link_up();
+    agent_is_up_ = hello.phase == "init";
+    follow_logs_when_due();
 }
 
 void VmRun::link_lost(const guest_link::SessionEnd& end) {
+    agent_is_up_ = false;
     if (logs_) logs_->link_lost();
     owner_.happened(machine::LinkLost{end.reason, end.cause});
 }
@@ -155,7 +165,7 @@ void VmRun::egress_refused(const protocol::Cause& cause, std::uint64_t count) { 
 void VmRun::reported(protocol::Report report) {
     // The link of the initramfs goes on in the agent's second life without another hello: this is when there is somebody to ask for logs.
     const auto* stage = std::get_if<protocol::StageReport>(&report.body);
-    if (logs_ && stage != nullptr && stage->stage == protocol::Stage::agent && stage->phase == protocol::StageReport::Phase::done) logs_->link_up();
+    if (stage != nullptr && stage->stage == protocol::Stage::agent && stage->phase == protocol::StageReport::Phase::done) agent_is_up_ = true;
     machine::EventBody event = machine::Reported{std::move(report), machine::Channel::link, false, 0};
     mask_secrets(event, owner_.secrets());
     owner_.happened(std::move(event));

@@ -74,6 +74,7 @@ class VmRun final : private guest_link::LinkOwner, private egress::EgressOwner {
     Result<void> open_link(const images::Image* image);
     Result<void> open_egress();
     void follow_logs();
+    void follow_logs_when_due();
 
     boost::asio::awaitable<void> follow(std::uint64_t console_offset);
     boost::asio::awaitable<void> control();
@@ -115,6 +116,7 @@ class VmRun final : private guest_link::LinkOwner, private egress::EgressOwner {
     std::unique_ptr<RunConsole> console_;
     logs::LogHub::Open log_open_;
     std::unique_ptr<RunLogs> logs_;
+    bool agent_is_up_ = false;                   // its second life, which has logs
     std::unique_ptr<shim::ShimConnection> shim_;
     std::string control_socket_;
     std::unique_ptr<vmm::RunningVm> vm_;

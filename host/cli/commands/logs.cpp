@@ -44,6 +44,18 @@ void print_line(const LogsOptions& options, const LogLine& line) {
   std::fflush(to);
 }
 
+/// One service, all of it, of the run that may be alive.
+bool is_of_now(const LogsOptions& options) { return !options.service.empty() && options.since.empty() && !options.tail && !options.run; }
+
+/// Nothing is written down of a VM that boots, or whose units write to a journal: what its agent knows is asked for.
+int print_what_the_agent_has(Cli& cli, const LogsOptions& options) {
+  const auto text = cli.client().bytes(instance_path(options.name) + "/logs/" + segment(options.service));
+  if (!text) return fail(text.error());
+  const std::string shown = options.raw ? *text : escape_for_terminal(*text, Lines::keep);
+  std::fwrite(shown.data(), 1, shown.size(), stdout);
+  return 0;
+}
+
 int run_logs(Cli& cli, const LogsOptions& options) {
   const auto query = query_of(options);
   if (!query) return fail(query.error());
@@ -51,9 +63,11 @@ int run_logs(Cli& cli, const LogsOptions& options) {
   const bool by_line = options.timestamps || options.service.empty() || !options.raw;
   LogLines lines(by_line ? LogLines::Cut::lines : LogLines::Cut::as_they_come);
   json all = json::array();
+  bool any = false;
   const auto followed = cli.client().follow(instance_path(options.name) + "/logs" + *query, [&](const StreamedEvent& streamed) {
     auto record = parse_json(streamed.data);
     if (!record || streamed.type != "log") return true;
+    any = true;
     if (cli.json && options.follow) std::printf("%s\n", dump_json(*record).c_str());
     else if (cli.json) all.push_back(std::move(*record));
     else
@@ -63,6 +77,7 @@ int run_logs(Cli& cli, const LogsOptions& options) {
   for (const auto& line : lines.finish()) print_line(options, line);
   const bool ended = !followed && followed.error().message().find("ended the event stream") != std::string::npos;
   if (!followed && !ended) return fail(followed.error());
+  if (!any && !options.follow && !cli.json && is_of_now(options)) return print_what_the_agent_has(cli, options);
   if (cli.json && !options.follow) print_json(all);
   return 0;
 }
