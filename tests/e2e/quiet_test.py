@@ -11,10 +11,12 @@ class Traced(Daemon):
     """vigild and all that it starts, under strace."""
 
     def command(self):
-        return ["strace", "-f", "--seccomp-bpf", "-s", "200", "-e", "trace=connect", "-o", str(self.base / "trace"), *super().command()]
+        return ["strace", "-f", "--seccomp-bpf", "-s", "200", "-ttt", "-e", "trace=connect", "-o", str(self.base / "trace"), *super().command()]
 
     def connects(self):
-        return re.findall(r'connect\(\d+, \{sa_family=(AF_\w+)(?:, sun_path="([^"]*)")?', (self.base / "trace").read_text())
+        """(microseconds of the wall clock, family, path) of each."""
+        found = re.findall(r'(\d+)\.(\d{6}) connect\(\d+, \{sa_family=(AF_\w+)(?:, sun_path="([^"]*)")?', (self.base / "trace").read_text())
+        return [(int(seconds) * 1_000_000 + int(micros), family, path) for seconds, micros, family, path in found]
 
 
 @unittest.skipUnless(shutil.which("strace"), "needs strace")
@@ -23,12 +25,15 @@ class Quiet(unittest.TestCase):
         daemon = Traced().use_images().start()
         try:
             vm = daemon.create("quiet")
-            daemon.wait_state(vm, "ready", deadline=300)
+            ready = daemon.wait_for(vm, lambda e: e["type"] == "state" and e["body"]["state"] == "ready", 300)["at_unix_us"]
+            daemon.vigil("exec", vm["id"], "true", check=0)
             connects = daemon.connects()
-            paths = [path for family, path in connects if family == "AF_UNIX"]
+            paths = [path for _, family, path in connects if family == "AF_UNIX"]
             self.assertTrue(any(p.endswith("vsock_5252") for p in paths), f"the trace sees the guest's own dial: {paths}")
-            self.assertEqual([p for p in paths if p.endswith("/vsock")], [], "a connect to the socket through which a guest is dialled")
-            self.assertEqual([family for family, _ in connects if family not in ("AF_UNIX",)], [], "nothing but Unix sockets")
+            dials = [at for at, _, path in connects if path.endswith("/vsock")]
+            self.assertTrue(dials, "the trace sees the dial of exec")
+            self.assertEqual([ready - at for at in dials if at < ready], [], "microseconds before ready of a connect to the socket through which a guest is dialled")
+            self.assertEqual([family for _, family, _ in connects if family not in ("AF_UNIX",)], [], "nothing but Unix sockets")
         finally:
             daemon.close()
 
