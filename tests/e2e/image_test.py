@@ -42,7 +42,7 @@ class Rebuilt(unittest.TestCase):
         return self.run_it(command, timeout)
 
     def elsewhere(self, *command, timeout=600):
-        return self.run_it(["unshare", "-m", REBUILD / "elsewhere", self.work / "other", self.clock, *command], timeout)
+        return self.run_it(["unshare", "-m", "--propagation", "unchanged", REBUILD / "elsewhere", self.work / "other", self.clock, *command], timeout)
 
     def run_it(self, command, timeout):
         done = subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=timeout, check=False)

@@ -15,9 +15,11 @@ from image_build.tools import search_path  # noqa: E402
 ANSWER_S = 60
 ROW = re.compile(r"/\d+/(\d+)/\d+/\d+/([^/]*)/\d*/")
 # Nobody, without a network, with a /proc of its own; $1 is the tree.
-CONFINED = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--net", "--ipc", "--uts", "--", "sh", "-c",
-            'mount -t proc proc "$1/proc" && for node in null zero urandom; do : >"$1/dev/$node"; mount --bind "/dev/$node" "$1/dev/$node"; done && '
-            'tree=$1 && shift && exec chroot --userspec=65534:65534 "$tree" "$@"', "sh"]
+CONFINED = ["--mount", "--pid", "--fork", "--kill-child", "--net", "--ipc", "--uts", "--", "sh", "-c",
+            'tree=$1; shift; mount -t proc proc "$tree/proc" && '
+            'for node in null zero urandom; do : >"$tree/dev/$node"; mount --bind "/dev/$node" "$tree/dev/$node"; done && '
+            'chroot --userspec=65534:65534 "$tree" "$@"; status=$?; '
+            'umount "$tree/proc" "$tree/dev/null" "$tree/dev/zero" "$tree/dev/urandom"; exit $status', "sh"]
 
 
 class BadNames(ValueError):
@@ -61,10 +63,18 @@ def modes_of(job, tree):
     return found
 
 
+def unshare_here():
+    """In a chroot "/" is no mount, and its propagation cannot be changed: mounts are then as shared as they were, and end with what they were made for."""
+    alone = subprocess.run(["unshare", "--mount", "true"], capture_output=True, check=False)
+    return ["unshare"] if alone.returncode == 0 else ["unshare", "--propagation", "unchanged"]
+
+
 def confined(tree):
+    unshare = unshare_here()
+
     def run(argv):
         try:
-            done = subprocess.run([*CONFINED, str(tree), *argv], capture_output=True, timeout=ANSWER_S, check=False, stdin=subprocess.DEVNULL,
+            done = subprocess.run([*unshare, *CONFINED, str(tree), *argv], capture_output=True, timeout=ANSWER_S, check=False, stdin=subprocess.DEVNULL,
                                   env={"PATH": search_path(), "HOME": "/nonexistent", "LC_ALL": "C.UTF-8"})
         except subprocess.TimeoutExpired:
             return -1, f"no end within {ANSWER_S} s"
