@@ -9,7 +9,7 @@
 
 namespace vigil::guest::systemd {
 
-using Kind = protocol::ByeReport::Kind;
+using EndKind = protocol::ByeReport::Kind;
 
 Result<AdoptedUnit*> Units::find_named(const ServiceName& name) const {
   std::string known;
@@ -20,12 +20,12 @@ Result<AdoptedUnit*> Units::find_named(const ServiceName& name) const {
   return Error(Errc::not_found, "no service " + name.value() + "; there are:" + known);
 }
 
-void Units::end_machine(Kind kind) {
+void Units::end_machine(EndKind kind) {
   ending_ = kind;
-  const std::string target = kind == Kind::reboot ? "reboot.target" : "poweroff.target";
+  const std::string target = kind == EndKind::reboot ? "reboot.target" : "poweroff.target";
   const auto by_signal = [kind](const std::string& why) {
     log::warning("systemd.ends_by_signal", {{"err", why}});
-    ::kill(1, kind == Kind::reboot ? SIGRTMIN + 5 : SIGRTMIN + 4);   // systemd(1), "Signals"
+    ::kill(1, kind == EndKind::reboot ? SIGRTMIN + 5 : SIGRTMIN + 4);   // systemd(1), "Signals"
   };
   if (!is_connected_) return by_signal("not connected");
   bus_->act("StartUnit", target, "replace-irreversibly", [by_signal](const Result<void>& done) {
