@@ -11,7 +11,6 @@ using namespace protocol;
 
 namespace {
 
-constexpr std::size_t max_services = 256;
 constexpr std::size_t max_crashes = 64;
 constexpr auto exit_after_bye = std::chrono::seconds(15);
 

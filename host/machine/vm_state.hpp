@@ -1,7 +1,7 @@
 // What is known of one VM: the fold of its events. A plain value; nothing in it is asked of the system.
 //
 // Shape:  VmState = the instance plus its current (or last) run. Earlier runs: replay the events of that run alone (replay_run).
-// Bounds: at most 256 services, 64 crashes, 64 findings, 32 refused links and lost links counted; what is over is counted in `dropped_evidence`.
+// Bounds: at most max_services services, 64 crashes, 64 findings, 32 refused links and lost links counted; what is over is counted in `dropped_evidence`.
 // Source: CONTRACTS "Identity", "States", "Stages and deadlines".
 #pragma once
 

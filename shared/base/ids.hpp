@@ -6,6 +6,7 @@
 #include "shared/base/result.hpp"
 #include "shared/base/strong.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -26,6 +27,8 @@ InstanceId make_instance_id(std::uint64_t random_bits);
 Result<InstanceId> parse_instance_id(std::string_view text);
 Result<InstanceName> parse_instance_name(std::string_view text);
 Result<ServiceName> parse_service_name(std::string_view text);
+/// Of one VM: what a directory of service files may hold, the host keeps and a stream of logs asks for.
+inline constexpr std::size_t max_services = 2048;
 /// 8-4-4-4-12 lower-case hex.
 Result<BootId> parse_boot_id(std::string_view text);
 

@@ -17,7 +17,6 @@ namespace vigil::service_spec {
 
 namespace {
 
-constexpr std::size_t max_files = 2048;
 constexpr std::size_t max_file_bytes = 64 * 1024;
 
 Result<std::string> read_file(const std::string& path) {
@@ -54,7 +53,7 @@ Result<std::vector<std::string>> list_files(const std::string& directory) {
     if (name.ends_with(".json") && name != ".json") files.push_back(directory + "/" + std::string(name));
   }
   if (errno != 0) return Error::from_errno("list", errno);
-  if (files.size() > max_files) return Error(Errc::limit, "more than " + std::to_string(max_files) + " service files");
+  if (files.size() > max_services) return Error(Errc::limit, "more than " + std::to_string(max_services) + " service files");
   std::sort(files.begin(), files.end());
   return files;
 }

@@ -13,8 +13,8 @@ using nlohmann::json;
 namespace {
 
 constexpr int version = 1;
-constexpr std::size_t max_words = 1024, max_word_bytes = 128 * 1024, max_variables = 256, max_positions = 256;
-constexpr JsonLimits opening_limits{.max_bytes = max_opening_bytes, .max_depth = 4, .max_values = 4096};
+constexpr std::size_t max_words = 1024, max_word_bytes = 128 * 1024, max_variables = 256;
+constexpr JsonLimits opening_limits{.max_bytes = max_opening_bytes, .max_depth = 4, .max_values = 8 * max_services};
 
 json size_json(const TerminalSize& size) { return {{"rows", size.rows}, {"columns", size.columns}}; }
 
@@ -133,7 +133,7 @@ Result<std::map<std::string, LogPosition>> read_positions(const json& object) {
   std::map<std::string, LogPosition> from;
   const auto given = object.find("from");
   if (given == object.end()) return from;
-  if (!given->is_object() || given->size() > max_positions) return Error(Errc::invalid, "from: not an object of at most 256 services");
+  if (!given->is_object() || given->size() > max_services) return Error(Errc::invalid, "from: not an object of at most " + std::to_string(max_services) + " services");
   for (const auto& [name, position] : given->items()) {
     TRY(service, parse_service_name(name));
     if (!position.is_object()) return Error(Errc::invalid, "from." + name + ": not an object");

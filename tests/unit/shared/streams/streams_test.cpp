@@ -77,6 +77,16 @@ TEST_CASE("opening: what is wrong is named by its key", "[shared][streams]") {
   CHECK(decode_opening("[]").has_error());
 }
 
+TEST_CASE("opening: logs can be followed of as many services as a VM may have, and of no more", "[shared][streams]") {
+  LogFollowOpening follow;
+  for (std::size_t i = 0; i < max_services; ++i) follow.from["a-service-with-a-long-name-" + std::to_string(i)] = {9'000'000'000'000'000, 9'000'000'000'000'000};
+  const auto decoded = decode_opening(encode(follow));
+  REQUIRE(decoded.has_value());
+  CHECK(std::get<LogFollowOpening>(*decoded).from.size() == max_services);
+  follow.from["one-more"] = {};
+  CHECK(decode_opening(encode(follow)).has_error());
+}
+
 TEST_CASE("answer: facts and problems come back", "[shared][streams]") {
   CHECK(*decode_answer(encode_answer(std::string(R"({"pid":7})"))) == R"({"pid":7})");
   const auto refused = decode_answer(encode_answer(Error(Errc::not_found, "no such program")));
