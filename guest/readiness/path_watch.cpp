@@ -4,6 +4,7 @@
 #include <sys/inotify.h>
 #include <unistd.h>
 
+#include <cstring>
 #include <utility>
 
 namespace vigil::guest::readiness {
@@ -52,15 +53,16 @@ void PathWatch::follow() {
 }
 
 void PathWatch::read_events() {
-  alignas(inotify_event) char events[4096];
+  char events[4096];
   bool directory_changed = watched_ != directory_of(path_);
   for (;;) {
     const ssize_t length = read(inotify_.get(), events, sizeof events);
     if (length <= 0) break;
     for (ssize_t at = 0; at + static_cast<ssize_t>(sizeof(inotify_event)) <= length;) {
-      const auto* event = reinterpret_cast<const inotify_event*>(events + at);
-      directory_changed = directory_changed || (event->mask & (IN_DELETE_SELF | IN_MOVE_SELF)) != 0;
-      at += static_cast<ssize_t>(sizeof(inotify_event) + event->len);
+      inotify_event event;
+      std::memcpy(&event, events + at, sizeof event);
+      directory_changed = directory_changed || (event.mask & (IN_DELETE_SELF | IN_MOVE_SELF)) != 0;
+      at += static_cast<ssize_t>(sizeof event + event.len);
     }
   }
   if (directory_changed) follow();

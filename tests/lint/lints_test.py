@@ -131,6 +131,11 @@ class Banned(unittest.TestCase):
         self.assertEqual(len(list(banned.text_faults('TEST_CASE("record: neither @ nor [ inside", "[a][b]") {', banned.TEST_NAME))), 1)
         self.assertEqual(list(banned.text_faults('TEST_CASE("record: neither; nor", "[a][b]") {', banned.TEST_NAME)), [])
 
+    def test_bytes_become_an_object_by_memcpy(self):
+        self.assertEqual(len(list(banned.text_faults("reinterpret_cast<const inotify_event*>(bytes)", banned.CASTS))), 1)
+        for fine in ("const char*", "sockaddr_in6&", "std::uintptr_t", "sqlite3_destructor_type", "const unsigned char*"):
+            self.assertEqual(list(banned.text_faults(f"reinterpret_cast<{fine}>(bytes)", banned.CASTS)), [], fine)
+
 
 class Tokens(unittest.TestCase):
     def test_raw_strings_characters_and_directives_do_not_confuse_the_braces(self):
