@@ -143,7 +143,19 @@ def try_out(daemon, described):
         raise BuildError(item, f"does not stop cleanly: {stopped['outcome']} {said.strip()[-300:]}", "see the log")
     return {"ready_ms": vm["ready_after_ms"], "stages_ms": {stage["stage"]: stage["since_start_ms"] for stage in timeline["stages"]}, "memory_peak_mib": peak,
             "memory_mib": described["min_memory_mib"], "vmm": described["pinned"]["vmm"], "accelerator": timeline.get("accelerator", ""),
-            "services": {service["name"]: service["state"] for service in vm["services"]}, "tried_unix": int(time.time())}
+            "services": {service["name"]: service["state"] for service in vm["services"]}, "probes": probes_of(vm["services"]), "tried_unix": int(time.time())}
+
+
+def probes_of(services):
+    """[[service, probe, ms after the guest's kernel started]], in the order in which they passed."""
+    passed = [[service["name"], probe["probe"], probe["passed_us"] // 1000] for service in services for probe in service.get("probes", []) if "passed_us" in probe]
+    return sorted(passed, key=lambda row: row[2])
+
+
+def told(tried):
+    lines = [f"             {ms / 1000:7.2f} s  {service}: {probe}" for service, probe, ms in tried["probes"]]
+    head = f"boot-test: ready after {tried['ready_ms']} ms, {tried['memory_peak_mib']} of {tried['memory_mib']} MiB used"
+    return "\n".join([head + (", each probe since the guest's kernel started:" if lines else ""), *lines])
 
 
 def faults_of(vm, services):
@@ -155,7 +167,7 @@ def faults_of(vm, services):
     for name, service in found.items():
         if service["state"] not in ("ready", "done"):
             yield f"service {name} is {service['state']}"
-        yield from (f"service {name}: probe {probe.get('kind', '')} has not passed" for probe in service.get("probes", []) if not probe.get("passed"))
+        yield from (f"service {name}: probe {probe.get('probe', '')} has not passed" for probe in service.get("probes", []) if not probe.get("passed"))
 
 
 def memory_peak(daemon):

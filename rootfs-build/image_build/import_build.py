@@ -17,7 +17,8 @@ class ImportBuild(Build):
 
     def __init__(self, name, source, like, allowed, request, progress, log):
         self.source, self.empty = pathlib.Path(source), tempfile.TemporaryDirectory(prefix="vigil-import-")
-        values = {**like.values, "name": name, "description": f"imported from {self.source.name}", "packages": [], "programs": [], "lint_allow": allowed}
+        values = {**like.values, "name": name, "description": f"imported from {self.source.name}", "packages": [], "npm": [], "users": [], "programs": [],
+                  "lint_allow": allowed}
         directory = pathlib.Path(self.empty.name)
         (directory / "files").mkdir()
         super().__init__(Profile(directory, values, []), request, progress, log)

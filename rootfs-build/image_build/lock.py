@@ -2,6 +2,8 @@
 
 Shape:  {"format": 1, "resolved_unix": T, "groups": {NAME: {"wanted": {...}, "packages": [{"name","version","architecture","sha256","bytes"}...]}}}.
         A group is resolved anew when the profile asks for other packages than those it was resolved for.
+        The group `npm` has {"name","version","integrity","path"} instead: what npm itself checks a package by, and where in node_modules it lies. No address
+        of a registry is in it: this machine's npm knows its own.
 Where:  CACHE/locks/PROFILE.json, or the file that --lock names, which can be kept in a repository and carried to another machine.
 """
 import json
@@ -15,13 +17,20 @@ FORMAT = 1
 FIELDS = {"name": r"[a-z0-9][a-z0-9+.-]+", "version": r"[0-9A-Za-z.+~:-]+", "architecture": r"amd64|all", "sha256": r"[0-9a-f]{64}"}
 
 
-def row_faults(row):
-    if not isinstance(row, dict) or set(row) != {*FIELDS, "bytes"}:
-        return "its keys must be " + ", ".join(sorted({*FIELDS, "bytes"}))
-    for key, pattern in FIELDS.items():
+NPM = "npm"
+NPM_NAME = r"(?:@[A-Za-z0-9_~-][A-Za-z0-9._~-]*/)?[A-Za-z0-9_~-][A-Za-z0-9._~-]*"
+NPM_FIELDS = {"name": NPM_NAME, "version": r"[0-9]+\.[0-9]+\.[0-9]+[0-9A-Za-z.+-]*", "integrity": r"sha512-[A-Za-z0-9+/]{86}==",
+              "path": f"node_modules/{NPM_NAME}(?:/node_modules/{NPM_NAME})*"}
+
+
+def row_faults(row, group):
+    fields, more = (NPM_FIELDS, set()) if group == NPM else (FIELDS, {"bytes"})
+    if not isinstance(row, dict) or set(row) != {*fields, *more}:
+        return "its keys must be " + ", ".join(sorted({*fields, *more}))
+    for key, pattern in fields.items():
         if not isinstance(row[key], str) or not re.fullmatch(pattern, row[key]):
             return f"{key} is {row[key]!r:.60}"
-    return "" if isinstance(row["bytes"], int) and row["bytes"] > 0 else "bytes is not a number"
+    return "bytes is not a number" if more and not (isinstance(row["bytes"], int) and row["bytes"] > 0) else ""
 
 
 def faults_of(value):
@@ -34,7 +43,7 @@ def faults_of(value):
         if not isinstance(group, dict) or not isinstance(group.get("packages"), list) or "wanted" not in group:
             faults.append(f"group {name}: wanted or packages are missing")
             continue
-        faults += [f"group {name}, package {at}: {fault}" for at, row in enumerate(group["packages"]) if (fault := row_faults(row))]
+        faults += [f"group {name}, package {at}: {fault}" for at, row in enumerate(group["packages"]) if (fault := row_faults(row, name))]
     return faults
 
 
@@ -64,8 +73,11 @@ class Lock:
     def rows(self, group):
         return self.value["groups"][group]["packages"]
 
-    def all_rows(self):
-        return [row for group in self.value["groups"].values() for row in group["packages"]]
+    def debian_rows(self):
+        return [row for name, group in self.value["groups"].items() if name != NPM for row in group["packages"]]
+
+    def npm_rows(self):
+        return self.value["groups"].get(NPM, {}).get("packages", [])
 
     def keep(self, group, wanted, rows):
         """Complete or as it was: a lock that is half written would be another image."""
@@ -81,8 +93,7 @@ class Lock:
 
 def told(rows, before):
     """What a refresh changed, for people: at most a few names."""
-    old = {row["name"]: row["version"] for row in before}
-    new = {row["name"]: row["version"] for row in rows}
+    old, new = ({row.get("path", row["name"]).removeprefix("node_modules/"): row["version"] for row in some} for some in (before, rows))
     changed = [f"{name} {old[name]} -> {new[name]}" for name in sorted(new) if name in old and old[name] != new[name]]
     changed += [f"{name} {new[name]} (new)" for name in sorted(new) if name not in old] if old else []
     changed += [f"{name} (gone)" for name in sorted(old) if name not in new]

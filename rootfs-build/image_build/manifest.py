@@ -23,7 +23,7 @@ def facts_of(part, directory):
     return json.loads((directory / f"{FILES[part]}.facts.json").read_text())
 
 
-def describe(profile, parts, kernel, programs, identity, packages, created):
+def describe(profile, parts, kernel, programs, identity, packages, npm, created):
     return {
         "format": 1, "name": profile.name, "created_unix": created, "suite": profile.suite, "architecture": "amd64", "init": profile.init,
         "min_memory_mib": profile.min_memory_mib,
@@ -35,6 +35,7 @@ def describe(profile, parts, kernel, programs, identity, packages, created):
         "root": {**parts["root"], "filesystem": "ext4"},
         "overlay": parts["overlay"],
         **programs, "image_id": identity, "services": profile.services, "programs": profile.programs, "lint_allow": profile.lint_allow, "packages": packages,
+        **({"npm": [{key: row[key] for key in ("name", "version", "integrity")} for row in npm]} if npm else {}),
     }
 
 

@@ -65,7 +65,7 @@ class PackageStore:
 
     def sweep(self, locks):
         """Removes what no lock here names and nobody used for a month."""
-        named = {row["sha256"] for lock in locks for row in lock.all_rows()}
+        named = {row["sha256"] for lock in locks for row in lock.debian_rows()}
         for path in self.directory.glob("*.deb") if self.directory.is_dir() else ():
             if path.stem not in named and time.time() - path.stat().st_mtime > KEPT_UNUSED_S:
                 path.unlink()

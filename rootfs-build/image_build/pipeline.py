@@ -1,4 +1,4 @@
-"""The steps of a build in their order: resolve, base, kernel, tools, root, overlay, initrd, lint, boot-test, publish. Each but the last comes from the cache when its inputs
+"""The steps of a build in their order: resolve, base, npm, kernel, tools, root, overlay, initrd, lint, boot-test, publish. Each but the last comes from the cache when its inputs
 did not change."""
 import dataclasses
 import json
@@ -6,8 +6,8 @@ import os
 import pathlib
 import types
 
-from . import (agent, boot_test, cpio, initrd, kernel, kernel_source, kernel_steps, local_archive, manifest, modules, package_store, packages, publish, root, suite_tools,
-               vmlinux)
+from . import (accounts, agent, boot_test, cpio, initrd, kernel, kernel_source, kernel_steps, local_archive, manifest, modules, npm_tree, package_store, packages, publish,
+               root, service_files, sizes, suite_tools, vmlinux)
 from .lint import runner, subject, units, worker
 from .errors import BuildError
 from .lint import step as lint_step
@@ -56,13 +56,15 @@ class Build:
         check_tools()
         facts = agent.read(self.request.agent)
         helper = agent.read(self.request.core_helper, "core-helper")
-        agent.check_services(self.request.agent, self.profile.files / "etc/vigil/services.d")
+        with service_files.gathered(self.profile.service_directories) as services:
+            agent.check_services(self.request.agent, services)
         ours = self.our_kernel() if self.profile.built_kernel else None
         with locked(self.request.cache / "lock", self.progress, self.request.wait_s):
             base, base_key = self.base()
             kernel_directory, kernel_key = ours or self.kernel()
             e2fsprogs = self.suite_tools()
-            root_directory, identity = self.root(base, base_key, helper, e2fsprogs)
+            npm, npm_key = self.npm(base)
+            root_directory, identity = self.root(base, base_key, npm, npm_key, helper, e2fsprogs)
             parts = {"kernel": kernel_directory, "config": kernel_directory, "root": root_directory, "overlay": self.overlay(e2fsprogs),
                      "initrd": self.initrd(kernel_directory, kernel_key, facts, identity)}
             self.resolver.sweep()
@@ -79,6 +81,23 @@ class Build:
         key = key_of(packages.inputs(self.profile, rows), packages, local_archive)
         what = f"Debian {self.profile.suite}, {self.profile.variant} packages and {len(self.profile.packages)} more"
         return self.steps.get("base", key, what, build, self.request.refresh), key
+
+    def npm(self, base):
+        """(directory with npm.tar, key), or (None, "") where the profile has no npm packages."""
+        specs = self.profile.npm
+        if not specs:
+            return None, ""
+        rows = self.resolver.npm_rows(self.lock, specs)
+        node = next((row["version"] for row in json.loads((base / "packages.json").read_text()) if row["name"] == "nodejs"), "")
+
+        def build(directory):
+            notes = npm_tree.write(specs, rows, self.resolver.npm_packages(rows), node, self.epoch, directory / "npm.tar")
+            (directory / "notes.json").write_text(json.dumps(notes))
+        key = key_of({"wanted": sorted(specs), "lock": rows, "node": node, "epoch": self.epoch}, npm_tree)
+        directory = self.steps.get("npm", key, f"{len(rows)} npm packages", build, self.request.refresh)
+        for note in json.loads((directory / "notes.json").read_text()):
+            self.progress.tell("note", f"npm: {note}", note=note)
+        return directory, key
 
     def our_kernel(self):
         recipe = kernel_source.load(self.request.kernels, self.profile.built_kernel)
@@ -109,15 +128,18 @@ class Build:
     def rows(self, group, wanted, ask):
         return self.resolver.rows(self.lock, group, self.profile.suite, wanted, ask)
 
-    def root(self, base, base_key, helper, e2fsprogs):
+    def root(self, base, base_key, npm, npm_key, helper, e2fsprogs):
         programs, programs_key = e2fsprogs
-        key = key_of(root.inputs(self.profile, base_key, helper, programs_key, self.epoch), root)
+        key = key_of(root.inputs(self.profile, base_key, npm_key, helper, programs_key, self.epoch), root, accounts, sizes)
         identity = root.image_id(key)
 
         def build(directory):
-            root.build(self.profile, base, self.request.core_helper, identity, self.epoch, directory, self.tools, programs)
+            root.build(self.profile, base, npm, self.request.core_helper, identity, self.epoch, directory, self.tools, programs)
             manifest.keep_facts("root", directory)
-        return self.steps.get("root", key, f"root.ext4 with {len(self.profile.services)} services", build), identity
+        directory = self.steps.get("root", key, f"root.ext4 with {len(self.profile.services)} services", build)
+        found = json.loads((directory / root.PARTS).read_text())
+        self.progress.tell("parts", sizes.told(found["parts"], found["bytes"]), **found)
+        return directory, identity
 
     def overlay(self, e2fsprogs):
         programs, programs_key = e2fsprogs
@@ -159,7 +181,7 @@ class Build:
             lint_step.refuse([{"rule": "memory_too_small", "item": item, "cause": cause} for item, cause in
                               memory_too_small.faults(types.SimpleNamespace(manifest={**described, "boot_test": tried}))])
             (directory / BOOT_TEST).write_text(json.dumps(tried, indent=1) + "\n")
-            self.progress.tell("tried", f"boot-test: ready after {tried['ready_ms']} ms, {tried['memory_peak_mib']} of {tried['memory_mib']} MiB used", **tried)
+            self.progress.tell("tried", boot_test.told(tried), **tried)
         programs = self.request.agent.parent
         key = key_of({**described, "created_unix": 0, "packages": []}, boot_test, memory_too_small)
         what = f"a VM with {described['min_memory_mib']} MiB and {len(described['services'])} services"
@@ -170,7 +192,7 @@ class Build:
         # Not the hour of the build: the same inputs are the same image, tomorrow too.
         created = int(os.environ.get("SOURCE_DATE_EPOCH", self.lock.resolved_unix))
         return manifest.describe(self.profile, facts, json.loads((parts["kernel"] / "kernel.json").read_text()), programs, identity,
-                                 json.loads((base / "packages.json").read_text()), created)
+                                 json.loads((base / "packages.json").read_text()), self.lock.npm_rows() if self.profile.npm else [], created)
 
     def publish(self, parts, described, tried):
         directory = self.request.out / self.profile.name

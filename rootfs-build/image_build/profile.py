@@ -7,7 +7,7 @@ import dataclasses
 import pathlib
 import re
 
-from . import jsonc, service_files
+from . import inheritance, jsonc, service_files
 from .errors import BuildError
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
@@ -15,7 +15,13 @@ PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]+")
 MODULE = re.compile(r"[A-Za-z0-9_-]+")
 ARGUMENT = re.compile(r"[^\0]{1,4096}")
 PATTERN = re.compile(r"/[^\s,]*")
+# An exact version: what a range would choose tomorrow is another image.
+NPM = re.compile(r"(?:@[a-z0-9][a-z0-9._-]*/)?[a-z0-9][a-z0-9._-]*@[0-9]+\.[0-9]+\.[0-9]+(?:-[0-9A-Za-z.-]+)?")
+USER = re.compile(r"[a-z][a-z0-9-]{0,31}")
+HOME = re.compile(r"/home/[a-z][a-z0-9-]{0,31}")
+SHELL = re.compile(r"(?:/[A-Za-z0-9_-]+)+")
 INIT_MODES = ("pid1", "systemd")
+SERVICES = "etc/vigil/services.d"
 VARIANTS = ("essential", "minbase", "apt")
 
 
@@ -50,14 +56,30 @@ def exceptions(value):
     return isinstance(value, dict) and all(isinstance(rule, str) and texts(ARGUMENT)(items) for rule, items in value.items())
 
 
+def users(value):
+    rights = {"name": text(USER), "uid": whole(1000, 59999), "home": text(HOME), "shell": text(SHELL), "groups": texts(USER)}
+    if not isinstance(value, list) or not all(isinstance(user, dict) and {"name", "uid"} <= set(user) <= set(rights) for user in value):
+        return False
+    if not all(rights[key](said) for user in value for key, said in user.items()):
+        return False
+    return all(len({user[key] for user in value}) == len(value) for key in ("name", "uid"))
+
+
+def npm_packages(value):
+    return texts(NPM)(value) and len({inheritance.npm_name(spec) for spec in value}) == len(value)
+
+
 # key -> (what is right, in words; default, None = must be there)
 FIELDS = {
     "format": (one_of(1), "1", None),
     "name": (text(NAME), "lower-case letters, digits and dashes, at most 32", None),
+    "extends": (text(NAME), "the name of another profile", ""),
     "description": (lambda v: isinstance(v, str), "a text", ""),
     "suite": (text(NAME), "the name of a Debian suite", None),
     "variant": (one_of(*VARIANTS), f"one of {', '.join(VARIANTS)}", "essential"),
     "packages": (texts(PACKAGE), "a list of Debian package names", None),
+    "npm": (npm_packages, "a list of NAME@VERSION of npm packages, each once, each version exact", []),
+    "users": (users, 'a list of {"name": NAME, "uid": 1000 to 59999}, each once, perhaps with "home": "/home/NAME", "shell" and "groups"', []),
     "exclude": (texts(PATTERN), "a list of path patterns as dpkg's path-exclude takes them", []),
     "keep": (texts(PATTERN), "a list of path patterns as dpkg's path-include takes them", []),
     "init": (one_of(*INIT_MODES), f"one of {', '.join(INIT_MODES)}", "pid1"),
@@ -74,6 +96,7 @@ class Profile:
     directory: pathlib.Path
     values: dict
     services: list      # names, sorted; under systemd the units that the profile itself brings
+    ancestors: tuple = ()   # folders of the profiles that it extends, the eldest first
 
     def __getattr__(self, key):
         try:
@@ -82,8 +105,13 @@ class Profile:
             raise AttributeError(key) from None
 
     @property
-    def files(self):
-        return self.directory / "files"
+    def layers(self):
+        """The files/ to lay over the root, in this order."""
+        return [folder / "files" for folder in (*self.ancestors, self.directory)]
+
+    @property
+    def service_directories(self):
+        return [layer / SERVICES for layer in self.layers]
 
     @property
     def built_kernel(self):
@@ -100,22 +128,39 @@ def with_kernel(values, chosen):
 
 
 def load(profiles, name, kernel_choice=""):
-    directory = pathlib.Path(profiles) / name
-    path = directory / "profile.json"
-    if not NAME.fullmatch(name) or not path.is_file():
-        there = sorted(p.parent.name for p in pathlib.Path(profiles).glob("*/profile.json"))
-        raise BuildError(name, "there is no such profile", f"profiles are: {', '.join(there)}")
-    values = with_kernel(check(path, read(path), name), kernel_choice)
-    files = directory / "files"
-    if values["init"] == "systemd":
-        if (files / "etc/vigil/services.d").exists():
-            raise BuildError(str(files / "etc/vigil/services.d"), "nobody reads service files where systemd is the init", "write units, in files/etc/systemd/system")
-        return Profile(directory, values, units_of(files))
-    return Profile(directory, values, service_files.check_directory(files / "etc/vigil/services.d"))
+    profiles = pathlib.Path(profiles)
+    chain = inheritance.chain_of(name, lambda one, before: own_values(profiles, one, before))
+    values = {}
+    for _, own in chain:
+        values = inheritance.joined(values, own)
+    values = with_kernel({**{key: default for key, (_, _, default) in FIELDS.items() if default is not None}, **values}, kernel_choice)
+    *ancestors, directory = [profiles / one for one, _ in chain]
+    loaded = Profile(directory, values, [], tuple(ancestors))
+    loaded.services.extend(services_of(loaded))
+    return loaded
+
+
+def services_of(profile):
+    if profile.init != "systemd":
+        return service_files.check_directories(profile.service_directories)
+    for directory in profile.service_directories:
+        if directory.exists():
+            raise BuildError(str(directory), "nobody reads service files where systemd is the init", "write units, in files/etc/systemd/system")
+    return sorted({unit for layer in profile.layers for unit in units_of(layer)})
 
 
 def units_of(files):
-    return sorted(path.name.removesuffix(".service") for path in (files / "etc/systemd/system").glob("*.target.wants/*.service"))
+    return [path.name.removesuffix(".service") for path in (files / "etc/systemd/system").glob("*.target.wants/*.service")]
+
+
+def own_values(profiles, name, chain):
+    """What one profile says itself; `chain`: the names that led here by `extends`."""
+    path = profiles / name / "profile.json"
+    if not NAME.fullmatch(name) or not path.is_file():
+        there = sorted(p.parent.name for p in profiles.glob("*/profile.json"))
+        cause = f"extends: there is no profile {name} ({' -> '.join([*chain, name])})" if chain else "there is no such profile"
+        raise BuildError(chain[0] if chain else name, cause, f"profiles are: {', '.join(there)}")
+    return check(path, read(path), name)
 
 
 def read(path):
@@ -131,7 +176,8 @@ def check(path, values, name):
     faults = [f'unknown key "{key}"' for key in values if key not in FIELDS]
     for key, (is_right, wanted, default) in FIELDS.items():
         if key not in values:
-            if default is None:
+            # What a profile that extends another leaves out, its parent says.
+            if default is None and ("extends" not in values or key in ("format", "name")):
                 faults.append(f'the key "{key}" is missing ({wanted})')
         elif not is_right(values[key]):
             faults.append(f'"{key}" must be {wanted}')
@@ -139,4 +185,4 @@ def check(path, values, name):
         faults.append(f'"name" must be the folder\'s name, "{name}"')
     if faults:
         raise BuildError(str(path), "; ".join(faults), "mend these keys; rootfs-build/profiles/README.md tells them")
-    return {**{key: default for key, (_, _, default) in FIELDS.items() if default is not None}, **values}
+    return values

@@ -10,13 +10,15 @@ import uuid
 from .errors import BuildError
 from .step_cache import hash_of_tree
 
+PARTS = "parts.json"
 WORKER = pathlib.Path(__file__).with_name("root_worker.py")
 # Names for the UUIDs that follow from what is in an image; any fixed value would do.
 NAMESPACE = uuid.UUID("8f1c5a52-6f0e-4b8e-9d3c-2f7a1e5b9c40")
 
 
-def inputs(profile, base_key, helper, tools_key, epoch):
-    return {"base": base_key, "files": hash_of_tree(profile.files), "core_helper": helper["sha256"], "tools": tools_key, "epoch": epoch, "worker": WORKER.read_text()}
+def inputs(profile, base_key, npm_key, helper, tools_key, epoch):
+    return {"base": base_key, "npm": npm_key, "files": [hash_of_tree(layer) for layer in profile.layers], "users": profile.users, "core_helper": helper["sha256"],
+            "tools": tools_key, "epoch": epoch, "worker": WORKER.read_text()}
 
 
 def image_id(root_key):
@@ -34,9 +36,10 @@ def as_owner_of_files():
     return [] if os.geteuid() == 0 else ["unshare", "--map-root-user", "--map-auto", "--"]
 
 
-def build(profile, base, core_helper, identity, epoch, directory, tools, programs):
-    job = {"base": str(base / "base.tar"), "files": str(profile.files), "core_helper": str(core_helper), "work": str(directory / "work"), "out": str(directory / "root.ext4"),
-           "image_id": identity, "uuid": filesystem_uuid(identity), "epoch": epoch, "mke2fs": programs.command("mke2fs")}
+def build(profile, base, npm, core_helper, identity, epoch, directory, tools, programs):
+    """`npm`: the directory with npm.tar, or None."""
+    job = {"base": str(base / "base.tar"), "npm": str(npm / "npm.tar") if npm else "", "layers": [str(layer) for layer in profile.layers], "users": profile.users,
+           "core_helper": str(core_helper), "work": str(directory / "work"), "out": str(directory / "root.ext4"), "image_id": identity, "uuid": filesystem_uuid(identity), "epoch": epoch, "mke2fs": programs.command("mke2fs")}
     try:
         out = tools.run([*as_owner_of_files(), sys.executable, "-I", WORKER, json.dumps(job)], "root.ext4",
                         "if space is short, free some; as an ordinary user see rootfs-build/README.md on user namespaces",
@@ -46,7 +49,8 @@ def build(profile, base, core_helper, identity, epoch, directory, tools, program
             tools.run([*as_owner_of_files(), "rm", "-rf", directory / "work"], "root.ext4")
     answer = json.loads(out.decode().strip().splitlines()[-1])
     if answer["faults"]:
-        raise BuildError("service files", "; ".join(answer["faults"]), "add the package that brings the program, or mend the service file")
+        raise BuildError("services and users", "; ".join(answer["faults"]), "add the package that brings the program, or mend the service file or the profile's users")
+    (directory / PARTS).write_text(json.dumps({"parts": answer["parts"], "bytes": answer["bytes"]}))
 
 
 def overlay_inputs(profile, tools_key, epoch):

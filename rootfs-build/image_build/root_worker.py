@@ -1,5 +1,5 @@
 """Lays the profile's files over the base and packs the tree as ext4. Run as its own process, for it may have to run in a user namespace
-where the root's files have their owners. Takes one JSON argument, answers with one JSON line: {"faults": [..]}."""
+where the root's files have their owners. Takes one JSON argument, answers with one JSON line: {"faults": [..], "parts": [[NAME, BYTES]..], "bytes": N}."""
 import json
 import os
 import pathlib
@@ -8,7 +8,8 @@ import subprocess
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
-from image_build.service_files import missing_programs  # noqa: E402  (the path is set just above)
+from image_build import accounts, sizes  # noqa: E402  (the path is set just above)
+from image_build.service_files import missing_programs  # noqa: E402
 
 # Where guest/init/core_pattern.hpp looks for it.
 CORE_HELPER = "usr/libexec/vigil/vigil-core"
@@ -27,15 +28,21 @@ def main(job):
     os.umask(0o022)
     subprocess.run(["tar", "--extract", "--file", job["base"], "--directory", tree, "--numeric-owner", "--same-permissions", "--xattrs",
                     "--exclude=./dev/*", "--exclude=./run/*"], check=True)
-    lay_over(pathlib.Path(job["files"]), tree)
+    if job["npm"]:
+        subprocess.run(["tar", "--extract", "--file", job["npm"], "--directory", tree, "--same-permissions"], check=True)
+    faults = accounts.add(tree, job["users"], job["epoch"])
+    for layer in job["layers"]:
+        lay_over(pathlib.Path(layer), tree)
+    accounts.give_homes(tree, job["users"])
     install_core_helper(job["core_helper"], tree)
     configure(tree, job["image_id"])
-    faults = list(missing_programs(tree / "etc/vigil/services.d", str(tree)))
+    faults += missing_programs(tree / "etc/vigil/services.d", str(tree))
+    largest, total = sizes.largest(tree)
     if not faults:
         clamp_times(tree, job["epoch"])
         pack(tree, pathlib.Path(job["out"]), job["uuid"], job["mke2fs"])
     shutil.rmtree(tree)
-    print(json.dumps({"faults": faults}))
+    print(json.dumps({"faults": faults, "parts": largest, "bytes": total}))
 
 
 def lay_over(files, tree):

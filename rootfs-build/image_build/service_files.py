@@ -1,8 +1,12 @@
 """The profile's service files, checked before anything is built: the same rules as the agent's own parser (shared/service_spec),
 as far as a wrong file can be told without running it. All faults of all files are told at once.
 """
+import contextlib
 import os
+import pathlib
 import re
+import shutil
+import tempfile
 
 from . import jsonc
 from .errors import BuildError
@@ -54,6 +58,18 @@ def is_signal(value):
     return is_text(value) and re.fullmatch(r"SIG[A-Z0-9]+", value) is not None
 
 
+def is_display(value):
+    return is_text(value) and re.fullmatch(r"[0-9A-Fa-f.:]*:[0-9]{1,5}", value) is not None
+
+
+def is_size(value):
+    return is_text(value) and re.fullmatch(r"[1-9][0-9]{0,4}x[1-9][0-9]{0,4}", value) is not None
+
+
+def is_capabilities(value):
+    return isinstance(value, list) and all(is_text(v) and re.fullmatch(r"CAP_[A-Z_]+", v) for v in value)
+
+
 PROBES = {
     "notify-fd": {"fd": is_whole},
     "sd-notify": {},
@@ -62,8 +78,13 @@ PROBES = {
     "file": {"path": is_path},
     "http": {"port": is_port, "address": is_text, "path": is_text, "status": is_whole, "body": is_text},
     "exec": {"argv": is_argv, "interval_ms": is_whole},
+    "websocket": {"port": is_port, "address": is_text, "path": is_text, "subprotocol": is_text, "first_bytes": is_text},
+    "rfb": {"port": is_port, "address": is_text},
+    "x11": {"display": is_display, "size": is_size, "window_manager": is_bool},
+    "stable-for": {"seconds": is_number},
 }
-PROBE_MUST = {"tcp": ["port"], "unix": ["path"], "file": ["path"], "http": ["port"], "exec": ["argv"]}
+PROBE_MUST = {"tcp": ["port"], "unix": ["path"], "file": ["path"], "http": ["port"], "exec": ["argv"], "websocket": ["port"], "rfb": ["port"], "x11": ["display"],
+              "stable-for": ["seconds"]}
 
 
 def probe_faults(value, key):
@@ -90,7 +111,7 @@ def restart_faults(value, key):
 
 
 def health_faults(value, key):
-    return object_faults(value, key, {"probe": lambda v: not probe_faults(v, key), "interval_s": is_number, "failures": is_whole}, ["probe"])
+    return object_faults(value, key, {"probe": lambda v: not probe_faults(v, key), "interval_s": is_number, "failures": is_whole, "restart": is_bool}, ["probe"])
 
 
 def object_of(keys):
@@ -101,10 +122,12 @@ def object_of(keys):
 KEYS = {
     "name": is_text, "exec": is_argv, "user": is_text, "env": is_env, "cwd": is_path, "essential": is_bool,
     "after": is_names, "requires": is_names, "wants": is_names, "secrets": is_names, "ready_timeout_s": is_number,
+    "capabilities": is_capabilities, "no_new_privs": is_bool, "restart_with": is_names,
 }
 NESTED = {
     "ready": ready_faults, "restart": restart_faults, "health": health_faults,
     "stop": object_of({"signal": is_signal, "grace_s": is_number}),
+    "reload": object_of({"signal": is_signal}),
     "limits": object_of({"memory": is_bytes, "pids": is_whole, "nofile": is_whole, "cpu_percent": is_whole}),
 }
 
@@ -158,24 +181,41 @@ def find_cycle(name, edges, path, done):
 
 
 def check_directory(directory):
-    """The names of the services in DIR/*.json, sorted; BuildError with every fault of every file."""
+    return check_directories([directory])
+
+
+def files_in(directories):
+    """{service: path}; a file of a later directory replaces its namesake."""
+    return {path.stem: path for directory in directories if directory.is_dir() for path in sorted(directory.glob("*.json"))}
+
+
+def check_directories(directories):
+    """The names of the services in all of them, sorted; BuildError with every fault of every file."""
     specs, faults = {}, []
-    paths = sorted(p for p in directory.glob("*.json")) if directory.is_dir() else []
-    for path in paths:
+    for name, path in sorted(files_in(directories).items()):
         try:
             spec = jsonc.parse(path.read_text())
         except (jsonc.JsoncError, UnicodeDecodeError) as error:
             faults.append(f"{path.name}: not JSON: {error}")
             continue
-        found = spec_faults(spec, path.stem)
+        found = spec_faults(spec, name)
         faults += [f"{path.name}: {fault}" for fault in found]
         if not found:
-            specs[path.stem] = spec
+            specs[name] = spec
     if not faults:
         faults += [f"{name}.json: {fault}" for name, fault in dependency_faults(specs)]
     if faults:
-        raise BuildError(str(directory), "; ".join(faults), "mend these service files; shared/service_spec/service_spec.hpp tells their keys")
+        raise BuildError(str(directories[-1]), "; ".join(faults), "mend these service files; shared/service_spec/service_spec.hpp tells their keys")
     return sorted(specs)
+
+
+@contextlib.contextmanager
+def gathered(directories):
+    """One directory with the service files of all, as they will be in the image."""
+    with tempfile.TemporaryDirectory(prefix="vigil-services-") as folder:
+        for path in files_in(directories).values():
+            shutil.copyfile(path, pathlib.Path(folder) / path.name)
+        yield pathlib.Path(folder)
 
 
 def programs(directory):

@@ -11,7 +11,7 @@ from image_build import boot_test, manifest
 from image_build.errors import BuildError
 from image_build.lint.rules import memory_too_small
 
-VM = {"state": "ready", "liveness": "ok", "services": [{"name": "web", "state": "ready", "probes": [{"kind": "http", "passed": True}]}, {"name": "once", "state": "done"}]}
+VM = {"state": "ready", "liveness": "ok", "services": [{"name": "web", "state": "ready", "probes": [{"probe": "http:8080", "passed": True}]}, {"name": "once", "state": "done"}]}
 
 
 class AReadyVm(unittest.TestCase):
@@ -26,7 +26,7 @@ class AReadyVm(unittest.TestCase):
         for changes, fault in (({"state": "degraded"}, "the VM is degraded, its agent ok"), ({"liveness": "silent"}, "the VM is ready, its agent silent"),
                                ({"services": [web]}, "service once is not in the VM"),
                                ({"services": [{**web, "state": "starting"}, VM["services"][1]]}, "service web is starting"),
-                               ({"services": [{**web, "probes": [{"kind": "tcp", "passed": False}]}, VM["services"][1]]}, "service web: probe tcp has not passed")):
+                               ({"services": [{**web, "probes": [{"probe": "tcp:7000", "passed": False}]}, VM["services"][1]]}, "service web: probe tcp:7000 has not passed")):
             self.assertEqual(self.faults(**changes), [fault])
 
 
