@@ -92,9 +92,10 @@ def place_of(entries, path, name):
 
 
 def row_of(path, entry):
-    row = {"name": entry.get("name", path.rpartition("node_modules/")[2]), "version": entry.get("version", ""), "integrity": entry.get("integrity", ""), "path": path}
+    said = entry.get("integrity", "")
     # Older hashes may stand beside the one that we take.
-    row["integrity"] = next((one for one in row["integrity"].split() if one.startswith("sha512-")), row["integrity"])
+    integrity = next((one for one in said.split() if one.startswith("sha512-")), said)
+    row = {"name": entry.get("name", path.rpartition("node_modules/")[2]), "version": entry.get("version", ""), "integrity": integrity, "path": path}
     if fault := row_faults(row, "npm"):
         raise BuildError(path, f"npm's answer is no package of a registry: {fault}", f"an npm package needs {', '.join(NPM_FIELDS)}")
     return row

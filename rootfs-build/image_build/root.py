@@ -39,7 +39,8 @@ def as_owner_of_files():
 def build(profile, base, npm, core_helper, identity, epoch, directory, tools, programs):
     """`npm`: the directory with npm.tar, or None."""
     job = {"base": str(base / "base.tar"), "npm": str(npm / "npm.tar") if npm else "", "layers": [str(layer) for layer in profile.layers], "users": profile.users,
-           "core_helper": str(core_helper), "work": str(directory / "work"), "out": str(directory / "root.ext4"), "image_id": identity, "uuid": filesystem_uuid(identity), "epoch": epoch, "mke2fs": programs.command("mke2fs")}
+           "core_helper": str(core_helper), "work": str(directory / "work"), "out": str(directory / "root.ext4"), "image_id": identity,
+           "uuid": filesystem_uuid(identity), "epoch": epoch, "mke2fs": programs.command("mke2fs")}
     try:
         out = tools.run([*as_owner_of_files(), sys.executable, "-I", WORKER, json.dumps(job)], "root.ext4",
                         "if space is short, free some; as an ordinary user see rootfs-build/README.md on user namespaces",
@@ -49,7 +50,7 @@ def build(profile, base, npm, core_helper, identity, epoch, directory, tools, pr
             tools.run([*as_owner_of_files(), "rm", "-rf", directory / "work"], "root.ext4")
     answer = json.loads(out.decode().strip().splitlines()[-1])
     if answer["faults"]:
-        raise BuildError("services and users", "; ".join(answer["faults"]), "add the package that brings the program, or mend the service file or the profile's users")
+        raise BuildError("services and users", "; ".join(answer["faults"]), "add the package that brings it, or mend the service file or the profile's users")
     (directory / PARTS).write_text(json.dumps({"parts": answer["parts"], "bytes": answer["bytes"]}))
 
 
