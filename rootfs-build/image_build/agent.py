@@ -33,8 +33,9 @@ def ask(path):
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
-def check_services(path, directory):
-    """The service files as the agent itself will read them in the guest: what service_files cannot tell, this does."""
+def check_services(path, directory, item=None):
+    """The service files as the agent itself will read them in the guest: what service_files cannot tell, this does.
+    `item`: what people know the files by."""
     if not directory.is_dir():
         return
     try:
@@ -42,8 +43,9 @@ def check_services(path, directory):
     except (OSError, subprocess.TimeoutExpired) as error:
         raise BuildError(str(path), f"does not answer check: {error}", "build the agent again", "agent") from error
     if done.returncode != 0:
-        said = " / ".join((done.stdout + done.stderr).split("\n")[:10]).strip(" /")
-        raise BuildError(str(directory), f"vigil-guest check (code {done.returncode}): {said}", "mend these service files", "agent")
+        wrong = [line for line in (done.stdout + done.stderr).replace(f"{directory}/", "").split("\n") if not line.startswith("ok ")]
+        said = " / ".join(wrong[:10]).strip(" /")
+        raise BuildError(str(item or directory), f"vigil-guest check (code {done.returncode}): {said}", "mend these service files", "agent")
 
 
 def version_in(said, path):

@@ -57,7 +57,7 @@ class Build:
         facts = agent.read(self.request.agent)
         helper = agent.read(self.request.core_helper, "core-helper")
         with service_files.gathered(self.profile.service_directories) as services:
-            agent.check_services(self.request.agent, services)
+            agent.check_services(self.request.agent, services, self.profile.service_directories[-1])
         ours = self.our_kernel() if self.profile.built_kernel else None
         with locked(self.request.cache / "lock", self.progress, self.request.wait_s):
             base, base_key = self.base()
