@@ -45,7 +45,8 @@ class Users(InATree):
 
     def test_that_a_package_brings_already_are_faults_and_nothing_is_written(self):
         before = (self.tree / "etc/passwd").read_text()
-        self.assertEqual(accounts.add(self.tree, [{"name": "video", "uid": 1000}, {"name": "a", "uid": 44}, {"name": "b", "uid": 1001, "groups": ["gone"]}], 0),
+        users = [{"name": "video", "uid": 1000}, {"name": "a", "uid": 44}, {"name": "b", "uid": 1001, "groups": ["gone"]}, {"name": "good", "uid": 1002}]
+        self.assertEqual(accounts.add(self.tree, users, 0),
                          ["user video: name or id 1000 is that of video, which a package brings", "user a: name or id 44 is that of video, which a package brings",
                           "user b: there is no group gone"])
         self.assertEqual((self.tree / "etc/passwd").read_text(), before)
