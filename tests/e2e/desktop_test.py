@@ -11,7 +11,7 @@ import unittest
 
 from harness.api import UnixConnection
 from harness.case import VmCase
-from harness.daemon import IMAGES
+from harness.daemon import IMAGES, Daemon
 
 READY_S = 1500
 PARTS = {"browser", "clis", "display", "novnc", "session-bus", "terminal", "window-manager"}
@@ -39,7 +39,15 @@ class Desktop(VmCase):
             raise unittest.SkipTest("large and slow: ./dev test-browser runs it")
         if not (IMAGES / "browser/current").exists():
             raise unittest.SkipTest("the image browser was not built: ./dev image browser")
-        super().setUpClass()
+        cls.daemon = Daemon(options=cls.daemon_options).use_images().start()
+        try:
+            cls.bring_up()
+        except BaseException:
+            cls.daemon.close()
+            raise
+
+    @classmethod
+    def bring_up(cls):
         vm = cls.daemon.create("desktop", image="browser", vcpus=2, memory_mib=2048)
         cls.vm = vm["id"]
         event = cls.daemon.wait_state(vm, "ready", "failed", "crashed", deadline=READY_S)
@@ -114,7 +122,7 @@ class Desktop(VmCase):
                 self.assertIn(word, self.run_as("agent", name, "--version"))
         self.assertEqual(self.run_as("agent", "sh", "-c", "id -u; pwd; cd ~ && touch written").split(), ["1000", "/home/agent"])
 
-    def test_a_browser_that_dies_is_told_and_started_again(self):
+    def test_when_the_browser_dies_it_is_told_and_started_again(self):
         vm = {"id": self.vm}
         self.run_as("root", "kill", "-KILL", str(self.service(vm, "browser")["pid"]))
         self.assert_cause(self.crash_of(vm, "browser", READY_S)["cause"], "service.signalled", signal=9)
