@@ -7,7 +7,7 @@ image_help() {
 usage: ./dev image [PROFILE] [--kernel NAME] [--refresh]
 
 Builds the release binaries, then the golden image PROFILE (default: minimal) with the agent just built, and publishes it
-where the daemon looks. What did not change is not built again.
+where the daemon looks. What did not change is not built again. Profiles: minimal, systemd, cli, browser (rootfs-build/profiles).
 
 --kernel NAME  with a kernel of our own (rootfs-build/kernels), e.g. `small`: compiled when it is not cached, 10 to 20 minutes on two
                cores; `stock`: the suite's cloud kernel. Default: what the profile says
