@@ -32,7 +32,10 @@ def dial(path, *pieces, timeout=30):
 
 class Skeleton(FirecrackerCase):
     def ended(self, vm):
-        return self.daemon.wait_for(vm, lambda e: e["type"] == "vmm_exited", 300)["body"]
+        """How the first run's VMM ended; the outcome has been announced by then."""
+        exited = self.daemon.wait_for(vm, lambda e: e["type"] == "vmm_exited", 300)["body"]
+        self.daemon.wait_for(vm, lambda e: e["type"] == "state" and e["body"]["outcome"], 60)
+        return exited
 
     def test_up_ends_with_a_ready_vm_that_says_what_it_runs_on(self):
         code, out, err = self.daemon.vigil("up", "minimal", "--name", "whole")
@@ -77,6 +80,16 @@ class Skeleton(FirecrackerCase):
         self.assert_cause(self.daemon.why(vm)["verdict"]["cause"], "vmm.killed", signal="SIGKILL")
         for key in ("vmm_pid", "shim_pid"):
             self.assertTrue(process_gone(started["body"][key]), key)
+
+    def test_ctrl_alt_del_is_an_orderly_reboot(self):
+        vm = self.up("pressed")
+        self.daemon.wait_state(vm, "ready")
+        status, text = ask(self.daemon.run / vm["id"] / "firecracker.sock", "PUT", "/actions", json.dumps({"action_type": "SendCtrlAltDel"}))
+        self.assertEqual(status, 204, text)
+        self.assertEqual(self.ended(vm)["exit"], {"code": 0})
+        end = self.daemon.wait_for(vm, lambda e: e["type"] == "state" and e["body"]["outcome"])["body"]
+        self.assertEqual(end["outcome"], "clean")
+        self.assert_cause(end["cause"], "guest.reboot_unasked")
 
     def test_a_vm_outlives_its_daemon(self):
         vm = self.up("survivor")
