@@ -67,7 +67,7 @@ std::string kernel_boot_id() {
   // Static storage: PID 1 keeps them until the machine ends.
   static link::VsockDialler dialler;
   static agent::Agent agent(std::move(setup), dialler, std::move(console));
-  init::end_machine(agent.run());
+  init::end_machine(agent.run(), command_line.power_off);
 }
 
 /// vigil-guest.service: the same agent, but systemd runs the services, and ends the machine. Ended by itself, it finds what it needs where it found it this time.

@@ -58,7 +58,7 @@ std::string describe(const std::vector<Disk>& disks) {
 
 std::optional<std::string> find_device(const std::vector<Disk>& disks, const std::string& serial) {
   for (const Disk& disk : disks)
-    if (disk.serial == serial) return "/dev/" + disk.name;
+    if (disk.serial == serial || "/dev/" + disk.name == serial) return "/dev/" + disk.name;
   return std::nullopt;
 }
 

@@ -23,7 +23,7 @@ struct Disk {
 std::vector<Disk> list_disks(const std::string& sys_block = "/sys/block");
 /// "vda (vigil-root), vdb", or "none".
 std::string describe(const std::vector<Disk>& disks);
-/// "/dev/vda" of the disk with this serial.
+/// "/dev/vda" of the disk with this serial, or of this very name.
 std::optional<std::string> find_device(const std::vector<Disk>& disks, const std::string& serial);
 
 /// Returns as soon as each serial is there, at the latest after `limit`. The loop turns meanwhile.

@@ -172,7 +172,7 @@ void Initramfs::stay_and_tell(Stage stage, Cause cause) {
   report(stage, Phase::failed, {}, std::move(cause));
   line_.console().print_text(console::boot_report(summary));
   loop_.run();
-  init::end_machine(protocol::ByeReport::Kind::reboot);   // run() ends only by stop(), which nobody calls
+  init::end_machine(protocol::ByeReport::Kind::reboot, command_line_.power_off);   // run() ends only by stop(), which nobody calls
 }
 
 void Initramfs::take(const protocol::Welcome& welcome) {
@@ -189,7 +189,7 @@ void Initramfs::answer(const protocol::Request& request) {
   }
   line_.link().reply({request.id, true, {}, "{}"});
   const auto kind = shutdown->kind;
-  line_.say_bye({kind, "host", true}, bye_deadline * scale_, [kind] { init::end_machine(kind); });
+  line_.say_bye({kind, "host", true}, bye_deadline * scale_, [kind, power_off = command_line_.power_off] { init::end_machine(kind, power_off); });
 }
 
 }  // namespace

@@ -38,6 +38,9 @@ void take(KernelCommandLine& line, std::string_view key, std::string_view value)
   } else if (key == "vigil.accel") {
     if (const auto accelerator = parse_enum<protocol::Accelerator>(value)) line.accelerator = *accelerator;
     else line.problems.push_back("vigil.accel=" + std::string(value) + " is not known");
+  } else if (key == "vigil.poweroff") {
+    if (const auto power_off = parse_enum<PowerOff>(value)) line.power_off = *power_off;
+    else line.problems.push_back("vigil.poweroff=" + std::string(value) + " is not known");
   } else {
     line.problems.push_back(std::string(key) + " is not known");
   }

@@ -28,6 +28,10 @@ void get_daemon(const Context& context, const Request&, const Reply& reply) {
                        {"accelerator", {{"name", vigil::to_text(facts.accelerator)}, {"why", facts.accelerator_why}}},
                        {"started_unix_us", facts.started_unix_us},
                        {"vsock_device", facts.vsock_device.empty() ? json(nullptr) : json(facts.vsock_device)}};
+    body["vmms"] = json::array();
+    for (const auto& vmm : facts.vmms)
+        body["vmms"].push_back({{"name", vmm.name}, {"version", vmm.version.empty() ? json(nullptr) : json(vmm.version)},
+                                {"problem", vmm.problem.empty() ? json(nullptr) : json(vmm.problem)}, {"preferred", vmm.preferred}});
     if (context.egress != nullptr) body["egress"] = egress_json(*context.egress);
     if (context.ports != nullptr) body["ports"] = ports_json(*context.ports);
     reply.send(http::json_response(200, body));

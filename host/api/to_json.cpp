@@ -126,6 +126,7 @@ json instance_json(const Look& look) {
                 {"labels", look.row.spec.labels}};
     put_vitals(out, run);
     out["accelerator"] = run && run->accelerator ? json(vigil::to_text(*run->accelerator)) : json(nullptr);
+    out["vmm"] = run && run->vmm ? json{{"name", run->vmm->vmm}, {"version", run->vmm->vmm_version}} : json(nullptr);
     out["cause"] = verdict.main ? to_json(verdict.main->cause) : json(nullptr);
     out["outcome"] = verdict.outcome ? json(vigil::to_text(*verdict.outcome)) : json(nullptr);
     const bool lives = run && run->vmm && !run->end;

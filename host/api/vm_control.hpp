@@ -29,6 +29,12 @@ struct DaemonFacts {
     std::string accelerator_why;
     UnixUs started_unix_us = 0;
     std::string vsock_device;  // its path; empty: not found
+    struct Vmm {
+        std::string name, version;  // the version may be empty until it was asked
+        std::string problem;        // why it cannot be used; empty: it can
+        bool preferred = false;     // what VMs run on that leave the choice
+    };
+    std::vector<Vmm> vmms{};
 };
 
 /// One instance as it is known now; removed ones too.

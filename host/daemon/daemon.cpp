@@ -69,7 +69,7 @@ class Daemon {
           pool_(1),
           store_(std::move(store)),
           bus_(events::replay_from(*store_), store_->newest_seq()),
-          host_{io_, pool_, clock_, options.places, images::ImageStore(options.places.images()), program_dir(), vmm::detect_accelerator(), {}, nullptr, "", "", {}, nullptr, options.log_limits},
+          host_{io_, pool_, clock_, options.places, images::ImageStore(options.places.images()), program_dir(), vmm::detect_accelerator(), {}, {}, {}, nullptr, options.log_limits},
           pipeline_(io_, *store_, bus_),
           registry_(host_, pipeline_, *store_),
           relays_(io_.get_executor()),
@@ -81,7 +81,8 @@ class Daemon {
     Result<void> run() {
         outside_.credentials_dir = options_.places.egress_credentials().string();
         host_.outside = &outside_;
-        find_driver();
+        host_.vmms.preferred = options_.vmm;
+        find_vmms(host_.vmms, host_.program_dir);
         host_.shelf = std::make_unique<blackbox::Shelf>(io_.get_executor(), pool_, options_.places.blackboxes(), options_.places.run / "opened", options_.keep_limits);
         pipeline_.observe_by([this](const machine::VmState& state, const machine::VmEvent& event) { host_.metrics.observe(state, event); });
         TRY_VOID(registry_.load());
@@ -106,16 +107,6 @@ class Daemon {
     }
 
   private:
-    void find_driver() {
-        auto driver = vmm::make_driver(vmm::VmmKind::automatic, host_.program_dir);
-        if (driver) {
-            host_.driver = std::move(*driver);
-            return;
-        }
-        host_.driver_error = driver.error().message();
-        spdlog::warn("daemon.no_vmm err=\"{}\"", host_.driver_error);  // it serves all the same: what is stored can be read, doctor tells the mend
-    }
-
     /// Ends what load() may have begun.
     Error close(Error error) {
         begin_stop();
@@ -137,7 +128,7 @@ class Daemon {
         if (!programs) co_return;
         const std::function<std::string()> ask = [program = programs->qemu] { return version_of(program); };
         auto version = co_await async::run_blocking<std::string>(pool_, ask);
-        if (host_.vmm_version.empty()) host_.vmm_version = std::move(version);
+        if (host_.vmms.qemu.version.empty()) host_.vmms.qemu.version = std::move(version);
     }
 
     asio::awaitable<void> stop() {

@@ -13,7 +13,7 @@ Options parse_options(int argc, char** argv) {
     Options options;
     const auto defaults = default_places();
     options.places = {defaults.state, defaults.run, defaults.socket};
-    std::string state, run, socket;
+    std::string state, run, socket, vmm_name = "auto";
     bool foreground = false;
     std::uint64_t log_file_kib = options.log_limits.file_bytes >> 10, log_run_mib = options.log_limits.run_bytes >> 20, log_rate_kib = options.log_limits.bytes_per_second >> 10;
     std::uint64_t keep_days = 30, keep_mib = options.keep_limits.bytes >> 20;
@@ -26,6 +26,8 @@ Options parse_options(int argc, char** argv) {
     app.add_option("--ports-listen", options.ports_listen,
                    "also serve ports of VMs on ADDRESS:PORT of the loopback; whoever can reach it, reaches them (off; RUN/ports.sock is always served)");
     app.add_option("--ready-fd", options.ready_fd, "write a line to this descriptor when the API serves")->check(CLI::Range(3, 1 << 20));
+    app.add_option("--vmm", vmm_name, "what VMs run on that do not say it: auto (QEMU where it is installed), qemu or firecracker; Firecracker needs KVM, and its driver has met a double only (auto)")
+        ->check(CLI::IsMember({"auto", "qemu", "firecracker"}));
     app.add_option("--log-level", options.log_level, "debug, info, warn or error")->check(CLI::IsMember({"debug", "info", "warn", "error"}));
     app.add_option("--service-log-size", log_file_kib, "KiB of a service's log until it is set aside (4096)")->check(CLI::Range(4, 1 << 20));
     app.add_option("--service-log-files", options.log_limits.files, "files a service's log has, with the one that grows (4)")->check(CLI::Range(1, 100));
@@ -43,6 +45,7 @@ Options parse_options(int argc, char** argv) {
     }
     options.keep_limits.age = std::chrono::hours(24 * keep_days);
     options.keep_limits.bytes = keep_mib << 20;
+    if (const auto kind = parse_enum<vmm::VmmKind>(vmm_name)) options.vmm = *kind;
     options.log_limits.file_bytes = log_file_kib << 10;
     options.log_limits.run_bytes = log_run_mib << 20;
     options.log_limits.bytes_per_second = log_rate_kib << 10;

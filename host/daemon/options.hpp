@@ -4,6 +4,7 @@
 #include "host/daemon/places.hpp"
 #include "host/blackbox/retention.hpp"
 #include "host/logs/spool.hpp"
+#include "host/vmm/vmm.hpp"
 
 #include <optional>
 #include <string>
@@ -17,6 +18,7 @@ struct Options {
     std::string ports_listen;        // 127.0.0.1:PORT for ports of VMs over TCP; empty: no
     std::optional<int> ready_fd;
     std::string log_level = "info";
+    vmm::VmmKind vmm = vmm::VmmKind::automatic;   // of VMs that leave the choice
     logs::LogLimits log_limits;
     blackbox::KeepLimits keep_limits;
 };

@@ -8,6 +8,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <csignal>
 #include <fstream>
 
 namespace vigil::daemon {
@@ -68,7 +69,9 @@ asio::awaitable<void> VmRun::take_up() {
     user_ = adopt_run_user(host_, run_dir_);
     std::error_code ignored;
     std::filesystem::create_directories(run_dir_, ignored);  // after a reboot of the host it is gone, and the run's logs still have to be read
-    control_socket_ = (run_dir_ / "qmp.sock").string();
+    const auto& known = owner_.run_state().run;
+    vmm_ = &host_.vmms.of_run(known && known->vmm ? known->vmm->vmm : "", spec_.vmm);
+    if (vmm_->driver) control_socket_ = vmm_->driver->control_socket(run_dir_.string());
     auto image = host_.images.resolve(machine::image_reference(spec_));
     const auto opened = open_link(image ? &*image : nullptr);
     if (!opened) spdlog::error("run.link_not_opened vm={} err=\"{}\"", id_.value(), opened.error().message());
@@ -119,8 +122,8 @@ void VmRun::tell_started(const shim::ProcessIdentity& vmm, const shim::ProcessId
     machine::VmmStarted started;
     started.accelerator = host_.accelerator.accelerator;
     started.why = host_.accelerator.why;
-    started.vmm = host_.driver ? host_.driver->name() : "";
-    started.vmm_version = host_.vmm_version;
+    started.vmm = vmm_->driver ? vmm_->driver->name() : "";
+    started.vmm_version = vmm_->version;
     started.vmm_pid = vmm.pid;
     started.device_pid = device.pid;
     if (const auto note = read_shim_note(run_dir_)) started.shim_pid = note->shim.pid;
@@ -134,7 +137,9 @@ void VmRun::on_vmm_running(const shim::ProcessIdentity& vmm, const shim::Process
 }
 
 asio::awaitable<void> VmRun::control() {
-    if (!host_.driver) co_return;
+    if (!vmm_->driver) co_return;
+    auto orders = std::exchange(boot_, {});
+    const bool waits_for_orders = !orders.requests.empty();
     vmm::OnVmmEvent on_event = [this](const vmm::VmmEvent& event) {
         if (const auto* shutdown = std::get_if<vmm::ShutdownSeen>(&event)) shutdown_reason_ = shutdown->reason;
         if (std::holds_alternative<vmm::ControlLost>(event)) {
@@ -142,15 +147,26 @@ asio::awaitable<void> VmRun::control() {
             control_ended_.notify();
         }
     };
-    auto connected = co_await host_.driver->connect(control_socket_, std::move(on_event));
+    auto connected = co_await vmm_->driver->connect(control_socket_, std::move(on_event));
     if (!connected) {
         control_open_ = false;
         spdlog::warn("run.control_failed vm={} err=\"{}\"", id_.value(), connected.error().message());
+        if (waits_for_orders) give_up_start(start_failed(connected.error().message()));
         control_ended_.notify();
         co_return;
     }
     vm_ = std::move(*connected);
-    host_.vmm_version = vm_->version();
+    vmm_->version = vm_->version();
+    auto refused = co_await vm_->boot(std::move(orders));
+    if (refused) give_up_start(std::move(*refused));
+    if (vm_->has_events()) co_return;
+    control_open_ = false;
+    control_ended_.notify();
+}
+
+void VmRun::give_up_start(protocol::Cause cause) {
+    start_cause_ = std::move(cause);
+    kill(SIGKILL, "it could not be started: " + protocol::sentence(*start_cause_));
 }
 
 void VmRun::on_console(std::uint64_t offset, std::string_view bytes) {
@@ -179,6 +195,12 @@ asio::awaitable<void> VmRun::conclude(shim::ExitRecord record) {
     if (logs_) co_await logs_->drained(log_drain);
     tell(console_->finish());
     if (control_open_) co_await control_ended_.wait_for(control_drain);
+    auto last_words = words_at_end(record);
+    if (start_cause_) {
+        start_cause_->evidence.insert(start_cause_->evidence.end(), last_words.begin(), last_words.end());
+        fail_start(*start_cause_);
+        co_return;
+    }
     machine::VmmExited exited;
     exited.exit = record.exit;
     exited.reason = record.host_oom ? "host-oom" : end_reason(record.exit);
@@ -186,16 +208,24 @@ asio::awaitable<void> VmRun::conclude(shim::ExitRecord record) {
     exited.user_us = record.usage.user_us;
     exited.system_us = record.usage.system_us;
     exited.max_rss_kib = record.usage.max_rss_kib;
-    exited.last_words = last_lines(record.log_tail, max_last_words);
+    exited.last_words = std::move(last_words);
     spdlog::info("run.ended vm={} run={} exit=\"{}\" reason={}", id_.value(), number_.value(), protocol::to_text(exited.exit), exited.reason);
     owner_.happened(std::move(exited));
 }
 
+std::vector<std::string> VmRun::words_at_end(const shim::ExitRecord& record) const {
+    auto words = last_lines(record.log_tail, max_last_words);
+    const bool killed_by_us = start_cause_.has_value();
+    const auto explained = vmm_->driver && !killed_by_us ? vmm_->driver->explain(record.exit) : std::string();
+    if (!explained.empty()) words.insert(words.begin(), explained);
+    return words;
+}
+
 std::string VmRun::end_reason(const protocol::ExitStatus& exit) const {
-    if (!shutdown_reason_.empty() || !host_.driver) return shutdown_reason_;
+    if (!shutdown_reason_.empty() || !vmm_->driver) return shutdown_reason_;
     const auto log = shim::read_kept(shim::vmm_log_path(log_dir_.string()), shim::vmm_log_caps);
     if (!log) return "";
-    return host_.driver->shutdown_reason(log->tail.empty() ? log->head : log->tail, exit);
+    return vmm_->driver->shutdown_reason(log->tail.empty() ? log->head : log->tail, exit);
 }
 
 /// No shim answers: it has written exit.json, is about to, or was killed and nobody knows how the VMM ended.

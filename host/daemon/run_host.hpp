@@ -2,6 +2,7 @@
 #pragma once
 
 #include "host/daemon/places.hpp"
+#include "host/daemon/vmms.hpp"
 #include "host/blackbox/shelf.hpp"
 #include "host/egress/listener.hpp"
 #include "host/images/image_store.hpp"
@@ -10,7 +11,6 @@
 #include "host/metrics/vm_metrics.hpp"
 #include "host/vmm/accelerator.hpp"
 #include "host/vmm/tsc_rate.hpp"
-#include "host/vmm/vmm.hpp"
 #include "shared/base/clock.hpp"
 
 #include <boost/asio/io_context.hpp>
@@ -32,9 +32,7 @@ struct RunHost {
     std::string program_dir;                 // of vigild: vigil-shim is beside it
     vmm::AcceleratorChoice accelerator;
     vmm::TscMeter tsc;
-    std::unique_ptr<vmm::VmmDriver> driver;  // null: driver_error says why
-    std::string driver_error;
-    std::string vmm_version;                 // known once a VMM has been spoken to
+    Vmms vmms;
     std::set<std::uint32_t> uids_in_use;     // of VMM processes, when we are root
     egress::Outside* outside = nullptr;      // what VMs reach through us; the daemon's
 

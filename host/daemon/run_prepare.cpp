@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include <cerrno>
+#include <utility>
 
 namespace vigil::daemon {
 
@@ -57,6 +58,7 @@ Result<void> make_log_dir(const std::filesystem::path& path) {
 }  // namespace
 
 asio::awaitable<VmRun::Prepared> VmRun::prepare() {
+    vmm_ = &host_.vmms.chosen_by(spec_.vmm);
     auto image = host_.images.resolve(machine::image_reference(spec_));
     if (!image) co_return unusable(image.error(), spec_.image_digest);
     if (const auto whole = images::ImageStore::verify_files(*image); !whole) co_return not_started(whole.error().message());
@@ -69,7 +71,7 @@ asio::awaitable<VmRun::Prepared> VmRun::prepare() {
 }
 
 std::optional<protocol::Cause> VmRun::unfit(const images::Image& image) const {
-    if (!host_.driver) return not_started(host_.driver_error);
+    if (!vmm_->driver) return not_started(vmm_->error);
     if (static_cast<std::int64_t>(spec_.memory_mib) < image.manifest.min_memory_mib)
         return protocol::make_cause(CauseCode::boot_memory_too_small, {{"mib", std::int64_t{spec_.memory_mib}}},
                                     {"the image needs at least " + std::to_string(image.manifest.min_memory_mib) + " MiB"});
@@ -90,6 +92,9 @@ asio::awaitable<Result<void>> VmRun::prepare_files(images::Image image) {
     };
     auto copied = co_await async::run_blocking<Result<void>>(host_.pool, copy);
     if (!copied) co_return copied.error().with_context("make the VM's disk");
+    if (vmm_->driver->opens_files_itself()) {
+        CO_TRY_VOID(given, give_to(disk, user_));
+    }
     co_return open_link(&image);
 }
 
@@ -132,6 +137,7 @@ std::variant<shim::ShimSpec, protocol::Cause> VmRun::plan(const images::Image& i
     line.accelerator = host_.accelerator.accelerator;
     line.tsc_khz = host_.accelerator.accelerator == protocol::Accelerator::tcg ? host_.tsc.khz() : 0;
     line.extra = spec_.kernel_args;
+    line.machine = vmm_->driver->machine();
     vmm::VmSpec vm;
     vm.id = id_;
     vm.run_dir = run_dir_.string();
@@ -143,7 +149,7 @@ std::variant<shim::ShimSpec, protocol::Cause> VmRun::plan(const images::Image& i
     vm.vcpus = spec_.vcpus;
     vm.memory_mib = spec_.memory_mib;
     vm.accelerator = host_.accelerator.accelerator;
-    auto outcome = host_.driver->plan(vm);
+    auto outcome = vmm_->driver->plan(vm);
     if (auto* cause = std::get_if<protocol::Cause>(&outcome)) return std::move(*cause);
     shim::ShimSpec shim;
     shim.instance = id_;
@@ -151,6 +157,7 @@ std::variant<shim::ShimSpec, protocol::Cause> VmRun::plan(const images::Image& i
     shim.run_dir = run_dir_.string();
     shim.log_dir = log_dir_.string();
     shim.plan = std::move(std::get<vmm::LaunchPlan>(outcome));
+    boot_ = std::exchange(shim.plan.boot, {});
     shim.credentials = user_;
     control_socket_ = shim.plan.control_socket;
     return shim;

@@ -93,7 +93,8 @@ Result<void> VmRegistry::resolve_image(machine::InstanceSpec& spec) const {
 }
 
 Result<InstanceId> VmRegistry::create(machine::InstanceSpec spec, const std::string& actor) {
-    if (spec.vmm == machine::VmmChoice::firecracker) return Error(Errc::unsupported, "vmm: firecracker is not supported yet; use auto or qemu");
+    const auto& vmm = host_.vmms.chosen_by(spec.vmm);
+    if (spec.vmm == machine::VmmChoice::firecracker && !vmm.driver) return Error(Errc::unsupported, "vmm: " + vmm.error);
     if (!spec.egress.empty()) TRY_VOID(machine::parse_egress_policy(spec.egress));
     TRY_VOID(resolve_image(spec));
     const InstanceId id = new_id();
@@ -203,6 +204,10 @@ api::DaemonFacts VmRegistry::facts() const {
     facts.accelerator = host_.accelerator.accelerator;
     facts.accelerator_why = host_.accelerator.why;
     facts.started_unix_us = started_unix_us_;
+    for (const auto* name : {"qemu", "firecracker"}) {
+        const auto& vmm = std::string_view(name) == "qemu" ? host_.vmms.qemu : host_.vmms.firecracker;
+        facts.vmms.push_back({name, vmm.version, vmm.error, &vmm == &host_.vmms.chosen_by(machine::VmmChoice::automatic)});
+    }
     if (const auto device = vmm::find_vsock_device(host_.program_dir)) facts.vsock_device = *device;
     return facts;
 }

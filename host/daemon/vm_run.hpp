@@ -84,6 +84,7 @@ class VmRun final : private guest_link::LinkOwner, private egress::EgressOwner {
     boost::asio::awaitable<void> conclude_without_shim();
     boost::asio::awaitable<void> read_rest_of_console();
     std::string end_reason(const protocol::ExitStatus& exit) const;
+    std::vector<std::string> words_at_end(const shim::ExitRecord& record) const;
 
     void on_status(const shim::Status& status);
     void tell_started(const shim::ProcessIdentity& vmm, const shim::ProcessIdentity& device);
@@ -91,6 +92,8 @@ class VmRun final : private guest_link::LinkOwner, private egress::EgressOwner {
     void on_console(std::uint64_t offset, std::string_view bytes);
     void tell(std::vector<machine::EventBody> bodies);
     void fail_start(protocol::Cause cause);
+    /// As fail_start(), of a VMM that lives: it is killed, and the cause told when it has ended.
+    void give_up_start(protocol::Cause cause);
 
     protocol::GuestConfig guest_config() override;
     guest_link::TokenCheck check_token(const BootId& boot, const std::string& token) override { return owner_.check_token(boot, token); }
@@ -119,8 +122,11 @@ class VmRun final : private guest_link::LinkOwner, private egress::EgressOwner {
     bool agent_is_up_ = false;                   // its second life, which has logs
     std::unique_ptr<shim::ShimConnection> shim_;
     std::string control_socket_;
+    Vmm* vmm_ = nullptr;                         // what it runs on
+    vmm::BootOrders boot_;                       // of a run that we start; taken by control()
     std::unique_ptr<vmm::RunningVm> vm_;
     bool vmm_told_ = false, control_open_ = false, stopping_ = false;
+    std::optional<protocol::Cause> start_cause_; // the VMM lives, or did, but its guest could not be started
     std::string shutdown_reason_;              // as QMP said it
     async::Notification control_ended_, console_open_;
     async::TaskGroup tasks_;

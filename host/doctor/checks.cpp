@@ -1,6 +1,7 @@
 #include "host/doctor/checks.hpp"
 
 #include "host/vmm/accelerator.hpp"
+#include "host/vmm/firecracker/version.hpp"
 #include "host/vmm/programs.hpp"
 #include "host/vmm/vsock_device.hpp"
 #include "shared/base/unique_fd.hpp"
@@ -13,6 +14,7 @@
 #include <array>
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 
 namespace vigil::doctor {
 
@@ -72,6 +74,22 @@ Check check_qemu() {
   if (version.empty()) return {"qemu", CheckStatus::fail, *program + " does not say its version", std::string("install it again: ") + mend};
   const bool old = major_of(version) < oldest_qemu_major;
   return {"qemu", old ? CheckStatus::warn : CheckStatus::ok, *program + ", " + version, old ? "use QEMU 7.2 or later" : ""};
+}
+
+Check check_firecracker(const std::string& device) {
+  constexpr const char* name = "firecracker";
+  const auto program = vmm::find_firecracker();
+  const bool is_wanted = std::getenv("VIGIL_FIRECRACKER") != nullptr;
+  if (!program && is_wanted) return {name, CheckStatus::warn, program.error().message(), "correct VIGIL_FIRECRACKER"};
+  if (!program) return {name, CheckStatus::ok, "not installed; VMs run on QEMU", ""};
+  const auto version = vmm::firecracker::ask_version(*program);
+  if (!version) return {name, CheckStatus::warn, version.error().message(), "install a current release of Firecracker for this architecture"};
+  const std::string found = *program + ", " + vmm::firecracker::to_text(*version) + "; this driver has been tested against a double, not on KVM";
+  const auto kvm = vmm::detect_accelerator(device);
+  if (kvm.accelerator != protocol::Accelerator::kvm) return {name, CheckStatus::warn, found + "; " + kvm.why, "Firecracker runs with KVM only: see the kvm row"};
+  if (!vmm::firecracker::survives_bare_pause(*version))
+    return {name, CheckStatus::ok, found + "; VMs cannot be paused with 1.16", ""};
+  return {name, CheckStatus::ok, found, ""};
 }
 
 Check check_vsock_device(const std::string& program_dir) {

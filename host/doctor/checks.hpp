@@ -9,6 +9,8 @@ namespace vigil::doctor {
 
 Check check_kvm(const std::string& device);
 Check check_qemu();
+/// Optional, so its absence is no fault; `device` is KVM's, which it cannot do without.
+Check check_firecracker(const std::string& device);
 Check check_vsock_device(const std::string& program_dir);
 Check check_open_files(std::uint64_t limit);
 Check check_disk(const std::string& state_dir);

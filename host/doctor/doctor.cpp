@@ -11,7 +11,7 @@ namespace vigil::doctor {
 std::vector<Check> examine(const Places& places) {
   rlimit files{};
   ::getrlimit(RLIMIT_NOFILE, &files);   // the daemon raises its soft limit to the hard one
-  return {check_kvm("/dev/kvm"), check_qemu(), check_vsock_device(places.program_dir), check_open_files(files.rlim_max),
+  return {check_kvm("/dev/kvm"), check_qemu(), check_vsock_device(places.program_dir), check_firecracker("/dev/kvm"), check_open_files(files.rlim_max),
           check_disk(places.state_dir), check_directory("state-dir", places.state_dir), check_run_dir(places.run_dir), check_image_tools()};
 }
 

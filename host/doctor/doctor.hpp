@@ -13,7 +13,7 @@ namespace vigil::doctor {
 enum class CheckStatus { ok, warn, fail };
 
 struct Check {
-  std::string name;                             // "kvm", "qemu", "vsock-device", "open-files", "state-disk", "state-dir", "run-dir", "image-tools"
+  std::string name;                             // "kvm", "qemu", "vsock-device", "firecracker", "open-files", "state-disk", "state-dir", "run-dir", "image-tools"
   CheckStatus status = CheckStatus::ok;
   std::string found;                            // what is there
   std::string mend;                             // what to do; empty when ok

@@ -33,7 +33,8 @@ bool boot_failed(const Run& run) { return run.start_failed || run.missed || a_st
 /// QMP's word that the guest itself shut down, after we had asked for it: as good as a bye that was lost.
 bool stopped_as_asked(const Run& run) {
   if (!run.stop || !run.end || !run.end->exit || *run.end->exit != ExitStatus(ExitCode{0})) return false;
-  return run.end->reason == "guest-shutdown" || run.end->reason == "guest-reset";
+  // Firecracker's word for every reset; a panic on the console has been looked for before.
+  return run.end->reason == "guest-shutdown" || run.end->reason == "guest-reset" || run.end->reason == "reset-or-panic";
 }
 
 RunState derive_run(const Run& run) {

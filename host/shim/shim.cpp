@@ -108,9 +108,20 @@ void Shim::vmm_may_start() {
   if (const auto started = start_vmm(); !started) fail_start(started.error().message());
 }
 
+/// A VMM that takes paths only opens its pipes anew, as /proc/self/fd/N, and with the rights of its own user.
+Result<void> Shim::give_pipes() {
+  if (!spec_.credentials) return {};
+  for (const int pipe : {console_.write_end(), log_.write_end()})
+    if (::fchown(pipe, spec_.credentials->uid, spec_.credentials->gid) != 0) return Error::from_errno("give the VMM its pipes", errno);
+  return {};
+}
+
 Result<void> Shim::start_vmm() {
   TRY(opened, open_for_vmm(spec_.plan));
-  ChildPlan plan{spec_.plan.argv, {{null_.get(), 0}, {console_.write_end(), 1}, {log_.write_end(), 2}}, spec_.credentials};
+  TRY_VOID(give_pipes());
+  const int console = console_.write_end(), log = log_.write_end(), console_fd = spec_.plan.console_fd;
+  ChildPlan plan{spec_.plan.argv, {{null_.get(), 0}, {console_fd == 1 ? console : log, 1}, {log, 2}}, spec_.credentials};
+  if (console_fd != 1) plan.inherited.push_back({console, console_fd});
   for (const Opened& item : opened) plan.inherited.push_back({item.source.get(), item.target});
   TRY(pid, start_child(plan));
   TRY(vmm, identify(pid));

@@ -34,6 +34,7 @@ private:
 
   void begin();
   Result<void> start_device();
+  Result<void> give_pipes();
   Result<void> start_vmm();
   void vmm_may_start();
   void fail_start(const std::string& reason);

@@ -21,7 +21,7 @@ json plan_json(const vmm::LaunchPlan& plan) {
   json files = json::array(), listeners = json::array();
   for (const auto& file : plan.files) files.push_back({{"path", file.path}, {"access", to_text(file.access)}, {"fd", file.fd}});
   for (const auto& listener : plan.listeners) listeners.push_back({{"path", listener.path}, {"fd", listener.fd}});
-  json out = {{"argv", plan.argv}, {"files", files}, {"listeners", listeners}, {"control_socket", plan.control_socket}};
+  json out = {{"argv", plan.argv}, {"files", files}, {"listeners", listeners}, {"control_socket", plan.control_socket}, {"console_fd", plan.console_fd}};
   if (plan.device)
     out["device"] = {{"argv", plan.device->argv}, {"socket", plan.device->socket}, {"deadline_ms", plan.device->deadline.count()}};
   return out;
@@ -69,9 +69,11 @@ Result<vmm::LaunchPlan> parse_plan(const json& object) {
   vmm::LaunchPlan plan;
   TRY(argv, read_strings(object, "argv", max_arguments, max_argument));
   TRY(control, read_string(object, "control_socket", max_path));
+  TRY(console_fd, read_integer(object, "console_fd", 1, 99));
   if (argv.empty()) return Error(Errc::invalid, "argv: empty");
   plan.argv = argv;
   plan.control_socket = control;
+  plan.console_fd = static_cast<int>(console_fd);
   TRY_VOID(parse_files(object, plan));
   if (!object.contains("device")) return plan;
   TRY(device, member(object, "device", json::value_t::object));

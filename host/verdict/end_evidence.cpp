@@ -16,7 +16,14 @@ bool kernel_was_seen(const Run& run) {
   return run.stages[static_cast<std::size_t>(Stage::kernel)].progress == StageProgress::done;
 }
 
-std::string qmp_words(const Run& run) { return run.end->reason.empty() ? "QMP gave no reason" : "QMP: " + run.end->reason; }
+/// Firecracker's end with code 0.
+constexpr std::string_view reset_of_unknown_kind = "reset-or-panic";
+
+std::string vmm_words(const Run& run) {
+  if (run.end->reason == reset_of_unknown_kind) return "the VMM cannot tell a reboot from a panic";
+  if (run.end->reason.empty()) return run.vmm && run.vmm->vmm == "firecracker" ? "the VMM gives no reason" : "QMP gave no reason";
+  return "QMP: " + run.end->reason;
+}
 
 std::string last_stage(const Run& run) {
   std::string name = "none";
@@ -59,7 +66,7 @@ Cause unexplained_reset(const Run& run) {
   if (run.end->reason == "guest-shutdown") return make_cause(CauseCode::guest_poweroff_unasked);
   if (run.end->reason == "guest-reset") return make_cause(CauseCode::guest_reboot_unasked);
   if (auto told = told_by_signal(run)) return *told;
-  return make_cause(CauseCode::unknown, {{"seen", "the VMM ended with code 0; no bye, no panic; " + qmp_words(run)}});
+  return make_cause(CauseCode::unknown, {{"seen", "the VMM ended with code 0; no bye, no panic; " + vmm_words(run)}});
 }
 
 Cause cause_of_exit(const Run& run) {
@@ -85,7 +92,7 @@ std::string seconds_text(std::chrono::milliseconds duration) { return std::to_st
 std::optional<Finding> unasked_end(const Run& run, std::span<const std::string> console_tail) {
   if (!machine::ended_unasked(run)) return std::nullopt;
   auto cause = cause_of_exit(run);
-  const std::string lines[] = {"the VMM ended with " + to_text(*run.end->exit) + "; " + qmp_words(run) + "; no bye from the guest",
+  const std::string lines[] = {"the VMM ended with " + to_text(*run.end->exit) + "; " + vmm_words(run) + "; no bye from the guest",
                                "last stage reached: " + last_stage(run)};
   add_evidence(cause, lines);
   std::vector<std::string> said;

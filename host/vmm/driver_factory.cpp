@@ -1,5 +1,6 @@
 #include "host/vmm/driver_factory.hpp"
 
+#include "host/vmm/firecracker/driver.hpp"
 #include "host/vmm/programs.hpp"
 #include "host/vmm/qemu/driver.hpp"
 #include "host/vmm/vsock_device.hpp"
@@ -16,7 +17,7 @@ Result<Programs> find_programs(const std::string& daemon_dir) {
 
 Result<std::unique_ptr<VmmDriver>> make_driver(VmmKind kind, const std::string& daemon_dir) {
   switch (kind) {
-    case VmmKind::firecracker: return Error(Errc::unsupported, "Firecracker is not supported by this version; use \"vmm\": \"qemu\" or \"auto\"");
+    case VmmKind::firecracker: return firecracker::make_firecracker_driver();
     case VmmKind::automatic:
     case VmmKind::qemu: {
       TRY(programs, find_programs(daemon_dir));

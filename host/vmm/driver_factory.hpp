@@ -1,7 +1,7 @@
 // The list of VMM drivers.
 //
-// Errors: Errc::unsupported for firecracker (not built yet); Errc::not_found when the VMM or the vsock device is not installed: the message names
-//         what was looked for and where.
+// Errors: Errc::not_found when the VMM or the vsock device is not installed: the message names what was looked for and where; Errc::unavailable and
+//         Errc::unsupported for a Firecracker that does not run or is too old (it is asked for its version: some 10 ms).
 #pragma once
 
 #include "host/vmm/vmm.hpp"

@@ -33,6 +33,14 @@ Result<std::string> first_program(const std::string& what, const std::vector<std
   return Error(Errc::not_found, what + ": not found" + (tried.empty() ? "" : ", looked for " + tried));
 }
 
+Result<std::string> find_firecracker() {
+  constexpr const char* name = "firecracker";
+  if (const char* const chosen = std::getenv("VIGIL_FIRECRACKER")) return first_program("Firecracker", {chosen});
+  const std::string found = find_in_path(name);
+  if (found.empty()) return Error(Errc::not_found, std::string("Firecracker: no ") + name + " in PATH; install a release of it, or set VIGIL_FIRECRACKER");
+  return found;
+}
+
 Result<std::string> find_qemu() {
   constexpr const char* name = "qemu-system-x86_64";
   if (const char* const chosen = std::getenv("VIGIL_QEMU")) return first_program("QEMU", {chosen});

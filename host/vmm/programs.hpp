@@ -14,6 +14,9 @@ std::string find_in_path(const std::string& name);           // absolute; empty:
 /// The first of `candidates` that is a program. Errors: Errc::not_found "<what>: looked for <candidates>".
 Result<std::string> first_program(const std::string& what, const std::vector<std::string>& candidates);
 
+/// $VIGIL_FIRECRACKER, else firecracker in PATH.
+Result<std::string> find_firecracker();
+
 /// $VIGIL_QEMU, else qemu-system-x86_64 in PATH.
 Result<std::string> find_qemu();
 

@@ -1,11 +1,12 @@
 // The one interface behind which the VMMs differ.
 //
 // Shape:  VmmDriver::plan() is pure but for reading the boot files; vigil-shim carries the plan out; connect() dials the VMM's control socket, which
-//         accepts from the moment the shim says vmm_started. A RunningVm may go away at any time (the VMM ends, the daemon restarts): the shim, not
+//         accepts from the moment the shim says vmm_started, or soon after; boot() has the guest started where the VMM waits for orders. A RunningVm may go away at any time (the VMM ends, the daemon restarts): the shim, not
 //         this, tells how a VMM ended.
 // Thread: the daemon's event thread. RunningVm's commands may suspend; they end with Errc::unavailable when the VMM goes.
 #pragma once
 
+#include "host/vmm/kernel_command_line.hpp"
 #include "host/vmm/launch_plan.hpp"
 #include "shared/base/ids.hpp"
 #include "shared/base/result.hpp"
@@ -18,6 +19,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -69,19 +71,33 @@ using OnVmmEvent = std::function<void(VmmEvent)>;
 class RunningVm {
 public:
   virtual ~RunningVm() = default;
+  /// Carries out the plan's boot orders, so that the guest starts; nullopt when it did. Of a VM that another daemon started there are none: then a guest
+  /// that was never started is the cause. After a cause the VMM is of no use: kill it.
+  virtual boost::asio::awaitable<std::optional<protocol::Cause>> boot(BootOrders orders) = 0;
+  virtual bool has_events() const = 0;                                    // false: nothing comes to OnVmmEvent, ControlLost neither
   virtual boost::asio::awaitable<Result<void>> request_powerdown() = 0;   // presses the power button; the guest may ignore it
-  virtual boost::asio::awaitable<Result<void>> pause() = 0;
+  virtual boost::asio::awaitable<Result<void>> pause() = 0;               // Errc::unsupported where the guest would not survive it
   virtual boost::asio::awaitable<Result<void>> resume() = 0;
-  virtual boost::asio::awaitable<Result<void>> quit() = 0;                // ends the VMM at once
+  virtual boost::asio::awaitable<Result<void>> quit() = 0;                // ends the VMM at once; Errc::unsupported where only a signal does
   virtual boost::asio::awaitable<Result<std::string>> run_state() = 0;    // "running", "paused", "shutdown", "guest-panicked", ...
   virtual std::string version() const = 0;                                // "7.2.22"
   virtual boost::asio::awaitable<void> stop() = 0;                        // closes the connection; the VMM goes on
 };
 
+/// shutdown_reason() of a VMM that ends alike whether its guest rebooted or panicked.
+inline constexpr std::string_view reset_of_unknown_kind = "reset-or-panic";
+
 class VmmDriver {
 public:
   virtual ~VmmDriver() = default;
   virtual std::string name() const = 0;                                   // "qemu"
+  virtual std::string version() const = 0;                                // of the installed program; empty: not asked
+  virtual GuestMachine machine() const = 0;
+  virtual std::string control_socket(const std::string& run_dir) const = 0;
+  /// It opens files by path with its user's rights (a plan passes descriptors all the same): the VM's disk must be that user's.
+  virtual bool opens_files_itself() const = 0;
+  /// What an exit says beyond its number or signal; empty: nothing.
+  virtual std::string explain(const protocol::ExitStatus& exit) const = 0;
   virtual PlanOutcome plan(const VmSpec& spec) const = 0;
   /// Events are given to `on_event` on the caller's executor, from then on until ControlLost.
   virtual boost::asio::awaitable<Result<std::unique_ptr<RunningVm>>> connect(std::string control_socket, OnVmmEvent on_event) const = 0;

@@ -95,7 +95,7 @@ void add_up(CLI::App& app, Cli& cli) {
       .number("--memory", options->memory_mib, "memory in MiB")
       .number("--disk", options->disk_mib, "writable disk in MiB")
       .number("--vcpus", options->vcpus, "virtual processors")
-      .text("--vmm", options->vmm, "auto, qemu or firecracker")
+      .text("--vmm", options->vmm, "auto, qemu or firecracker (needs KVM; not run on real hardware yet)")
       .texts("--env", options->env, "NAME=VALUE for every service (repeatable)")
       .texts("--service", options->services, "NAME=JSON laid over a service's file, as a merge patch (repeatable)")
       .texts("--egress", options->egress, "what it may reach: deny, direct, HOST[:PORT,...] (repeatable; *.NAME, *), or JSON; without it nothing")

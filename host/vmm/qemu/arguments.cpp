@@ -102,9 +102,11 @@ Result<void> check(const VmSpec& spec, const LaunchPlan& plan) {
 
 }  // namespace
 
+std::string qemu_control_socket(const std::string& run_dir) { return run_dir + "/qmp.sock"; }
+
 Result<LaunchPlan> make_launch_plan(const VmSpec& spec, const std::string& qemu, const std::string& vsock_device) {
   LaunchPlan plan;
-  plan.control_socket = spec.run_dir + "/qmp.sock";
+  plan.control_socket = qemu_control_socket(spec.run_dir);
   plan.device = vsock_device_plan(vsock_device, spec.cid, spec.run_dir);
   TRY_VOID(check(spec, plan));
   Builder argv(plan);

@@ -8,6 +8,8 @@
 
 namespace vigil::vmm::qemu {
 
+std::string qemu_control_socket(const std::string& run_dir);
+
 /// `qemu` and `vsock_device` are absolute paths. Errors: Errc::limit for a socket path over 107 bytes; Errc::invalid for a spec that cannot be.
 Result<LaunchPlan> make_launch_plan(const VmSpec& spec, const std::string& qemu, const std::string& vsock_device);
 

@@ -1,7 +1,6 @@
 #include "host/vmm/qemu/driver.hpp"
 
 #include "host/vmm/kernel_check.hpp"
-#include "host/vmm/qemu/arguments.hpp"
 #include "host/vmm/qemu/qmp_client.hpp"
 
 #include <boost/asio/this_coro.hpp>
@@ -18,6 +17,8 @@ public:
 
   asio::awaitable<Result<void>> open(std::string path) { return qmp_.open(std::move(path)); }
 
+  asio::awaitable<std::optional<protocol::Cause>> boot(BootOrders) override { co_return std::nullopt; }   // it boots by itself
+  bool has_events() const override { return true; }
   asio::awaitable<Result<void>> request_powerdown() override { return order("system_powerdown"); }
   asio::awaitable<Result<void>> pause() override { return order("stop"); }
   asio::awaitable<Result<void>> resume() override { return order("cont"); }

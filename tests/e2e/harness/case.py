@@ -9,14 +9,14 @@ def busybox_sh(script):
 
 
 class VmCase(unittest.TestCase):
-    daemon_options = ()
+    daemon_class, daemon_options = Daemon, ()
 
     @classmethod
     def setUpClass(cls):
         for need in (BIN / "vigild", IMAGES / "minimal" / "current"):
             if not need.exists():
                 raise RuntimeError(f"{need} is missing: ./dev build && ./dev image")
-        cls.daemon = Daemon(options=cls.daemon_options).use_images().start()
+        cls.daemon = cls.daemon_class(options=cls.daemon_options).use_images().start()
 
     @classmethod
     def tearDownClass(cls):

@@ -38,6 +38,8 @@ TEST_CASE("disks: found by serial, whatever the kernel called them", "[guest][bo
   REQUIRE(find_device(disks, "vigil-root") == "/dev/vdb");
   REQUIRE(find_device(disks, "vigil-overlay") == "/dev/vda");
   REQUIRE_FALSE(find_device(disks, "not-there").has_value());
+  REQUIRE(find_device(disks, "/dev/vdc") == "/dev/vdc");   // by name, for a VMM that chooses no serials
+  REQUIRE_FALSE(find_device(disks, "/dev/vdd").has_value());
   REQUIRE(describe(disks) == "vda (vigil-overlay), vdb (vigil-root), vdc");
   REQUIRE(describe({}) == "none");
   REQUIRE(list_disks("/nowhere").empty());

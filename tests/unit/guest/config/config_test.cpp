@@ -16,6 +16,8 @@ TEST_CASE("kernel command line: what the host says, the rest is the kernel's", "
   REQUIRE(line.root_serial == "my-root");
   REQUIRE(line.overlay_serial == "my disk");
   REQUIRE(line.problems.empty());
+  REQUIRE(line.power_off == PowerOff::acpi);
+  REQUIRE(parse_kernel_command_line("vigil.poweroff=reset").power_off == PowerOff::reset);
 }
 
 TEST_CASE("kernel command line: defaults without ours, the last of two wins, nonsense is noted", "[guest][config]") {
@@ -23,7 +25,7 @@ TEST_CASE("kernel command line: defaults without ours, the last of two wins, non
   REQUIRE(bare.vm.empty());
   REQUIRE(bare.root_serial == "vigil-root");
   REQUIRE(parse_kernel_command_line("vigil.vm=a vigil.vm=b").vm == "b");
-  REQUIRE(parse_kernel_command_line("vigil.accel=warp vigil.x=1 vigil.vm vigil.root=").problems.size() == 4);
+  REQUIRE(parse_kernel_command_line("vigil.accel=warp vigil.x=1 vigil.vm vigil.root= vigil.poweroff=maybe").problems.size() == 5);
 }
 
 TEST_CASE("options: run takes a Unix socket and nothing else", "[guest][config]") {

@@ -63,8 +63,10 @@ TEST_CASE("vsock device: is found beside the daemon, in the build tree's tools, 
   ::unsetenv("VIGIL_VSOCK_DEVICE");
 }
 
-TEST_CASE("driver factory: Firecracker is refused as unsupported, a missing QEMU by its name", "[host][vmm]") {
-  CHECK(make_driver(VmmKind::firecracker, "/usr/bin").error().code() == Errc::unsupported);
+TEST_CASE("driver factory: a VMM that is missing is refused by its name", "[host][vmm]") {
+  ::setenv("VIGIL_FIRECRACKER", "/nonexistent/firecracker", 1);
+  CHECK(make_driver(VmmKind::firecracker, "/usr/bin").error() == Error(Errc::not_found, "Firecracker: not found, looked for /nonexistent/firecracker"));
+  ::unsetenv("VIGIL_FIRECRACKER");
   ::setenv("VIGIL_QEMU", "/nonexistent/qemu", 1);
   const auto driver = make_driver(VmmKind::automatic, "/usr/bin");
   ::unsetenv("VIGIL_QEMU");
