@@ -5,6 +5,7 @@
 #include "host/blackbox/retention.hpp"
 #include "host/logs/spool.hpp"
 
+#include <chrono>
 #include <optional>
 #include <string>
 
@@ -14,9 +15,11 @@ struct Options {
     Places places;
     unsigned socket_mode = 0600;     // 0660 with --group
     std::string socket_group;
+    std::string listen;              // 127.0.0.1:PORT for the API over TCP, tokens needed; empty: no
     std::string ports_listen;        // 127.0.0.1:PORT for ports of VMs over TCP; empty: no
     std::optional<int> ready_fd;
     std::string log_level = "info";
+    std::chrono::seconds reconcile_every{60};
     logs::LogLimits log_limits;
     blackbox::KeepLimits keep_limits;
 };

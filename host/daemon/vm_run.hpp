@@ -85,6 +85,7 @@ class VmRun final : private guest_link::LinkOwner, private egress::EgressOwner {
     boost::asio::awaitable<void> read_rest_of_console();
     std::string end_reason(const protocol::ExitStatus& exit) const;
 
+    bool is_own(const shim::Status& status) const;
     void on_status(const shim::Status& status);
     void tell_started(const shim::ProcessIdentity& vmm, const shim::ProcessIdentity& device);
     void on_vmm_running(const shim::ProcessIdentity& vmm, const shim::ProcessIdentity& device);
