@@ -42,6 +42,10 @@ void group_crashes(const Context& context, const Request& request, const Reply& 
 void list_blackboxes(const Context& context, const Request& request, const Reply& reply);
 void get_blackbox(const Context& context, const Request& request, const Reply& reply);
 void export_blackbox(const Context& context, const Request& request, const Reply& reply);
+// tokens.cpp
+void list_tokens(const Context& context, const Request& request, const Reply& reply);
+void create_token(const Context& context, const Request& request, const Reply& reply);
+void revoke_token(const Context& context, const Request& request, const Reply& reply);
 // images.cpp
 void list_images(const Context& context, const Request& request, const Reply& reply);
 void get_image(const Context& context, const Request& request, const Reply& reply);

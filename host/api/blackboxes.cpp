@@ -7,6 +7,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <functional>
 #include <set>
 
 namespace vigil::api {
@@ -41,13 +42,23 @@ json contents_json(const blackbox::BoxContents& contents) {
     return out;
 }
 
+/// Of whose runs the caller may see boxes; asked when the list is there.
+std::function<bool(const InstanceId&)> own_boxes(const Context& context) {
+    return [&store = context.store, caller = context.caller](const InstanceId& id) {
+        if (caller.sees_all()) return true;
+        const auto row = store.find_instance(id.value());
+        return row && row->id == id && caller.sees(row->spec.owner);
+    };
+}
+
 }  // namespace
 
 void list_blackboxes(const Context& context, const Request&, const Reply& reply) {
-    context.control.shelf().list([reply](Result<std::vector<blackbox::BoxFacts>> boxes) {
+    context.control.shelf().list([reply, is_own = own_boxes(context)](Result<std::vector<blackbox::BoxFacts>> boxes) {
         if (!boxes) return reply.send(to_response(boxes.error()));
         auto list = json::array();
-        for (const auto& box : *boxes) list.push_back(facts_json(box));
+        for (const auto& box : *boxes)
+            if (is_own(box.stored.name.instance)) list.push_back(facts_json(box));
         reply.send(http::json_response(200, list));
     });
 }
@@ -71,17 +82,18 @@ void export_blackbox(const Context& context, const Request& request, const Reply
 }
 
 void group_crashes(const Context& context, const Request&, const Reply& reply) {
-    context.control.shelf().list([reply, &control = context.control](Result<std::vector<blackbox::BoxFacts>> boxes) {
+    context.control.shelf().list([reply, &control = context.control, is_own = own_boxes(context)](Result<std::vector<blackbox::BoxFacts>> boxes) {
         if (!boxes) return reply.send(to_response(boxes.error()));
         CrashGroups groups;
         std::set<std::string> boxed;
         for (const auto& box : *boxes) {
+            if (!is_own(box.stored.name.instance)) continue;
             const auto index = index_of(box);
             boxed.insert(box.stored.name.text());
             if (index.contains("crashes")) groups.add(box.stored.name.instance.value(), box.stored.name.run.value(), index["crashes"]);
         }
         for (const auto& look : control.existing()) {
-            if (!look.state.run) continue;
+            if (!look.state.run || !is_own(look.row.id)) continue;
             const blackbox::BoxName name{look.row.id, look.state.run->number};
             if (!boxed.contains(name.text())) groups.add(name.instance.value(), name.run.value(), crash_index_json(look.state));
         }

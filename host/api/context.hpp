@@ -1,10 +1,14 @@
 // What the answerers share; made by the daemon, outlives the server.
 #pragma once
 
+#include "host/access/gate.hpp"
 #include "host/api/vm_control.hpp"
 #include "host/events/event_bus.hpp"
 #include "host/http/router.hpp"
 #include "host/streams/relay.hpp"
+
+#include <map>
+#include <string>
 
 namespace vigil::egress {
 struct Counters;
@@ -24,10 +28,16 @@ struct Context {
     streams::Relays& relays;
     const ports::Server* ports = nullptr;   // null: none is served
     const egress::Counters* egress = nullptr;
+    access::Gate* gate = nullptr;            // null: everybody is the local admin (tests)
+    store::Store* tokens = nullptr;          // where tokens are written; null: nowhere
+    access::Caller caller{"", {access::Scope::admin}, ""};   // of the request at hand
 };
 
 /// The table of all routes (routes.cpp).
 std::vector<http::Route> make_routes(const Context& context);
+
+/// "GET /v1/instances" and the scope it needs; "none": nobody has to say who he is.
+std::map<std::string, std::string> route_scopes();
 
 /// openapi.yaml, embedded.
 std::string_view openapi_document();

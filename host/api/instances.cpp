@@ -27,34 +27,46 @@ Result<std::string> key_of(const Request& request) {
 }
 
 /// The instance that an earlier request with this key has made, also when it was removed since.
-Result<std::optional<InstanceId>> made_before(const Context& context, const std::string& key, const std::string& sum) {
+Result<std::optional<InstanceId>> made_before(const Context& context, const std::string& owner, const std::string& key, const std::string& sum) {
     TRY(existing, context.store.instances());
     TRY(removed, context.store.removed_instances());
     for (const auto* list : {&existing, &removed})
         for (const auto& row : *list) {
-            if (row.spec.create_key != key) continue;
+            if (row.spec.create_key != key || row.spec.owner != owner) continue;
             if (row.spec.create_sum == sum) return std::optional(row.id);
             return Error(Errc::conflict, "Idempotency-Key: it was used for another request, which made " + row.id.value() + "; take a new one");
         }
     return std::optional<InstanceId>();
 }
 
+/// Whose it will be: the caller's; an admin may name another.
+Result<std::string> owner_of(const Context& context, const machine::InstanceSpec& spec) {
+    if (spec.owner.empty() || spec.owner == context.caller.owner) return context.caller.owner;
+    if (!context.caller.sees_all()) return Error(Errc::denied, "owner: only admins make instances for others; leave it out");
+    return access::parse_owner(spec.owner);
+}
+
 Result<Creation> create(const Context& context, const Request& request) {
     TRY(start, flag_of(request, "start"));
     TRY(spec, machine::parse_spec(request.body));
     if (!spec.create_key.empty() || !spec.create_sum.empty()) return Error(Errc::invalid, "create_key: not a member of a request; send the header Idempotency-Key");
+    TRY(owner, owner_of(context, spec));
+    spec.owner = owner;
     TRY(key, key_of(request));
     if (!key.empty()) {
         spec.create_key = key;
         spec.create_sum = images::sha256_hex(key + (start ? "1" : "0") + request.body);
-        TRY(before, made_before(context, key, spec.create_sum));
+        TRY(before, made_before(context, spec.owner, key, spec.create_sum));
         if (before) return Creation{*before, false};
     }
-    const auto actor = actor_of(request);
+    const auto actor = actor_of(context, request);
     TRY(id, context.control.create(spec, actor));
     if (!start) return Creation{id};
-    if (const auto started = context.control.start(id, actor); !started) return started.error();
-    return Creation{id};
+    const auto started = context.control.start(id, actor);
+    if (started) return Creation{id};
+    // The answer will be that nothing was made, so nothing may stay.
+    context.control.remove(id, Removal::kill_first, actor, [](const Result<void>&) {});
+    return started.error();
 }
 
 }  // namespace
@@ -72,7 +84,8 @@ void create_instance(const Context& context, const Request& request, const Reply
 
 void list_instances(const Context& context, const Request&, const Reply& reply) {
     auto list = nlohmann::json::array();
-    for (const auto& look : context.control.existing()) list.push_back(instance_json(look));
+    for (const auto& look : context.control.existing())
+        if (context.caller.sees(look.row.spec.owner)) list.push_back(instance_json(look));
     reply.send(http::json_response(200, list));
 }
 
@@ -86,7 +99,7 @@ void remove_instance(const Context& context, const Request& request, const Reply
     const auto id = existing_id(context, request);
     if (!force) return reply.send(to_response(force.error()));
     if (!id) return reply.send(to_response(id.error()));
-    context.control.remove(*id, *force ? Removal::kill_first : Removal::only_when_stopped, actor_of(request), [reply](Result<void> removed) {
+    context.control.remove(*id, *force ? Removal::kill_first : Removal::only_when_stopped, actor_of(context, request), [reply](Result<void> removed) {
         reply.send(removed ? http::empty_response(204) : to_response(removed.error()));
     });
 }

@@ -39,7 +39,7 @@ void answer_with_instance(const Context& context, const InstanceId& id, const Re
 Result<InstanceId> stop(const Context& context, const Request& request) {
     TRY(id, existing_id(context, request));
     TRY(order, parse_stop(request.body));
-    TRY_VOID(context.control.stop(id, order.kind, order.grace, actor_of(request)));
+    TRY_VOID(context.control.stop(id, order.kind, order.grace, actor_of(context, request)));
     return id;
 }
 
@@ -48,7 +48,7 @@ Result<InstanceId> stop(const Context& context, const Request& request) {
 void start_instance(const Context& context, const Request& request, const Reply& reply) {
     const auto id = existing_id(context, request);
     if (!id) return reply.send(to_response(id.error()));
-    const auto started = context.control.start(*id, actor_of(request));
+    const auto started = context.control.start(*id, actor_of(context, request));
     if (!started) return reply.send(to_response(started.error()));
     answer_with_instance(context, *id, reply);
 }

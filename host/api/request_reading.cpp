@@ -10,10 +10,20 @@ namespace {
 constexpr std::size_t max_actor_bytes = 128;
 }
 
-std::string actor_of(const Request& request) {
+std::string actor_of(const Context& context, const Request& request) {
     const auto named = request.query_value("actor");
-    if (named && !named->empty()) return escape_for_terminal(named->substr(0, max_actor_bytes), Lines::escape);
-    return "uid " + std::to_string(request.peer.uid);
+    const bool is_local = request.peer.is_local && !request.header("authorization");
+    if (is_local && named && !named->empty()) return escape_for_terminal(named->substr(0, max_actor_bytes), Lines::escape);
+    return is_local ? "uid " + std::to_string(request.peer.uid) : context.caller.name;
+}
+
+Result<store::InstanceRow> visible_instance(const Context& context, const std::string& name) {
+    auto row = context.store.find_instance(name);
+    if (context.caller.sees_all()) return row;
+    // A prefix that fits several would name those of others: it fits none.
+    if (row && context.caller.sees(row->spec.owner)) return row;
+    if (!row && row.error().code() != Errc::not_found && row.error().code() != Errc::conflict) return row;
+    return Error(Errc::not_found, "there is no instance \"" + name + "\"");
 }
 
 Result<std::optional<RunNumber>> run_of(const Request& request) {
@@ -38,7 +48,7 @@ Result<Look> look_at(const Context& context, const Request& request) {
 }
 
 Result<InstanceId> existing_id(const Context& context, const Request& request) {
-    TRY(row, context.store.find_instance(request.parameter("id")));
+    TRY(row, visible_instance(context, request.parameter("id")));
     if (row.removed_unix_us) return Error(Errc::not_found, "instance " + row.name.value() + " (" + row.id.value() + ") was removed");
     return row.id;
 }

@@ -8,8 +8,10 @@
 
 namespace vigil::api {
 
-/// ?actor=, else "uid N".
-std::string actor_of(const Request& request);
+/// Who the caller is; what a local one calls himself by ?actor= stands before it, of a token's holder it is not taken.
+std::string actor_of(const Context& context, const Request& request);
+/// By id, name or prefix, as Store::find_instance; another owner's is not there.
+Result<store::InstanceRow> visible_instance(const Context& context, const std::string& name);
 /// ?run=N; nullopt: the newest.
 Result<std::optional<RunNumber>> run_of(const Request& request);
 /// A flag of the query: absent or "0" is no, empty or "1" is yes.

@@ -1,5 +1,10 @@
-// The table of all routes. A row here needs its path in openapi.yaml; a test compares the two.
+// The table of all routes, with the scope that each needs; the one place where who asks is found out. A row here needs its path in openapi.yaml; a test compares the two.
 #include "host/api/answers.hpp"
+#include "host/api/error_to_http.hpp"
+#include "host/api/request_reading.hpp"
+#include "host/blackbox/box_name.hpp"
+
+#include <optional>
 
 namespace vigil::api {
 
@@ -7,51 +12,89 @@ namespace {
 
 using http::Method;
 
+using access::Scope;
+
 struct Row {
     Method method;
     const char* pattern;
+    std::optional<Scope> needs;   // nullopt: nobody has to say who he is
     void (*answer)(const Context&, const Request&, const Reply&);
 };
 
 constexpr Row rows[] = {
-    {Method::get, "/healthz", get_health},
-    {Method::get, "/openapi.yaml", get_openapi},
-    {Method::get, "/metrics", get_metrics},
-    {Method::get, "/v1/daemon", get_daemon},
-    {Method::post, "/v1/instances", create_instance},
-    {Method::get, "/v1/instances", list_instances},
-    {Method::get, "/v1/instances/{id}", get_instance},
-    {Method::del, "/v1/instances/{id}", remove_instance},
-    {Method::post, "/v1/instances/{id}/start", start_instance},
-    {Method::post, "/v1/instances/{id}/stop", stop_instance},
-    {Method::get, "/v1/instances/{id}/timeline", get_timeline},
-    {Method::get, "/v1/instances/{id}/services", get_services},
-    {Method::post, "/v1/instances/{id}/services/{service}", control_service},
-    {Method::get, "/v1/instances/{id}/crashes", get_crashes},
-    {Method::get, "/v1/instances/{id}/console", get_console},
-    {Method::get, "/v1/instances/{id}/logs", stream_logs},
-    {Method::get, "/v1/instances/{id}/logs/{service}", get_logs},
-    {Method::get, "/v1/instances/{id}/why", get_why},
-    {Method::get, "/v1/instances/{id}/ports", get_ports},
-    {Method::post, "/v1/instances/{id}/streams", open_stream},
-    {Method::post, "/v1/instances/{id}/exec", run_exec},
-    {Method::get, "/v1/events", stream_events},
-    {Method::get, "/v1/crashes", group_crashes},
-    {Method::get, "/v1/blackboxes", list_blackboxes},
-    {Method::get, "/v1/blackboxes/{box}", get_blackbox},
-    {Method::get, "/v1/blackboxes/{box}/archive", export_blackbox},
-    {Method::get, "/v1/images", list_images},
-    {Method::get, "/v1/images/{reference}", get_image},
-    {Method::post, "/v1/images/{reference}/verify", verify_image},
-    {Method::post, "/v1/images-unused", collect_images},
+    {Method::get, "/healthz", std::nullopt, get_health},
+    {Method::get, "/openapi.yaml", Scope::read, get_openapi},
+    {Method::get, "/metrics", Scope::metrics, get_metrics},
+    {Method::get, "/v1/daemon", Scope::read, get_daemon},
+    {Method::post, "/v1/instances", Scope::operate, create_instance},
+    {Method::get, "/v1/instances", Scope::read, list_instances},
+    {Method::get, "/v1/instances/{id}", Scope::read, get_instance},
+    {Method::del, "/v1/instances/{id}", Scope::operate, remove_instance},
+    {Method::post, "/v1/instances/{id}/start", Scope::operate, start_instance},
+    {Method::post, "/v1/instances/{id}/stop", Scope::operate, stop_instance},
+    {Method::get, "/v1/instances/{id}/timeline", Scope::read, get_timeline},
+    {Method::get, "/v1/instances/{id}/services", Scope::read, get_services},
+    {Method::post, "/v1/instances/{id}/services/{service}", Scope::operate, control_service},
+    {Method::get, "/v1/instances/{id}/crashes", Scope::read, get_crashes},
+    {Method::get, "/v1/instances/{id}/console", Scope::read, get_console},
+    {Method::get, "/v1/instances/{id}/logs", Scope::read, stream_logs},
+    {Method::get, "/v1/instances/{id}/logs/{service}", Scope::read, get_logs},
+    {Method::get, "/v1/instances/{id}/why", Scope::read, get_why},
+    {Method::get, "/v1/instances/{id}/ports", Scope::read, get_ports},
+    {Method::post, "/v1/instances/{id}/streams", Scope::operate, open_stream},
+    {Method::post, "/v1/instances/{id}/exec", Scope::operate, run_exec},
+    {Method::get, "/v1/events", Scope::read, stream_events},
+    {Method::get, "/v1/crashes", Scope::read, group_crashes},
+    {Method::get, "/v1/blackboxes", Scope::read, list_blackboxes},
+    {Method::get, "/v1/blackboxes/{box}", Scope::read, get_blackbox},
+    {Method::get, "/v1/blackboxes/{box}/archive", Scope::read, export_blackbox},
+    {Method::get, "/v1/images", Scope::read, list_images},
+    {Method::get, "/v1/images/{reference}", Scope::read, get_image},
+    {Method::post, "/v1/images/{reference}/verify", Scope::admin, verify_image},
+    {Method::get, "/v1/tokens", Scope::admin, list_tokens},
+    {Method::post, "/v1/tokens", Scope::admin, create_token},
+    {Method::del, "/v1/tokens/{token}", Scope::admin, revoke_token},
+    {Method::post, "/v1/images-unused", Scope::admin, collect_images},
 };
 
+/// Another owner's instance, and what is left of it, is not there. What nobody knows is the answerer's to tell.
+std::optional<http::Response> hidden(const Context& context, const Request& request) {
+    if (context.caller.sees_all()) return std::nullopt;
+    auto name = request.parameters.contains("id") ? request.parameter("id") : "";
+    if (request.parameters.contains("box")) {
+        const auto box = blackbox::parse_box_name(request.parameter("box"));
+        if (!box) return std::nullopt;
+        name = box->instance.value();
+    }
+    if (name.empty()) return std::nullopt;
+    const auto seen = visible_instance(context, name);
+    if (!seen) return to_response(seen.error());
+    return std::nullopt;
+}
+
+void guard(Context context, const Row& row, const Request& request, const Reply& reply) {
+    if (row.needs && context.gate != nullptr) {
+        auto admitted = context.gate->admit(request);
+        if (auto* refusal = std::get_if<http::Response>(&admitted)) return reply.send(std::move(*refusal));
+        context.caller = std::move(std::get<access::Caller>(admitted));
+        if (auto refusal = context.gate->refuse(context.caller, *row.needs)) return reply.send(std::move(*refusal));
+        if (auto refusal = hidden(context, request)) return reply.send(std::move(*refusal));
+    }
+    row.answer(context, request, reply);
+}
+
 }  // namespace
+
+std::map<std::string, std::string> route_scopes() {
+    std::map<std::string, std::string> scopes;
+    for (const auto& row : rows) scopes[std::string(http::to_text(row.method)) + " " + row.pattern] = row.needs ? std::string(vigil::to_text(*row.needs)) : "none";
+    return scopes;
+}
 
 std::vector<http::Route> make_routes(const Context& context) {
     std::vector<http::Route> routes;
     for (const auto& row : rows)
-        routes.push_back({row.method, row.pattern, [context, answer = row.answer](const Request& request, const Reply& reply) { answer(context, request, reply); }});
+        routes.push_back({row.method, row.pattern, [context, &row](const Request& request, const Reply& reply) { guard(context, row, request, reply); }});
     return routes;
 }
 

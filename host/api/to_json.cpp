@@ -123,6 +123,7 @@ json instance_json(const Look& look) {
                 {"services", services_json(state)},
                 {"link", run && run->link_is_up},
                 {"removed", look.row.removed_unix_us.has_value()},
+                {"owner", look.row.spec.owner.empty() ? json(nullptr) : json(look.row.spec.owner)},
                 {"labels", look.row.spec.labels}};
     put_vitals(out, run);
     out["accelerator"] = run && run->accelerator ? json(vigil::to_text(*run->accelerator)) : json(nullptr);

@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <set>
 
 namespace vigil::cgroup {
 
@@ -133,6 +134,18 @@ void sweep_groups(const std::string& prefix, const std::string& mounts, const st
     for (const auto& entry : std::filesystem::directory_iterator(home, ignored))
       if (entry.path().filename().string().starts_with(prefix)) ::rmdir(entry.path().c_str());   // refused while a process is in it
   }
+}
+
+std::vector<std::string> groups_below(const std::string& prefix, const std::string& mounts, const std::string& self) {
+  const auto membership = parse_membership(read_small(mounts), read_small(self));
+  std::set<std::string> names;
+  if (!membership) return {};
+  for (const auto& [controller, home] : membership->directories) {
+    std::error_code failure;
+    for (std::filesystem::directory_iterator each(home, failure), end; !failure && each != end; each.increment(failure))
+      if (auto name = each->path().filename().string(); name.starts_with(prefix)) names.insert(std::move(name));
+  }
+  return {names.begin(), names.end()};
 }
 
 }  // namespace vigil::cgroup

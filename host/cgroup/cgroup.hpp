@@ -15,6 +15,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace vigil::cgroup {
 
@@ -38,5 +39,8 @@ Result<std::unique_ptr<Group>> make_group(const std::string& name, const std::st
 
 /// Takes away groups below the caller's own whose name starts with `prefix` and that no process is in: what a killed shim left.
 void sweep_groups(const std::string& prefix, const std::string& mounts = "/proc/mounts", const std::string& self = "/proc/self/cgroup");
+
+/// Names of the groups below the caller's own that start with `prefix`, with or without processes, of whoever made them.
+std::vector<std::string> groups_below(const std::string& prefix, const std::string& mounts = "/proc/mounts", const std::string& self = "/proc/self/cgroup");
 
 }  // namespace vigil::cgroup

@@ -25,7 +25,7 @@ std::size_t append(char* data, std::size_t size, std::size_t count, void* target
 }  // namespace
 
 Error problem_error(long status, const std::string& body) {
-  const auto code = status == 404 ? Errc::not_found : status == 409 ? Errc::conflict : status == 400 ? Errc::invalid : status == 403 ? Errc::denied : status == 503 ? Errc::unavailable : Errc::io;
+  const auto code = status == 404 ? Errc::not_found : status == 409 ? Errc::conflict : status == 400 ? Errc::invalid : status == 403 || status == 401 ? Errc::denied : status == 503 ? Errc::unavailable : Errc::io;
   if (const auto document = parse_json(body)) {
     const auto detail = try_read_string(*document, "detail", 1 << 16);
     if (detail && *detail) return Error(code, **detail);
@@ -37,34 +37,46 @@ Error problem_error(long status, const std::string& body) {
 
 struct Client::Handle {
   CURL* curl = curl_easy_init();
-  ~Handle() { curl_easy_cleanup(curl); }
+  curl_slist* headers = nullptr;
+  ~Handle() {
+    curl_slist_free_all(headers);
+    curl_easy_cleanup(curl);
+  }
+  void add_header(const std::string& line) {
+    if (!line.empty()) headers = curl_slist_append(headers, line.c_str());
+  }
+  /// Ready for a request of that path; headers are those that are added from here on.
+  void aim(const DaemonAddress& daemon, const std::string& path) {
+    curl_slist_free_all(std::exchange(headers, nullptr));
+    curl_easy_reset(curl);
+    if (daemon.api.empty()) curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, daemon.socket.c_str());
+    curl_easy_setopt(curl, CURLOPT_URL, daemon.url(path).c_str());
+    curl_easy_setopt(curl, CURLOPT_PROXY, "");
+    add_header(daemon.authorization());
+  }
+  CURLcode perform() {
+    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+    return curl_easy_perform(curl);
+  }
 };
 
-Client::Client(std::string socket) : socket_(std::move(socket)), handle_(std::make_unique<Handle>()) {}
+Client::Client(DaemonAddress daemon) : daemon_(std::move(daemon)), handle_(std::make_unique<Handle>()) {}
 Client::~Client() = default;
 
 Result<std::string> Client::request(const char* method, const std::string& path, const std::string* body) {
   auto* const curl = handle_->curl;
   std::string answer;
-  curl_easy_reset(curl);
-  curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, socket_.c_str());
-  curl_easy_setopt(curl, CURLOPT_URL, ("http://vigil" + path).c_str());
+  handle_->aim(daemon_, path);
   curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method);
-  curl_easy_setopt(curl, CURLOPT_PROXY, "");
   curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, append);
   curl_easy_setopt(curl, CURLOPT_WRITEDATA, &answer);
-  struct Headers {
-    curl_slist* list = nullptr;
-    ~Headers() { curl_slist_free_all(list); }
-  } headers;
   if (body != nullptr) {
-    headers.list = curl_slist_append(headers.list, "Content-Type: application/json");
-    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers.list);
+    handle_->add_header("Content-Type: application/json");
     curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body->c_str());
     curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE, static_cast<long>(body->size()));
   }
-  const auto done = curl_easy_perform(curl);
-  if (done == CURLE_COULDNT_CONNECT) return Error(Errc::unavailable, "no daemon serves " + socket_);
+  const auto done = handle_->perform();
+  if (done == CURLE_COULDNT_CONNECT) return Error(Errc::unavailable, "no daemon serves " + daemon_.name());
   if (done != CURLE_OK) return Error(Errc::io, std::string("the daemon broke off: ") + curl_easy_strerror(done));
   long status = 0;
   curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
@@ -123,14 +135,12 @@ std::size_t take_stream(char* data, std::size_t size, std::size_t count, void* t
 Result<void> Client::follow(const std::string& path, const std::function<bool(const StreamedEvent&)>& on_event) {
   Handle stream;
   Following following{.curl = stream.curl, .parser = {}, .on_event = &on_event, .refused = {}};
-  curl_easy_setopt(stream.curl, CURLOPT_UNIX_SOCKET_PATH, socket_.c_str());
-  curl_easy_setopt(stream.curl, CURLOPT_URL, ("http://vigil" + path).c_str());
-  curl_easy_setopt(stream.curl, CURLOPT_PROXY, "");
+  stream.aim(daemon_, path);
   curl_easy_setopt(stream.curl, CURLOPT_WRITEFUNCTION, take_stream);
   curl_easy_setopt(stream.curl, CURLOPT_WRITEDATA, &following);
-  const auto done = curl_easy_perform(stream.curl);
+  const auto done = stream.perform();
   if (following.enough) return {};
-  if (done == CURLE_COULDNT_CONNECT) return Error(Errc::unavailable, "no daemon serves " + socket_);
+  if (done == CURLE_COULDNT_CONNECT) return Error(Errc::unavailable, "no daemon serves " + daemon_.name());
   long status = 0;
   curl_easy_getinfo(stream.curl, CURLINFO_RESPONSE_CODE, &status);
   if (status >= 400) return problem_error(status, following.refused);

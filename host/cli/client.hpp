@@ -1,10 +1,11 @@
 // The daemon's API as the command line uses it.
 //
 // Errors: Errc::unavailable: nobody serves the socket (exit code 3). A problem document of the daemon becomes an Error with its detail: 404 not_found,
-//         409 conflict, 400 invalid, 403 denied, 503 unavailable, the rest io.
+//         409 conflict, 400 invalid, 401 and 403 denied, 503 unavailable, the rest io.
 // Thread: blocking; one request at a time.
 #pragma once
 
+#include "host/cli/daemon_address.hpp"
 #include "shared/base/result.hpp"
 
 #include <nlohmann/json_fwd.hpp>
@@ -22,7 +23,7 @@ struct StreamedEvent {
 
 class Client {
 public:
-  explicit Client(std::string socket);
+  explicit Client(DaemonAddress daemon);
   ~Client();
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
@@ -34,12 +35,10 @@ public:
   /// Calls `on_event` for each event until it returns false (ok) or the stream ends (Errc::unavailable).
   Result<void> follow(const std::string& path, const std::function<bool(const StreamedEvent&)>& on_event);
 
-  const std::string& socket() const { return socket_; }
-
 private:
   struct Handle;
   Result<std::string> request(const char* method, const std::string& path, const std::string* body);
-  std::string socket_;
+  DaemonAddress daemon_;
   std::unique_ptr<Handle> handle_;
 };
 

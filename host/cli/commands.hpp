@@ -16,13 +16,13 @@ namespace vigil::cli {
 
 /// What every verb shares.
 struct Cli {
-  std::string socket;
+  DaemonAddress daemon;
   bool json = false;
   int exit_code = 0;
   std::string program;                           // path of this executable
   std::vector<std::string> after_dashes;         // what followed "--" on the command line
 
-  Client client() const { return Client(socket); }
+  Client client() const { return Client(daemon); }
 };
 
 inline constexpr int exit_failed = 1, exit_usage = 2, exit_no_daemon = 3;
@@ -55,6 +55,7 @@ void add_port(CLI::App& app, Cli& cli);
 void add_ports(CLI::App& app, Cli& cli);
 void add_rm(CLI::App& app, Cli& cli);
 void add_image(CLI::App& app, Cli& cli);
+void add_token(CLI::App& app, Cli& cli);
 void add_doctor(CLI::App& app, Cli& cli);
 void add_version(CLI::App& app, Cli& cli);
 

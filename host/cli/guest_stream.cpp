@@ -5,7 +5,6 @@
 
 #include <poll.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -18,17 +17,6 @@ namespace {
 constexpr std::size_t max_head_bytes = 64 * 1024, max_problem_bytes = 1 << 20;
 
 Error stream_broke() { return Error(Errc::unavailable, "the stream broke: the VM has ended, or the daemon"); }
-
-Result<UniqueFd> connect_to(const std::string& path) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof address.sun_path) return Error(Errc::limit, path + ": a socket's path has at most 107 bytes");
-  path.copy(address.sun_path, sizeof address.sun_path - 1);
-  UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (!fd || ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
-    return Error(Errc::unavailable, "no daemon serves " + path);
-  return fd;
-}
 
 Result<void> send_all(int fd, std::string_view bytes) {
   while (!bytes.empty()) {
@@ -76,12 +64,13 @@ Error refusal(int fd, const std::string& head, std::string body) {
 
 }  // namespace
 
-Result<GuestStream> GuestStream::open(const std::string& daemon_socket, const std::string& vm, const streams::Opening& opening) {
+Result<GuestStream> GuestStream::open(const DaemonAddress& daemon, const std::string& vm, const streams::Opening& opening) {
   GuestStream stream;
-  TRY(fd, connect_to(daemon_socket));
+  TRY(fd, connect_to(daemon));
   stream.fd_ = std::move(fd);
   const auto body = streams::encode(opening);
-  TRY_VOID(send_all(stream.fd(), "POST " + instance_path(vm) + "/streams HTTP/1.1\r\nHost: vigil\r\nConnection: Upgrade\r\nUpgrade: vigil-stream/1\r\n"
+  const auto authorization = daemon.token.empty() ? std::string() : daemon.authorization() + "\r\n";
+  TRY_VOID(send_all(stream.fd(), "POST " + instance_path(vm) + "/streams HTTP/1.1\r\nHost: vigil\r\n" + authorization + "Connection: Upgrade\r\nUpgrade: vigil-stream/1\r\n"
                                  "Content-Type: application/json\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body));
   std::string head;
   auto end = std::string::npos;

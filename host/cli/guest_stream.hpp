@@ -4,6 +4,7 @@
 // Errors: open(): as Client's. Errc::unavailable when the stream breaks. Thread: blocking, unless said otherwise.
 #pragma once
 
+#include "host/cli/daemon_address.hpp"
 #include "shared/base/unique_fd.hpp"
 #include "shared/streams/chunk.hpp"
 #include "shared/streams/control.hpp"
@@ -16,7 +17,7 @@ namespace vigil::cli {
 
 class GuestStream {
 public:
-  static Result<GuestStream> open(const std::string& daemon_socket, const std::string& vm, const streams::Opening& opening);
+  static Result<GuestStream> open(const DaemonAddress& daemon, const std::string& vm, const streams::Opening& opening);
 
   const std::string& facts_json() const { return facts_json_; }
   int fd() const { return fd_.get(); }

@@ -25,6 +25,11 @@ Examples:
 
 Exit codes: 0 done, 1 failed with a cause, 2 wrong usage, 3 no daemon.)";
 
+std::string environment(const char* name) {
+  const char* const given = std::getenv(name);
+  return given != nullptr ? given : "";
+}
+
 std::string default_socket() {
   const char* const given = std::getenv("VIGIL_SOCKET");
   return given != nullptr && *given != '\0' ? given : vigil::default_places().socket;
@@ -34,17 +39,24 @@ void add_verbs(CLI::App& app, vigil::cli::Cli& cli) {
   using namespace vigil::cli;
   for (const auto add : {add_up, add_start, add_stop, add_kill, add_reboot, add_ps, add_services, add_ctl, add_timeline, add_events, add_why, add_crashes, add_console,
                          add_logs, add_blackbox, add_exec, add_shell, add_cp, add_ls, add_port, add_ports, add_rm,
-                         add_image, add_doctor, add_version})
+                         add_image, add_token, add_doctor, add_version})
     add(app, cli);
 }
 
 int run(int argc, char** argv) {
   vigil::cli::Cli cli;
-  cli.socket = default_socket();
+  cli.daemon.socket = default_socket();
+  cli.daemon.api = environment("VIGIL_API");
+  if (const auto file = environment("VIGIL_TOKEN_FILE"); !file.empty()) {
+    auto token = vigil::cli::read_token(file);
+    if (!token) return vigil::cli::fail(token.error());
+    cli.daemon.token = std::move(*token);
+  }
   std::error_code ignored;
   cli.program = std::filesystem::read_symlink("/proc/self/exe", ignored).string();
   CLI::App app("vigil boots microVMs and says what every service in them does, and why one does not come up.", "vigil");
-  app.add_option("--socket", cli.socket, "the daemon's Unix socket")->capture_default_str();
+  app.add_option("--socket", cli.daemon.socket, "the daemon's Unix socket")->capture_default_str();
+  app.add_option("--api", cli.daemon.api, "the daemon's API over TCP instead, http://127.0.0.1:PORT ($VIGIL_API); the token is in the file $VIGIL_TOKEN_FILE");
   app.footer(examples);
   app.require_subcommand(1);
   app.fallthrough();

@@ -83,8 +83,8 @@ void reset_connection(int fd) {
   ::setsockopt(fd, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
 }
 
-void serve(UniqueFd client, const std::string& daemon_socket, const std::string& vm, std::uint16_t port) {
-  auto stream = GuestStream::open(daemon_socket, vm, streams::TcpOpening{port});
+void serve(UniqueFd client, const DaemonAddress& daemon, const std::string& vm, std::uint16_t port) {
+  auto stream = GuestStream::open(daemon, vm, streams::TcpOpening{port});
   if (!stream) {
     std::fprintf(stderr, "vigil: port %u: %s\n", unsigned{port}, safe(stream.error().message()).c_str());
     return reset_connection(client.get());
@@ -95,9 +95,9 @@ void serve(UniqueFd client, const std::string& daemon_socket, const std::string&
 
 }  // namespace
 
-Result<std::unique_ptr<PortForward>> PortForward::listen(std::string daemon_socket, std::string vm, std::uint16_t guest, std::uint16_t local) {
+Result<std::unique_ptr<PortForward>> PortForward::listen(DaemonAddress daemon, std::string vm, std::uint16_t guest, std::uint16_t local) {
   auto forward = std::make_unique<PortForward>();
-  forward->daemon_socket_ = std::move(daemon_socket);
+  forward->daemon_ = std::move(daemon);
   forward->vm_ = std::move(vm);
   forward->guest_ = guest;
   forward->listener_.reset(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
@@ -122,7 +122,7 @@ void PortForward::accept_one() {
   if (!client) return;
   const int on = 1;
   ::setsockopt(client.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  std::thread([client = std::move(client), socket = daemon_socket_, vm = vm_, port = guest_]() mutable { serve(std::move(client), socket, vm, port); }).detach();
+  std::thread([client = std::move(client), daemon = daemon_, vm = vm_, port = guest_]() mutable { serve(std::move(client), daemon, vm, port); }).detach();
 }
 
 }  // namespace vigil::cli

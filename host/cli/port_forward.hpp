@@ -4,6 +4,7 @@
 // Thread: a thread a connection, ended with the process; they share nothing.
 #pragma once
 
+#include "host/cli/daemon_address.hpp"
 #include "shared/base/result.hpp"
 #include "shared/base/unique_fd.hpp"
 
@@ -16,7 +17,7 @@ namespace vigil::cli {
 class PortForward {
 public:
   /// `local` 0: any free port.
-  static Result<std::unique_ptr<PortForward>> listen(std::string daemon_socket, std::string vm, std::uint16_t guest, std::uint16_t local);
+  static Result<std::unique_ptr<PortForward>> listen(DaemonAddress daemon, std::string vm, std::uint16_t guest, std::uint16_t local);
 
   void accept_one();
   int listener() const { return listener_.get(); }
@@ -24,7 +25,8 @@ public:
   std::uint16_t local_port() const { return local_; }
 
 private:
-  std::string daemon_socket_, vm_;
+  DaemonAddress daemon_;
+  std::string vm_;
   std::uint16_t guest_ = 0, local_ = 0;
   UniqueFd listener_;
 };

@@ -157,6 +157,25 @@ Result<void> pack_box(const BoxJob& job) {
     return {};
 }
 
+Result<void> pack_stray_runs(const Places& places, const InstanceId& id, const std::string& reason) {
+    std::error_code failure;
+    for (fs::directory_iterator each(places.instance(id) / "runs", failure), end; !failure && each != end; each.increment(failure)) {
+        const auto run = run_of_directory(each->path());
+        if (run == 0 || is_boxed(each->path())) continue;
+        BoxJob job;
+        job.name = {id, RunNumber(run)};
+        job.box = places.blackboxes() / job.name.file();
+        job.log_dir = each->path();
+        if (const auto exit = shim::read_exit_record(shim::exit_record_path(job.log_dir.string()))) job.ended_unix_us = exit->ended_unix_us;
+        job.index_json = dump_json(nlohmann::json{{"instance", id.value()}, {"run", run}, {"name", ""}, {"image", ""}, {"started_unix_us", 0},
+                                                  {"ended_unix_us", job.ended_unix_us}, {"outcome", nullptr}, {"cause", nullptr}, {"events", 0},
+                                                  {"crashes", nlohmann::json::array()}, {"stray", reason}});
+        job.spec_json = text_of_file(places.instance(id) / "spec.json");
+        TRY_VOID(pack_box(job));
+    }
+    return {};
+}
+
 bool is_boxed(const fs::path& log_dir) {
     std::error_code ignored;
     return fs::exists(log_dir / boxed_mark, ignored);

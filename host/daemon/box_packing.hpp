@@ -35,6 +35,9 @@ struct BoxJob {
 boost::asio::awaitable<Result<BoxJob>> collect_box(RunHost* host, store::Store* store, InstanceName name, machine::VmState state, std::vector<std::string> secrets);
 Result<void> pack_box(const BoxJob& job);
 
+/// The runs that lie in the directory of an instance that no row knows, each into a box that says so; what the store would tell of them is not there. Blocking.
+Result<void> pack_stray_runs(const Places& places, const InstanceId& id, const std::string& reason);
+
 bool is_boxed(const std::filesystem::path& log_dir);
 /// Directories of runs that are in their boxes, but for the newest `keep`.
 void drop_old_runs(const Places& places, const InstanceId& id, std::size_t keep);

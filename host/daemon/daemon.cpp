@@ -3,6 +3,7 @@
 #include "host/api/context.hpp"
 #include "host/async/blocking.hpp"
 #include "host/daemon/readiness.hpp"
+#include "host/daemon/reconciler.hpp"
 #include "host/daemon/state_lock.hpp"
 #include "host/daemon/vm_registry.hpp"
 #include "host/http/server.hpp"
@@ -72,9 +73,12 @@ class Daemon {
           host_{io_, pool_, clock_, options.places, images::ImageStore(options.places.images()), program_dir(), vmm::detect_accelerator(), {}, {}, {}, nullptr, options.log_limits},
           pipeline_(io_, *store_, bus_),
           registry_(host_, pipeline_, *store_),
+          reconciler_(host_, registry_, *store_, bus_, options.reconcile_every),
           relays_(io_.get_executor()),
           ports_(io_, registry_, bus_, ports_options(options_, host_.accelerator.accelerator)),
-          server_(io_, http::Router(api::make_routes({registry_, host_.images, *store_, bus_, relays_, &ports_, &outside_.counters})), {options.places.socket, options.socket_mode, {}}),
+          gate_(*store_, clock_, ::geteuid()),
+          server_(io_, http::Router(api::make_routes({registry_, host_.images, *store_, bus_, relays_, &ports_, &outside_.counters, &gate_, store_.get()})),
+                  {options_.places.socket, options_.socket_mode, {}, options_.listen, [this](const http::Request& head) { return gate_.refuse_stranger(head); }}),
           signals_(io_, SIGTERM, SIGINT),
           tasks_(io_.get_executor()) {}
 
@@ -91,11 +95,13 @@ class Daemon {
         for (const auto& path : {options_.places.socket, ports_.socket_path()})
             if (auto shared = share_socket(options_, path); !shared) return close(shared.error());
         spdlog::info("daemon.listening what=api address=unix:{}", options_.places.socket);
+        if (!server_.tcp_address().empty()) spdlog::info("daemon.listening what=api address=http://{}", server_.tcp_address());
         spdlog::info("daemon.listening what=ports address=unix:{}", ports_.socket_path());
         if (!ports_.tcp_address().empty()) spdlog::info("daemon.listening what=ports address=http://{}", ports_.tcp_address());
         spdlog::info("daemon.ready pid={} socket={} state={} accelerator={} why=\"{}\"", ::getpid(), options_.places.socket, options_.places.state.string(),
                      to_text(host_.accelerator.accelerator), host_.accelerator.why);
         announce_ready(options_.ready_fd);
+        reconciler_.start();
         tasks_.spawn("daemon.vmm_version", [this] { return learn_vmm_version(); });
         signals_.async_wait([this](boost::system::error_code failure, int signal) {
             if (failure) return;
@@ -136,6 +142,7 @@ class Daemon {
         co_await server_.stop();
         co_await ports_.stop();
         co_await relays_.stop();
+        co_await reconciler_.stop();
         co_await registry_.stop();
         if (host_.shelf) co_await host_.shelf->stop();
     }
@@ -150,8 +157,10 @@ class Daemon {
     RunHost host_;
     EventPipeline pipeline_;
     VmRegistry registry_;
+    Reconciler reconciler_;
     streams::Relays relays_;
     ports::Server ports_;
+    access::Gate gate_;
     http::Server server_;
     asio::signal_set signals_;
     async::TaskGroup tasks_;
@@ -163,6 +172,8 @@ Result<void> run_daemon(const Options& options) {
     TRY_VOID(prepare_places(options.places));
     const auto lock = lock_state(options.places.lock());
     if (!lock) return lock.error();
+    const auto run_lock = lock_state(options.places.run_lock());   // what lies in it is one daemon's: another's runs would look like leftovers
+    if (!run_lock) return run_lock.error();
     auto store = store::Store::open(options.places.database().string());
     if (!store) return store.error().with_context("open the database");
     Daemon daemon(options, std::move(*store));

@@ -54,7 +54,20 @@ Result<void> make_instance_dir(const Places& places, const InstanceId& id, const
     fs::create_directories(directory, failure);
     if (failure) return failed("create " + directory.string(), failure);
     ::chmod(directory.c_str(), 0700);
-    return write_file(directory / "spec.json", machine::encode_spec(spec) + "\n");
+    auto written = write_file(directory / "spec.json", machine::encode_spec(spec) + "\n");
+    if (!written) fs::remove_all(directory, failure);   // made a moment ago, by us, for nothing
+    return written;
+}
+
+Result<std::string> set_aside(const Places& places, const InstanceId& id, UnixUs now) {
+    std::error_code failure;
+    fs::create_directories(places.strays(), failure);
+    if (failure) return failed("create " + places.strays().string(), failure);
+    ::chmod(places.strays().c_str(), 0700);
+    const auto target = places.strays() / (id.value() + "." + std::to_string(now / 1'000'000));
+    fs::rename(places.instance(id), target, failure);
+    if (failure) return failed("move " + places.instance(id).string() + " to " + target.string(), failure);
+    return target.string();
 }
 
 Result<void> archive_and_delete(const Places& places, const InstanceId& id) {

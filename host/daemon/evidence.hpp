@@ -6,6 +6,7 @@
 
 #include "host/daemon/places.hpp"
 #include "host/machine/instance_spec.hpp"
+#include "shared/base/clock.hpp"
 
 #include <filesystem>
 #include <string>
@@ -15,6 +16,9 @@ namespace vigil::daemon {
 
 /// Directory and spec.json of a new instance (without the values of secrets).
 Result<void> make_instance_dir(const Places& places, const InstanceId& id, const machine::InstanceSpec& spec);
+
+/// The directory of an instance that no row knows goes to state/strays, as it is; gives where. Its runs should be in their boxes by then (pack_stray_runs).
+Result<std::string> set_aside(const Places& places, const InstanceId& id, UnixUs now);
 
 Result<void> archive_and_delete(const Places& places, const InstanceId& id);
 

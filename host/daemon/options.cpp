@@ -16,15 +16,16 @@ Options parse_options(int argc, char** argv) {
     std::string state, run, socket, vmm_name = "auto";
     bool foreground = false;
     std::uint64_t log_file_kib = options.log_limits.file_bytes >> 10, log_run_mib = options.log_limits.run_bytes >> 20, log_rate_kib = options.log_limits.bytes_per_second >> 10;
-    std::uint64_t keep_days = 30, keep_mib = options.keep_limits.bytes >> 20;
+    std::uint64_t reconcile_s = 60, keep_days = 30, keep_mib = options.keep_limits.bytes >> 20;
     CLI::App app("vigild boots microVMs and knows what every service inside them is doing.", "vigild");
     app.set_version_flag("--version", std::string("vigild ") + VIGIL_VERSION);
     app.add_option("--state", state, "directory of images, disks, logs and the database (" + options.places.state.string() + ")");
     app.add_option("--run", run, "directory of sockets (" + options.places.run.string() + ")");
     app.add_option("--socket", socket, "the API's socket (RUN/vigild.sock)");
-    app.add_option("--group", options.socket_group, "group that may use the API's socket, too");
+    app.add_option("--group", options.socket_group, "group that may use the API's socket, too; each of its users sees and changes what is his own");
+    app.add_option("--listen", options.listen, "also serve the API on ADDRESS:PORT of the loopback, to who has a token (off; vigil token create makes them)");
     app.add_option("--ports-listen", options.ports_listen,
-                   "also serve ports of VMs on ADDRESS:PORT of the loopback; whoever can reach it, reaches them (off; RUN/ports.sock is always served)");
+                   "also serve ports of VMs on ADDRESS:PORT of the loopback; whoever can reach it, reaches those without an owner (off; RUN/ports.sock is always served)");
     app.add_option("--ready-fd", options.ready_fd, "write a line to this descriptor when the API serves")->check(CLI::Range(3, 1 << 20));
     app.add_option("--vmm", vmm_name, "what VMs run on that do not say it: auto (QEMU where it is installed), qemu or firecracker; Firecracker needs KVM, and its driver has met a double only (auto)")
         ->check(CLI::IsMember({"auto", "qemu", "firecracker"}));
@@ -36,6 +37,7 @@ Options parse_options(int argc, char** argv) {
     app.add_option("--blackbox-days", keep_days, "days that the black box of a run is kept; 0: for ever (30)")->check(CLI::Range(0, 36500));
     app.add_option("--blackbox-count", options.keep_limits.count, "black boxes that are kept; 0: any number (10000)");
     app.add_option("--blackbox-size", keep_mib, "MiB of all black boxes together; 0: any size (4096)")->check(CLI::Range(0, 1 << 30));
+    app.add_option("--reconcile-every", reconcile_s, "seconds from one look for processes and directories without an owner to the next (60)")->check(CLI::Range(1, 86400));
     app.add_flag("--foreground", foreground, "stay in the foreground (it always does)");
     try {
         app.parse(argc, argv);
@@ -44,6 +46,7 @@ Options parse_options(int argc, char** argv) {
         std::exit(code == 0 ? 0 : 2);
     }
     options.keep_limits.age = std::chrono::hours(24 * keep_days);
+    options.reconcile_every = std::chrono::seconds(reconcile_s);
     options.keep_limits.bytes = keep_mib << 20;
     if (const auto kind = parse_enum<vmm::VmmKind>(vmm_name)) options.vmm = *kind;
     options.log_limits.file_bytes = log_file_kib << 10;

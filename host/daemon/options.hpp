@@ -6,6 +6,7 @@
 #include "host/logs/spool.hpp"
 #include "host/vmm/vmm.hpp"
 
+#include <chrono>
 #include <optional>
 #include <string>
 
@@ -15,10 +16,12 @@ struct Options {
     Places places;
     unsigned socket_mode = 0600;     // 0660 with --group
     std::string socket_group;
+    std::string listen;              // 127.0.0.1:PORT for the API over TCP, tokens needed; empty: no
     std::string ports_listen;        // 127.0.0.1:PORT for ports of VMs over TCP; empty: no
     std::optional<int> ready_fd;
     std::string log_level = "info";
     vmm::VmmKind vmm = vmm::VmmKind::automatic;   // of VMs that leave the choice
+    std::chrono::seconds reconcile_every{60};
     logs::LogLimits log_limits;
     blackbox::KeepLimits keep_limits;
 };

@@ -1,6 +1,6 @@
 // Where everything lies: the one file that spells the daemon's paths.
 //
-// Shape:  state/{vigil.db, vigild.lock, images/, instances/ID/{spec.json,disk.raw,runs/N/}, blackbox/ID-N.tar.zst}; run/ID/ holds the sockets of one run,
+// Shape:  state/{vigil.db, vigild.lock, images/, master.key, instances/ID/{spec.json,secrets.sealed,disk.raw,runs/N/}, blackbox/ID-N.tar.zst, strays/ID.SECONDS/}; run/ID/ holds the sockets of one run,
 //         run/ports.sock is the door to ports inside VMs.
 // Source: CONTRACTS "Host layout".
 #pragma once
@@ -19,6 +19,7 @@ struct Places {
 
     std::filesystem::path database() const { return state / "vigil.db"; }
     std::filesystem::path lock() const { return state / "vigild.lock"; }
+    std::filesystem::path run_lock() const { return run / "vigild.lock"; }
     std::filesystem::path images() const { return state / "images"; }
     std::filesystem::path instances() const { return state / "instances"; }
     std::filesystem::path instance(const InstanceId& id) const { return instances() / id.value(); }
@@ -26,6 +27,7 @@ struct Places {
     std::filesystem::path log_dir(const InstanceId& id, RunNumber number) const { return instance(id) / "runs" / std::to_string(number.value()); }
     std::filesystem::path blackboxes() const { return state / "blackbox"; }
     std::filesystem::path blackbox(const InstanceId& id) const { return state / "blackbox" / id.value(); }
+    std::filesystem::path strays() const { return state / "strays"; }          // directories of instances that no row knows, for a week
     std::filesystem::path egress_credentials() const { return state / "egress"; }
     std::filesystem::path ports_socket() const { return run / "ports.sock"; }
     std::filesystem::path run_dir(const InstanceId& id) const { return run / id.value(); }

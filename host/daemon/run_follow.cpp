@@ -2,6 +2,7 @@
 #include "host/daemon/run_user.hpp"
 #include "host/daemon/vm_run.hpp"
 #include "host/shim/bounded_file.hpp"
+#include "host/shim/shim_note.hpp"
 #include "shared/base/overloaded.hpp"
 
 #include <boost/asio/use_awaitable.hpp>
@@ -60,8 +61,8 @@ asio::awaitable<void> VmRun::launch() {
         fail_start(start_failed(shim.error().message()));
         co_return;
     }
-    const ShimNote note{number_, *shim, shim::host_boot_id()};
-    if (const auto noted = write_shim_note(run_dir_, note); !noted) spdlog::warn("run.note_failed vm={} err=\"{}\"", id_.value(), noted.error().message());
+    const shim::ShimNote note{number_, *shim, shim::host_boot_id()};
+    if (const auto noted = shim::write_shim_note(run_dir_, note); !noted) spdlog::warn("run.note_failed vm={} err=\"{}\"", id_.value(), noted.error().message());
     co_await follow(0);
 }
 
@@ -91,6 +92,11 @@ asio::awaitable<void> VmRun::follow(std::uint64_t console_offset) {
             spdlog::warn("run.shim_lost vm={} err=\"{}\"", id_.value(), event.error().message());
             co_return co_await conclude_without_shim();
         }
+        if (const auto* status = std::get_if<shim::Status>(&*event); status != nullptr && !is_own(*status)) {
+            spdlog::error("run.foreign_shim vm={} run={} found=\"{} run {}\"", id_.value(), number_.value(), status->instance.value(), status->run.value());
+            shim_->close();
+            co_return co_await conclude_without_shim();
+        }
         if (auto* ended = std::get_if<shim::Ended>(&*event)) {
             auto record = std::move(ended->record);
             co_return co_await conclude(std::move(record));
@@ -107,6 +113,9 @@ asio::awaitable<void> VmRun::follow(std::uint64_t console_offset) {
                    *event);
     }
 }
+
+/// A socket's path is no identity: who answers must be the shim of this run.
+bool VmRun::is_own(const shim::Status& status) const { return status.instance == id_ && status.run == number_; }
 
 void VmRun::on_status(const shim::Status& status) {
     const auto& run = owner_.run_state().run;
@@ -126,7 +135,7 @@ void VmRun::tell_started(const shim::ProcessIdentity& vmm, const shim::ProcessId
     started.vmm_version = vmm_->version;
     started.vmm_pid = vmm.pid;
     started.device_pid = device.pid;
-    if (const auto note = read_shim_note(run_dir_)) started.shim_pid = note->shim.pid;
+    if (const auto note = shim::read_shim_note(run_dir_)) started.shim_pid = note->shim.pid;
     started.cid = vmm::VmSpec{}.cid;
     owner_.happened(std::move(started));
 }
@@ -230,7 +239,7 @@ std::string VmRun::end_reason(const protocol::ExitStatus& exit) const {
 
 /// No shim answers: it has written exit.json, is about to, or was killed and nobody knows how the VMM ended.
 asio::awaitable<void> VmRun::conclude_without_shim() {
-    const auto note = read_shim_note(run_dir_);
+    const auto note = shim::read_shim_note(run_dir_);
     const auto path = shim::exit_record_path(log_dir_.string());
     auto record = shim::read_exit_record(path);
     for (int step = 0; !record && note && shim::is_alive(note->shim, note->boot_id) && step < shim_end_steps; ++step) {

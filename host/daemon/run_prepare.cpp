@@ -4,12 +4,14 @@
 #include "host/daemon/run_user.hpp"
 #include "host/daemon/vm_run.hpp"
 #include "host/machine/egress_policy.hpp"
+#include "host/reconcile/look.hpp"
 #include "host/vmm/kernel_command_line.hpp"
 #include "host/vmm/vsock_device.hpp"
 
 #include <sys/stat.h>
 
 #include <cerrno>
+#include <fstream>
 #include <utility>
 
 namespace vigil::daemon {
@@ -38,12 +40,13 @@ protocol::Cause cause_of(const Error& error, const Places& places) {
     return not_started(error.message());
 }
 
-/// Empty and 0700: leftovers of a run before are ours to take away, for that run has ended.
-Result<void> make_run_dir(const std::filesystem::path& path, const std::optional<shim::Credentials>& user) {
+/// Empty, 0700 and marked as ours: leftovers of a run before are ours to take away, for that run has ended.
+Result<void> make_run_dir(const std::filesystem::path& path, const std::string& owner, const std::optional<shim::Credentials>& user) {
     std::error_code failure;
     std::filesystem::remove_all(path, failure);
     if (failure) return Error(Errc::io, "clear " + path.string() + ": " + failure.message());
     if (::mkdir(path.c_str(), 0700) != 0) return Error::from_errno("mkdir " + path.string(), errno);
+    std::ofstream(path / reconcile::owner_mark) << owner << '\n';
     return give_to(path, user);
 }
 
@@ -80,7 +83,7 @@ std::optional<protocol::Cause> VmRun::unfit(const images::Image& image) const {
 
 asio::awaitable<Result<void>> VmRun::prepare_files(images::Image image) {
     user_ = take_run_user(host_);
-    CO_TRY_VOID(run_made, make_run_dir(run_dir_, user_));
+    CO_TRY_VOID(run_made, make_run_dir(run_dir_, reconcile::spelled(host_.places.state), user_));
     CO_TRY_VOID(logs_made, make_log_dir(log_dir_));
     const auto disk = host_.places.disk(id_);
     if (spec_.ephemeral) {

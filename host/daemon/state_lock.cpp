@@ -17,7 +17,7 @@ Result<UniqueFd> lock_state(const std::filesystem::path& lock_file) {
         char text[32] = {};
         const ssize_t got = ::pread(file.get(), text, sizeof(text) - 1, 0);
         const std::string pid = got > 0 ? std::string(text, static_cast<std::size_t>(got)).substr(0, std::string(text).find('\n')) : "?";
-        return Error(Errc::conflict, "another vigild (pid " + pid + ") uses the state directory " + lock_file.parent_path().string());
+        return Error(Errc::conflict, "another vigild (pid " + pid + ") uses the directory " + lock_file.parent_path().string());
     }
     const std::string pid = std::to_string(::getpid()) + "\n";
     // The pid is for people; the lock itself is the kernel's. A full disk therefore does no harm here.

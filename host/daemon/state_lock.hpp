@@ -1,4 +1,4 @@
-// One daemon a state directory.
+// One daemon a state directory, and one a run directory.
 #pragma once
 
 #include "shared/base/result.hpp"

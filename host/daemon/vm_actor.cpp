@@ -3,6 +3,7 @@
 #include "host/async/blocking.hpp"
 #include "host/daemon/box_packing.hpp"
 #include "host/daemon/evidence.hpp"
+#include "host/daemon/kept_secrets.hpp"
 #include "host/images/sha256.hpp"
 #include "host/machine/reduce.hpp"
 #include "shared/base/overloaded.hpp"
@@ -100,11 +101,20 @@ void VmActor::start_next(const std::string& actor) {
 
 void VmActor::resume() {
     if (state_.removed) return;
+    take_kept_secrets();
     if (is_running()) {
         run_ = std::make_unique<VmRun>(host_, static_cast<RunOwner&>(*this), state_.spec, id_, run_number());
         run_->adopt();
     }
     for (const auto& effect : machine::pending_effects(state_)) carry_out(effect);
+}
+
+void VmActor::take_kept_secrets() {
+    if (state_.spec.secrets.empty()) return;
+    auto kept = read_kept_secrets(host_.places, id_);
+    if (kept && !kept->empty()) secrets_ = std::move(*kept);
+    if (secrets_.empty())
+        spdlog::error("vm.secrets_lost vm={} err=\"{}\"", id_.value(), kept ? "they were not kept; its output is not masked any more" : kept.error().message());
 }
 
 void VmActor::autostart() {
@@ -176,6 +186,10 @@ void VmActor::carry_out(const machine::Effect& effect) {
                           [this](const machine::StartNextRun& next) {
                               const auto after = static_cast<MonoUs>(std::chrono::microseconds(next.after).count());
                               next_start_.arm(next.actor, host_.clock.mono_us() + after);
+                          },
+                          [this](const machine::EndRestarts& ended) {
+                              spdlog::warn("vm.restarts_ended vm={} name={} count={} first_run={}", id_.value(), state_.spec.name.value(), ended.count, ended.first_run.value());
+                              happened(machine::RestartsEnded{ended.count, ended.first_run});
                           }},
                effect);
 }

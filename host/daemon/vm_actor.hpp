@@ -34,11 +34,15 @@ class VmActor final : public EventSubject, private RunOwner {
     Result<void> mark_removed(const std::string& actor);
     /// After a restart of the daemon: takes up a run that had not ended, arms deadlines, does again what was pending.
     void resume();
+    /// What was found beside it, and is not its own any more.
+    void reconciled(machine::Reconciled what) { happened(std::move(what)); }
     /// The host was rebooted: starts it, once what ran before has been put away.
     void autostart();
     boost::asio::awaitable<void> stop();
 
     const machine::VmState& known() const { return state_; }
+    /// A run is open, or what it left is being put away: whatever bears its name is in use.
+    bool is_busy() const { return run_ != nullptr || packing_ != 0 || open_when_retired_; }
     bool is_running() const { return state_.run && !state_.run->end; }
     /// No run is open any more, and what has ended is in its black box: files may be touched. Called at once when that is so already.
     void when_idle(std::function<void()> idle);
@@ -63,6 +67,7 @@ class VmActor final : public EventSubject, private RunOwner {
     void carry_out(const machine::Effect& effect);
     void open_run();
     void start_next(const std::string& actor);
+    void take_kept_secrets();
     void autostart_when_idle();
     boost::asio::awaitable<void> retire();
     void box_up(machine::VmState ended);
@@ -75,7 +80,7 @@ class VmActor final : public EventSubject, private RunOwner {
     store::Store& store_;
     InstanceId id_;
     machine::VmState state_;
-    std::map<std::string, std::string> secrets_;   // their values are nowhere on the disk: after a restart of the daemon they have to be given again
+    std::map<std::string, std::string> secrets_;   // on the disk they are sealed (kept_secrets)
     std::unique_ptr<VmRun> run_;
     std::optional<protocol::RunState> logged_;
     bool open_when_retired_ = false, retiring_ = false, autostart_ = false;

@@ -1,8 +1,10 @@
 #include "host/daemon/vm_registry.hpp"
 
+#include "host/access/caller.hpp"
 #include "host/async/blocking.hpp"
 #include "host/async/notification.hpp"
 #include "host/daemon/evidence.hpp"
+#include "host/daemon/kept_secrets.hpp"
 #include "host/machine/egress_policy.hpp"
 #include "host/machine/reduce.hpp"
 #include "host/shim/process_identity.hpp"
@@ -102,7 +104,8 @@ Result<InstanceId> VmRegistry::create(machine::InstanceSpec spec, const std::str
     const auto name = spec.name.value();
     auto created = std::make_unique<VmActor>(host_, pipeline_, store_, id, machine::VmState{});
     TRY_VOID(make_instance_dir(host_.places, id, spec));
-    const auto recorded = created->create(std::move(spec));
+    auto recorded = keep_secrets(host_.places, id, spec.secrets);
+    if (recorded) recorded = created->create(std::move(spec));
     if (!recorded) {
         std::error_code ignored;
         std::filesystem::remove_all(host_.places.instance(id), ignored);  // made a moment ago, by us, for nothing
@@ -143,8 +146,11 @@ void VmRegistry::open_stream(const InstanceId& id, std::string opening, std::fun
     (*found)->open_stream(std::move(opening), std::move(done));
 }
 
-Result<InstanceId> VmRegistry::find_vm(std::string_view id_or_name) const {
+Result<InstanceId> VmRegistry::find_vm(std::string_view id_or_name, std::optional<uid_t> uid) const {
     TRY(row, store_.find_instance(id_or_name));
+    // A door without a name reaches what nobody owns: the VMs of the local admin, who opened it.
+    const bool sees = uid ? access::local_caller(*uid, ::geteuid()).sees(row.spec.owner) : row.spec.owner.empty();
+    if (!sees) return Error(Errc::not_found, "there is no instance \"" + std::string(id_or_name) + "\"");
     TRY(vm, find(row.id));
     if (vm->known().removed) return Error(Errc::not_found, "instance " + row.name.value() + " was removed");
     return row.id;
@@ -187,11 +193,44 @@ asio::awaitable<void> VmRegistry::remove_when_idle(InstanceId id, std::string ac
     if (!recorded) co_return done(recorded.error());
     const std::shared_ptr<VmActor> removed = std::move(found->second);
     actors_.erase(found);
+    removing_.insert(id);
     co_await removed->stop();
+    removing_.erase(id);
     const auto archived = archive_and_delete(host_.places, id);
     if (!archived) spdlog::error("vm.archive_failed vm={} err=\"{}\"", id.value(), archived.error().message());
     spdlog::info("vm.removed vm={} actor=\"{}\"", id.value(), actor);
     done(archived);
+}
+
+// ---- reconciliation ----
+
+VmActor* VmRegistry::actor_of(const InstanceId& id) const {
+    const auto found = actors_.find(id);
+    return found == actors_.end() ? nullptr : found->second.get();
+}
+
+bool VmRegistry::knew_any() const {
+    const auto removed = store_.removed_instances(1);
+    return !actors_.empty() || !removed || !removed->empty();
+}
+
+std::vector<reconcile::Known> VmRegistry::known_of(const std::set<InstanceId>& ids) const {
+    std::vector<reconcile::Known> known;
+    for (const auto& id : ids) {
+        if (const auto* const vm = actor_of(id)) {
+            const auto& run = vm->known().run;
+            const auto idle_since = run && run->end ? run->end->at_unix_us : vm->known().created_unix_us;
+            known.push_back({id, false, vm->is_busy() || vm->is_running(), idle_since});
+            continue;
+        }
+        const auto row = store_.find_instance(id.value());
+        const bool is_unknown = row ? row->id != id : row.error().code() == Errc::not_found;
+        if (is_unknown) continue;
+        // A store that cannot be read, or a row without an actor, is no proof of anything.
+        const bool is_gone = row && row->removed_unix_us.has_value();
+        known.push_back({id, is_gone, !is_gone || removing_.contains(id), is_gone ? *row->removed_unix_us : 0});
+    }
+    return known;
 }
 
 // ---- looks ----

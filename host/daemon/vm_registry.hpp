@@ -6,9 +6,11 @@
 #include "host/daemon/event_pipeline.hpp"
 #include "host/daemon/vm_actor.hpp"
 #include "host/ports/guests.hpp"
+#include "host/reconcile/seen.hpp"
 
 #include <map>
 #include <memory>
+#include <set>
 
 namespace vigil::daemon {
 
@@ -20,6 +22,13 @@ class VmRegistry final : public api::VmControl, public ports::Guests {
     Result<void> load();
     boost::asio::awaitable<void> stop();
 
+    /// What is known of the ids that a look has found; of one that the store never had, nothing.
+    std::vector<reconcile::Known> known_of(const std::set<InstanceId>& ids) const;
+    /// False: the store has never had an instance.
+    bool knew_any() const;
+    /// nullptr: it does not exist.
+    VmActor* actor_of(const InstanceId& id) const;
+
     api::DaemonFacts facts() const override;
     Result<InstanceId> create(machine::InstanceSpec spec, const std::string& actor) override;
     Result<RunNumber> start(const InstanceId& id, const std::string& actor) override;
@@ -27,7 +36,7 @@ class VmRegistry final : public api::VmControl, public ports::Guests {
     void remove(const InstanceId& id, api::Removal removal, const std::string& actor, std::function<void(Result<void>)> done) override;
     void ask_guest(const InstanceId& id, std::string op, std::string args, std::function<void(Result<std::string>)> done) override;
     void open_stream(const InstanceId& id, std::string opening, std::function<void(Result<streams::GuestStream>)> done) override;
-    Result<InstanceId> find_vm(std::string_view id_or_name) const override;
+    Result<InstanceId> find_vm(std::string_view id_or_name, std::optional<uid_t> uid) const override;
     const machine::VmState* state_of(const InstanceId& id) const override;
     std::vector<api::Look> existing() const override;
     Result<api::Look> look(std::string_view id_or_name, std::optional<RunNumber> run) const override;
@@ -54,6 +63,7 @@ class VmRegistry final : public api::VmControl, public ports::Guests {
     store::Store& store_;
     UnixUs started_unix_us_;
     std::map<InstanceId, std::unique_ptr<VmActor>> actors_;
+    std::set<InstanceId> removing_;
     async::TaskGroup tasks_;
 };
 

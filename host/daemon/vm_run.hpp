@@ -86,6 +86,7 @@ class VmRun final : private guest_link::LinkOwner, private egress::EgressOwner {
     std::string end_reason(const protocol::ExitStatus& exit) const;
     std::vector<std::string> words_at_end(const shim::ExitRecord& record) const;
 
+    bool is_own(const shim::Status& status) const;
     void on_status(const shim::Status& status);
     void tell_started(const shim::ProcessIdentity& vmm, const shim::ProcessIdentity& device);
     void on_vmm_running(const shim::ProcessIdentity& vmm, const shim::ProcessIdentity& device);

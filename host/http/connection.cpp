@@ -1,5 +1,6 @@
 #include "host/http/connection.hpp"
 
+#include "host/async/loopback_listener.hpp"
 #include "host/async/notification.hpp"
 
 #include <boost/asio/as_tuple.hpp>
@@ -19,7 +20,7 @@ namespace vigil::http {
 
 namespace asio = boost::asio;
 namespace beast = boost::beast;
-using Protocol = asio::local::stream_protocol;
+using Protocol = asio::generic::stream_protocol;
 
 namespace {
 
@@ -28,8 +29,11 @@ constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
 Peer peer_of(int socket) {
     ucred credentials{};
     socklen_t size = sizeof(credentials);
-    if (::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0) return {};
-    return {credentials.pid, credentials.uid};
+    int family = 0;
+    socklen_t family_size = sizeof(family);
+    const bool is_local = ::getsockopt(socket, SOL_SOCKET, SO_DOMAIN, &family, &family_size) == 0 && family == AF_UNIX;
+    if (!is_local || ::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0) return {0, static_cast<uid_t>(-1), false, async::peer_address(socket)};
+    return {credentials.pid, credentials.uid, true, "unix"};
 }
 
 std::optional<Method> method_of(beast::http::verb verb) {
@@ -68,8 +72,8 @@ struct StreamWaker {
 
 class Connection {
   public:
-    Connection(Protocol::socket socket, const Router& router, const Limits& limits)
-        : peer_(peer_of(socket.native_handle())), stream_(std::move(socket)), router_(router), limits_(limits) {}
+    Connection(Protocol::socket socket, const Router& router, const Limits& limits, const Doorkeeper& doorkeeper)
+        : peer_(peer_of(socket.native_handle())), stream_(std::move(socket)), router_(router), limits_(limits), doorkeeper_(doorkeeper) {}
 
     asio::awaitable<void> serve() {
         while (co_await serve_one()) {
@@ -87,6 +91,11 @@ class Connection {
         parser.header_limit(limits_.max_header_bytes);
         parser.body_limit(limits_.max_body_bytes);
         const auto failure = co_await read_request(parser);
+        if (turned_away_) {
+            auto refusal = std::move(*turned_away_);
+            co_await write(std::move(refusal), false);
+            co_return false;
+        }
         if (failure) {
             auto refusal = refusal_of(failure, limits_);
             if (refusal) co_await write(std::move(*refusal), false);
@@ -106,6 +115,8 @@ class Connection {
         stream_.expires_after(limits_.request_deadline);
         auto header = co_await beast::http::async_read_header(stream_, buffer_, parser, as_result);
         if (std::get<0>(header)) co_return std::get<0>(header);
+        if (doorkeeper_) turned_away_ = doorkeeper_(head_of(parser.get()));
+        if (turned_away_) co_return boost::system::error_code();
         if (parser.get()[beast::http::field::expect] == "100-continue") {
             constexpr std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
             co_await asio::async_write(stream_, asio::buffer(go_on), as_result);
@@ -121,7 +132,7 @@ class Connection {
             co_return co_await write(std::move(refusal), keep_alive);
         }
         const auto started = std::chrono::steady_clock::now();
-        Request request = to_request(raw, *method);
+        Request request = to_request(raw);
         const std::string target = request.path;
         Answer answer = co_await ask(std::move(request));
         if (auto* source = std::get_if<std::unique_ptr<EventSource>>(&answer)) {
@@ -140,17 +151,23 @@ class Connection {
         co_return co_await write(std::move(response), keep_alive);
     }
 
-    Request to_request(beast::http::request<beast::http::string_body>& raw, Method method) const {
+    /// Of a method that is none of ours: as if it were POST, the least that is refused.
+    Request head_of(const beast::http::request<beast::http::string_body>& raw) const {
         Request request;
-        request.method = method;
+        request.method = method_of(raw.method()).value_or(Method::post);
         request.path = std::string(raw.target());
         for (const auto& field : raw) {
             std::string name(field.name_string());
             std::ranges::transform(name, name.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
             request.headers[name] = std::string(field.value());
         }
-        request.body = std::move(raw.body());
         request.peer = peer_;
+        return request;
+    }
+
+    Request to_request(beast::http::request<beast::http::string_body>& raw) const {
+        Request request = head_of(raw);
+        request.body = std::move(raw.body());
         return request;
     }
 
@@ -253,12 +270,14 @@ class Connection {
     beast::flat_buffer buffer_;
     const Router& router_;
     const Limits& limits_;
+    const Doorkeeper& doorkeeper_;
+    std::optional<Response> turned_away_;
 };
 
 }  // namespace
 
-asio::awaitable<void> serve_connection(Protocol::socket socket, const Router& router, const Limits& limits) {
-    Connection connection(std::move(socket), router, limits);
+asio::awaitable<void> serve_connection(Protocol::socket socket, const Router& router, const Limits& limits, const Doorkeeper& doorkeeper) {
+    Connection connection(std::move(socket), router, limits, doorkeeper);
     co_await connection.serve();
 }
 

@@ -23,10 +23,12 @@ namespace vigil::http {
 enum class Method { get, post, put, del };
 std::string_view to_text(Method method);  // "GET", ...
 
-/// Who is at the other end of the Unix socket (SO_PEERCRED).
+/// Who is at the other end: of the Unix socket as the kernel says (SO_PEERCRED), of a TCP connection nobody that is known.
 struct Peer {
     pid_t pid = 0;
     uid_t uid = 0;
+    bool is_local = true;                           // the Unix socket
+    std::string address = "unix";                   // of a TCP connection
 };
 
 struct Request {

@@ -1,12 +1,13 @@
 #include "host/http/server.hpp"
 
+#include "host/async/loopback_listener.hpp"
 #include "host/async/unix_listener.hpp"
-#include "host/http/connection.hpp"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <spdlog/spdlog.h>
 
+#include <sys/socket.h>
 #include <unistd.h>
 
 namespace vigil::http {
@@ -18,49 +19,72 @@ constexpr int listen_backlog = 128;
 constexpr std::chrono::milliseconds out_of_descriptors_pause{100};
 }  // namespace
 
+struct Server::Door {
+    Acceptor acceptor;
+    Doorkeeper doorkeeper;
+    std::size_t connections = 0;
+};
+
 Server::Server(asio::io_context& io, Router router, ServerOptions options)
-    : io_(io), router_(std::move(router)), options_(std::move(options)), acceptor_(io), tasks_(io.get_executor()) {}
+    : io_(io), router_(std::move(router)), options_(std::move(options)), tasks_(io.get_executor()) {}
 
 Result<void> Server::listen() {
     TRY(listener, async::listen_unix(options_.socket_path, options_.socket_mode, listen_backlog));
+    TRY_VOID(open_door(std::move(listener), AF_UNIX, false));
+    if (options_.tcp.empty()) return {};
+    if (!options_.doorkeeper) return Error(Errc::internal, "a TCP door without a doorkeeper");
+    TRY(tcp, async::listen_loopback(options_.tcp, listen_backlog, "tokens would travel in the clear, so the API opens to this machine alone; put a TLS proxy before it"));
+    tcp_address_ = tcp.address;
+    return open_door(std::move(tcp.socket), tcp.family, true);
+}
+
+Result<void> Server::open_door(UniqueFd listener, int family, bool is_guarded) {
+    auto door = std::make_shared<Door>(Door{Acceptor(io_), is_guarded ? options_.doorkeeper : Doorkeeper(), 0});
     boost::system::error_code failure;
-    acceptor_.assign(asio::local::stream_protocol(), listener.get(), failure);
-    if (failure) return Error(Errc::io, options_.socket_path + ": " + failure.message());
+    door->acceptor.assign(asio::generic::stream_protocol(family, 0), listener.get(), failure);
+    if (failure) return Error(Errc::io, "listen: " + failure.message());
     listener.release();
-    tasks_.spawn("http.accept", [this] { return accept_loop(); });
+    doors_.push_back(door);
+    tasks_.spawn("http.accept", [this, door] { return accept_loop(door); });
     return {};
 }
 
 asio::awaitable<void> Server::stop() {
     boost::system::error_code ignored;
-    if (acceptor_.is_open()) ::unlink(options_.socket_path.c_str());
-    acceptor_.close(ignored);
+    if (!doors_.empty()) ::unlink(options_.socket_path.c_str());
+    for (const auto& door : doors_) door->acceptor.close(ignored);
     co_await tasks_.stop();
 }
 
-asio::awaitable<void> Server::accept_loop() {
+asio::awaitable<void> Server::accept_loop(std::shared_ptr<Door> door) {
     asio::steady_timer pause(io_);
     for (;;) {
-        auto accepted = co_await acceptor_.async_accept(asio::as_tuple(asio::use_awaitable));
-        auto& [failure, socket] = accepted;
-        if (failure == asio::error::operation_aborted || !acceptor_.is_open()) co_return;
+        Socket socket(io_);
+        auto accepted = co_await door->acceptor.async_accept(socket, asio::as_tuple(asio::use_awaitable));
+        const auto failure = std::get<0>(accepted);
+        if (failure == asio::error::operation_aborted || !door->acceptor.is_open()) co_return;
         if (failure) {  // out of descriptors: the backlog holds them, and spinning would not free any
             spdlog::error("http.accept_failed err=\"{}\"", failure.message());
             pause.expires_after(out_of_descriptors_pause);
             co_await pause.async_wait(asio::as_tuple(asio::use_awaitable));
             continue;
         }
-        if (tasks_.size() > options_.limits.max_connections) {
-            spdlog::warn("http.connection_refused connections={}", tasks_.size() - 1);
+        if (door->connections >= options_.limits.max_connections) {
+            spdlog::warn("http.connection_refused connections={}", door->connections);
             continue;  // the socket closes here
         }
-        auto shared = std::make_shared<asio::local::stream_protocol::socket>(std::move(socket));  // std::function wants a copyable lambda
-        tasks_.spawn("http.connection", [this, shared] { return serve(std::move(*shared)); });
+        ++door->connections;
+        auto shared = std::make_shared<Socket>(std::move(socket));  // std::function wants a copyable lambda
+        tasks_.spawn("http.connection", [this, shared, door] { return serve(std::move(*shared), door); });
     }
 }
 
-asio::awaitable<void> Server::serve(asio::local::stream_protocol::socket socket) {
-    co_await serve_connection(std::move(socket), router_, options_.limits);
+asio::awaitable<void> Server::serve(Socket socket, std::shared_ptr<Door> door) {
+    struct Leave {
+        Door& door;
+        ~Leave() { --door.connections; }
+    } leave{*door};
+    co_await serve_connection(std::move(socket), router_, options_.limits, door->doorkeeper);
 }
 
 }  // namespace vigil::http

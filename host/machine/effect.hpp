@@ -4,6 +4,7 @@
 #pragma once
 
 #include "shared/base/clock.hpp"
+#include "shared/base/ids.hpp"
 #include "shared/protocol/report.hpp"
 
 #include <chrono>
@@ -11,6 +12,10 @@
 #include <variant>
 
 namespace vigil::machine {
+
+/// Who starts a run that nobody asked for.
+inline constexpr const char* guest_reboot_actor = "reboot";
+inline constexpr const char* policy_actor = "restart policy";
 
 /// When `due_mono_us` (host CLOCK_BOOTTIME) is past, submit DeadlinePassed{name}. A later ArmDeadline of the same name replaces it.
 struct ArmDeadline {
@@ -39,10 +44,17 @@ struct ArchiveRun { friend bool operator==(const ArchiveRun&, const ArchiveRun&)
 /// Start the next run (submit StartRequested with run + 1) after that long.
 struct StartNextRun {
   std::chrono::milliseconds after{0};
-  std::string actor;                            // "reboot", "restart policy"
+  std::string actor;                            // guest_reboot_actor, policy_actor, or who asked for the reboot
   friend bool operator==(const StartNextRun&, const StartNextRun&) = default;
 };
 
-using Effect = std::variant<ArmDeadline, CancelDeadline, RequestGuestShutdown, KillVmm, ArchiveRun, StartNextRun>;
+/// The restart policy would go on, but has tried often enough (submit RestartsEnded).
+struct EndRestarts {
+  std::uint32_t count = 0;
+  RunNumber first_run;
+  friend bool operator==(const EndRestarts&, const EndRestarts&) = default;
+};
+
+using Effect = std::variant<ArmDeadline, CancelDeadline, RequestGuestShutdown, KillVmm, ArchiveRun, StartNextRun, EndRestarts>;
 
 }  // namespace vigil::machine

@@ -1,6 +1,7 @@
 #include "host/machine/ends.hpp"
 
 #include "host/machine/derive.hpp"
+#include "host/machine/reduce.hpp"
 
 #include <algorithm>
 
@@ -54,6 +55,7 @@ void end_run(const Change& change, EndRecord end) {
   else ++state.unready_reboots;
   effects.push_back(ArchiveRun{});
   if (const auto next = following_run(state)) effects.push_back(*next);
+  if (const auto ended = exhausted_restarts(state)) effects.push_back(*ended);
 }
 
 void forbid_next_run(VmState& state, const VmEvent& event, const StopRequested& body) {
@@ -67,10 +69,16 @@ std::optional<StartNextRun> following_run(const VmState& state) {
   if (asked_by_host) return StartNextRun{std::chrono::milliseconds(0), state.run->stop->request.actor};
   if (wants_reboot(*state.run)) {
     if (state.unready_reboots >= max_unready_reboots) return std::nullopt;
-    return StartNextRun{std::chrono::milliseconds(0), "reboot"};
+    return StartNextRun{std::chrono::milliseconds(0), guest_reboot_actor};
   }
-  if (!policy_restarts(state, *outcome(state))) return std::nullopt;
-  return StartNextRun{backoff(state.unready_reboots), "restart policy"};
+  if (!policy_restarts(state, *outcome(state)) || state.unready_reboots >= state.spec.restart_limit) return std::nullopt;
+  return StartNextRun{backoff(state.unready_reboots), policy_actor};
+}
+
+std::optional<EndRestarts> exhausted_restarts(const VmState& state) {
+  if (!state.run || !state.run->end || state.removed || state.unready_reboots < state.spec.restart_limit) return std::nullopt;
+  if (wants_reboot(*state.run) || !policy_restarts(state, *outcome(state))) return std::nullopt;
+  return EndRestarts{state.unready_reboots, RunNumber(state.run->number.value() - state.unready_reboots + 1)};
 }
 
 }  // namespace vigil::machine

@@ -64,6 +64,8 @@ json body_json(const StateChanged& body) {
 }
 json body_json(const Removed& body) { return {{"actor", body.actor}}; }
 json body_json(const LogsLost& body) { return {{"service", body.service}, {"bytes", body.bytes}, {"reason", body.reason}}; }
+json body_json(const Reconciled& body) { return {{"what", body.what}, {"subject", body.subject}, {"action", body.action}, {"reason", body.reason}}; }
+json body_json(const RestartsEnded& body) { return {{"count", body.count}, {"first_run", body.first_run.value()}}; }
 
 template <class E>
 Result<E> read_enum(const json& object, const char* key) {
@@ -258,6 +260,20 @@ Result<EventBody> parse_logs_lost(const json& object) {
   return EventBody(LogsLost{service, bytes, reason});
 }
 
+Result<EventBody> parse_reconciled(const json& object) {
+  TRY(what, read_text(object, "what"));
+  TRY(subject, read_text(object, "subject"));
+  TRY(action, read_text(object, "action"));
+  TRY(reason, read_text(object, "reason"));
+  return EventBody(Reconciled{what, subject, action, reason});
+}
+
+Result<EventBody> parse_restarts_ended(const json& object) {
+  TRY(count, read_count(object, "count"));
+  TRY(first_run, read_count(object, "first_run"));
+  return EventBody(RestartsEnded{static_cast<std::uint32_t>(count), RunNumber(static_cast<std::uint32_t>(first_run))});
+}
+
 /// The bodies that are one text.
 template <class Body, const char* key>
 Result<EventBody> parse_text(const json& object) {
@@ -288,6 +304,8 @@ constexpr std::pair<std::string_view, Parse> parsers[] = {
     {"state", parse_state_changed},
     {"removed", parse_text<Removed, key_actor>},
     {"logs_lost", parse_logs_lost},
+    {"reconciled", parse_reconciled},
+    {"restarts_ended", parse_restarts_ended},
 };
 static_assert(std::size(parsers) == std::size(host_types) && std::size(parsers) == std::variant_size_v<EventBody> - 1);
 

@@ -30,6 +30,8 @@ std::string_view host_type(const EventBody& body) {
                         [](const StateChanged&) { return std::string_view("state"); },
                         [](const Removed&) { return std::string_view("removed"); },
                         [](const LogsLost&) { return std::string_view("logs_lost"); },
+                        [](const Reconciled&) { return std::string_view("reconciled"); },
+                        [](const RestartsEnded&) { return std::string_view("restarts_ended"); },
                     },
                     body);
 }

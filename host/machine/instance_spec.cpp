@@ -15,6 +15,7 @@ namespace {
 constexpr std::uint32_t max_vcpus = 64;
 constexpr std::uint32_t max_memory_mib = 1 << 20;
 constexpr std::uint32_t max_disk_mib = 1 << 24;
+constexpr std::uint32_t max_restart_limit = 1'000'000;
 constexpr std::uint32_t max_lease_s = 366U * 24 * 3600;
 constexpr std::int64_t max_deadline_ms = 24 * 3600 * 1000;
 constexpr std::size_t max_entries = 256;
@@ -121,6 +122,8 @@ Result<void> read_names(const json& object, InstanceSpec& spec) {
 Result<void> read_origin(const json& object, InstanceSpec& spec) {
   TRY(key, try_read_string(object, "create_key", 128));
   TRY(sum, try_read_string(object, "create_sum", 64));
+  TRY(owner, try_read_string(object, "owner", 64));
+  spec.owner = owner.value_or("");
   spec.create_key = key.value_or("");
   spec.create_sum = sum.value_or("");
   return {};
@@ -131,6 +134,7 @@ Result<void> read_sizes(const json& object, InstanceSpec& spec) {
   TRY_VOID(read_count(object, "memory_mib", 32, max_memory_mib, spec.memory_mib));
   TRY_VOID(read_count(object, "disk_mib", 16, max_disk_mib, spec.disk_mib));
   TRY_VOID(read_count(object, "lease_s", 0, max_lease_s, spec.lease_s));
+  TRY_VOID(read_count(object, "restart_limit", 1, max_restart_limit, spec.restart_limit));
   TRY_VOID(read_flag(object, "ephemeral", spec.ephemeral));
   TRY_VOID(read_flag(object, "autostart", spec.autostart));
   TRY_VOID(read_choice(object, "vmm", spec.vmm));
@@ -169,8 +173,8 @@ json deadlines(const InstanceSpec& spec) {
 Result<InstanceSpec> parse_spec(std::string_view text) {
   TRY(object, parse_json(text));
   if (!object.is_object()) return Error(Errc::invalid, "an instance must be a JSON object");
-  TRY_VOID(refuse_unknown_keys(object, {"name", "image", "vcpus", "memory_mib", "disk_mib", "ephemeral", "vmm", "services", "env", "secrets", "restart",
-                                        "autostart", "lease_s", "egress", "labels", "deadlines_ms", "kernel_args", "create_key", "create_sum"}));
+  TRY_VOID(refuse_unknown_keys(object, {"name", "image", "vcpus", "memory_mib", "disk_mib", "ephemeral", "vmm", "services", "env", "secrets", "restart", "restart_limit",
+                                        "autostart", "lease_s", "egress", "labels", "deadlines_ms", "kernel_args", "owner", "create_key", "create_sum"}));
   InstanceSpec spec;
   TRY_VOID(read_names(object, spec));
   TRY_VOID(read_origin(object, spec));
@@ -191,12 +195,14 @@ std::string encode_spec(const InstanceSpec& spec) {
               {"env", spec.env},
               {"secrets", names_only(spec.secrets)},
               {"restart", to_text(spec.restart)},
+              {"restart_limit", spec.restart_limit},
               {"autostart", spec.autostart},
               {"lease_s", spec.lease_s},
               {"labels", spec.labels},
               {"deadlines_ms", deadlines(spec)},
               {"kernel_args", spec.kernel_args}};
   if (!spec.name.value().empty()) object["name"] = spec.name.value();
+  if (!spec.owner.empty()) object["owner"] = spec.owner;
   if (!spec.create_key.empty()) object["create_key"] = spec.create_key;
   if (!spec.create_sum.empty()) object["create_sum"] = spec.create_sum;
   if (!spec.egress.empty()) object["egress"] = json::parse(spec.egress, nullptr, false);

@@ -35,12 +35,14 @@ struct InstanceSpec {
   std::map<std::string, std::string> env;
   std::map<std::string, std::string> secrets;   // name -> value; values never leave through encode_spec
   RestartPolicy restart = RestartPolicy::never;
+  std::uint32_t restart_limit = 10;             // runs in a row without ready, 1 s to 60 s apart; then it is left as it is: policy.restarts_exhausted
   bool autostart = false;
   std::uint32_t lease_s = 0;
   std::string egress;
   std::map<std::string, std::string> labels;
   std::map<protocol::Stage, std::chrono::milliseconds> deadlines_ms;
   std::string kernel_args;                      // appended to the kernel command line
+  std::string owner;                            // who may see it beside admins; empty: nobody (the local admin made it)
   std::string create_key, create_sum;           // of the request that made it: Idempotency-Key, and what tells one request from another
   friend bool operator==(const InstanceSpec&, const InstanceSpec&) = default;
 };

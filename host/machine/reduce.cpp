@@ -195,6 +195,9 @@ void open_run(VmState& state, const VmEvent& event, const StartRequested& body, 
   state.run.emplace();
   state.deadlines.clear();
   state.announced.reset();
+  state.restarts_ended.reset();
+  const bool by_itself = body.actor == policy_actor || body.actor == guest_reboot_actor;
+  if (!by_itself) state.unready_reboots = 0;     // somebody, or the host's reboot, begins anew
   Run& run = *state.run;
   run.number = event.run;
   run.actor = body.actor;
@@ -266,6 +269,8 @@ std::vector<Effect> reduce(VmState& state, const VmEvent& event) {
                  [&](const ShimLost& body) { live(body); },
                  [&](const Adopted& body) { live(body); },
                  [&](const LogsLost& body) { live(body); },
+                 [&](const Reconciled&) {},               // of what lay around, not of the VM
+                 [&](const RestartsEnded& body) { state.restarts_ended = body; },
              },
              event.body);
   state.last_seq = std::max(state.last_seq, event.seq);

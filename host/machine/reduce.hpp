@@ -27,6 +27,9 @@ std::optional<VmState> replay_run(std::span<const VmEvent> events, RunNumber run
 /// What an actor made from a replayed state has to do again: deadlines, a pending stop or kill.
 std::vector<Effect> pending_effects(const VmState& state);
 
+/// Set when the restart policy would start it again, had it not tried max_unready_restarts times in a row.
+std::optional<EndRestarts> exhausted_restarts(const VmState& state);
+
 /// Errc::conflict with the reason, when a new run cannot be opened now.
 Result<RunNumber> next_run(const VmState& state);
 

@@ -26,6 +26,7 @@ std::vector<Effect> pending_effects(const VmState& state) {
   if (state.run->end) {
     effects.push_back(ArchiveRun{});
     if (const auto next = following_run(state)) effects.push_back(*next);
+    if (const auto ended = exhausted_restarts(state); ended && !state.restarts_ended) effects.push_back(*ended);
     return effects;
   }
   if (!state.run->stop) return effects;

@@ -136,6 +136,22 @@ struct LogsLost {
   friend bool operator==(const LogsLost&, const LogsLost&) = default;
 };
 
+/// Something that has no owner was found by the look at processes, directories and groups, and this was done with it. Of no instance when no row knows its owner.
+struct Reconciled {
+  std::string what;                             // "process", "run_directory", "instance_directory", "draft", "group", "set_aside"
+  std::string subject;                          // its path, or "pid N (what it is)"
+  std::string action;                           // "ended", "killed", "removed", "set_aside", "archived"
+  std::string reason;
+  friend bool operator==(const Reconciled&, const Reconciled&) = default;
+};
+
+/// The restart policy has given up: that many runs in a row ended without having been ready. A start by hand begins anew.
+struct RestartsEnded {
+  std::uint32_t count = 0;
+  RunNumber first_run;
+  friend bool operator==(const RestartsEnded&, const RestartsEnded&) = default;
+};
+
 /// Derived, recorded so that subscribers see it and so that an outcome never changes later; made by verdict::announcement().
 struct StateChanged {
   protocol::RunState state = protocol::RunState::stopped;
@@ -151,7 +167,8 @@ struct Removed { std::string actor; friend bool operator==(const Removed&, const
 
 using EventBody =
     std::variant<Created, StartRequested, VmmStarted, StartFailed, LinkUp, LinkLost, LinkRefused, EgressRefused, ClockSynced, ConsoleFinding, Reported,
-                 DeadlinePassed, StopRequested, VmmExited, DeviceExited, VmmHalted, ShimLost, Adopted, StateChanged, Removed, LogsLost>;
+                 DeadlinePassed, StopRequested, VmmExited, DeviceExited, VmmHalted, ShimLost, Adopted, StateChanged, Removed, LogsLost, Reconciled,
+                 RestartsEnded>;
 
 struct VmEvent {
   EventSeq seq = 0;

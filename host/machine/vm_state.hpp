@@ -148,6 +148,7 @@ struct VmState {
   EventSeq last_seq = 0;                        // newest event folded in
   std::optional<Run> run;                       // nullopt: never started
   std::uint32_t unready_reboots = 0;            // runs in a row that ended without having been ready
+  std::optional<RestartsEnded> restarts_ended;  // the policy has said that it gave up
   std::map<std::string, MonoUs> deadlines;      // armed now, by name
   std::optional<StateChanged> announced;        // of this run
   std::uint64_t stray_events = 0;               // of another run, or after the end: recorded, but without effect

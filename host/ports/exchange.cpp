@@ -127,7 +127,7 @@ asio::awaitable<Exchange::Reached> Exchange::reach() {
 
 asio::awaitable<Exchange::Reached> Exchange::settle_and_dial() {
     Reached reached;
-    const auto id = proxy_.guests.find_vm(address_.vm);
+    const auto id = proxy_.guests.find_vm(address_.vm, client_.uid);
     if (!id) {
         reached.refusal = Refusal{404, "not_found", "not found", id.error().message(), ""};
         co_return reached;

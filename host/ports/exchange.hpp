@@ -36,6 +36,7 @@ struct Client {
     std::string unread;        // came already, after what was taken
     std::string peer;          // its address, or "unix"
     std::string door_port;     // of the TCP door; empty: the Unix socket
+    std::optional<uid_t> uid{};   // of the Unix socket's other end
 };
 
 class Exchange {

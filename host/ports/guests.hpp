@@ -7,7 +7,10 @@
 #include "host/streams/guest_stream.hpp"
 #include "shared/base/result.hpp"
 
+#include <sys/types.h>
+
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -16,8 +19,8 @@ namespace vigil::ports {
 class Guests {
   public:
     virtual ~Guests() = default;
-    /// Errc::not_found, also for a removed one.
-    virtual Result<InstanceId> find_vm(std::string_view id_or_name) const = 0;
+    /// Errc::not_found, also for a removed one, and for one that is not the caller's. `uid`: the user at the other end of a Unix socket; nullopt: nobody knows who.
+    virtual Result<InstanceId> find_vm(std::string_view id_or_name, std::optional<uid_t> uid) const = 0;
     /// nullptr: it was removed.
     virtual const machine::VmState* state_of(const InstanceId& id) const = 0;
     virtual void open_stream(const InstanceId& id, std::string opening, std::function<void(Result<streams::GuestStream>)> done) = 0;

@@ -12,6 +12,7 @@ namespace {
 
 constexpr Admission accepted{Admission::Kind::accepted, 0};
 constexpr Admission conflict{Admission::Kind::conflict, 0};
+constexpr std::uint64_t host_row = 0;   // of events that are of no instance; rows begin at 1
 
 }  // namespace
 
@@ -81,6 +82,10 @@ void BatchState::project(const VmEvent& event, const KnownInstance& known) {
 
 Result<Admission> BatchState::add(VmEvent& event) {
   if (const auto* created = std::get_if<machine::Created>(&event.body)) return add_created(event, created->spec);
+  if (event.instance.value().empty() && std::holds_alternative<machine::Reconciled>(event.body)) {
+    append(event, host_row);
+    return accepted;
+  }
   TRY(known, instance(event.instance));
   if (!known) return conflict;
   auto admission = accepted;

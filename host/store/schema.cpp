@@ -38,6 +38,11 @@ CREATE TABLE tokens(
   instance INTEGER NOT NULL REFERENCES instances(row), run INTEGER NOT NULL, boot TEXT NOT NULL, sha256 TEXT NOT NULL,
   PRIMARY KEY(instance, run, boot)) STRICT, WITHOUT ROWID;
 )sql",
+    R"sql(
+CREATE TABLE api_tokens(
+  id TEXT PRIMARY KEY, sha256 TEXT NOT NULL, owner TEXT NOT NULL, scopes TEXT NOT NULL, label TEXT NOT NULL, created_unix_us INTEGER NOT NULL,
+  expires_unix_us INTEGER, revoked_unix_us INTEGER) STRICT, WITHOUT ROWID;
+)sql",
 };
 constexpr std::uint64_t newest_version = std::size(migrations);
 

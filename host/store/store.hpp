@@ -47,6 +47,14 @@ struct Admission {
   std::uint64_t missing = 0;                    // reports between this one and the last of its stream that no `dropped` explains yet
 };
 
+/// A bearer token of the API; its text is nowhere.
+struct TokenRow {
+  std::string id, sha256, owner, scopes, label;
+  UnixUs created_unix_us = 0;
+  std::optional<UnixUs> expires_unix_us, revoked_unix_us;
+  friend bool operator==(const TokenRow&, const TokenRow&) = default;
+};
+
 class Store;
 class StoreState;   // private to this folder
 class BatchState;
@@ -109,6 +117,12 @@ public:
   /// The link token of a boot, as SHA-256 in hex (the token itself is nowhere on the disk). Durable on return.
   Result<void> remember_token(const InstanceId& instance, RunNumber run, const BootId& boot, std::string_view sha256_hex);
   Result<std::optional<std::string>> token_sha256(const InstanceId& instance, RunNumber run, const BootId& boot) const;
+
+  /// Tokens of the API. Durable on return; revoking twice is no error, of an unknown one Errc::not_found.
+  Result<void> add_token(const TokenRow& token);
+  Result<std::optional<TokenRow>> find_token(std::string_view id) const;
+  Result<std::vector<TokenRow>> tokens() const;                // by creation, revoked ones too
+  Result<void> revoke_token(std::string_view id, UnixUs at);
 
 private:
   explicit Store(std::unique_ptr<StoreState> state);

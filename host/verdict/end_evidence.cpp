@@ -1,4 +1,5 @@
 #include "host/machine/derive.hpp"
+#include "host/machine/reduce.hpp"
 #include "host/verdict/evidence.hpp"
 #include "shared/base/overloaded.hpp"
 
@@ -106,7 +107,7 @@ std::optional<Finding> own_end(const VmState& state) {
   const Run& run = *state.run;
   if (!run.end || !run.end->exit) return std::nullopt;
   const auto at = run.end->at_unix_us;
-  if (state.unready_reboots >= machine::max_unready_reboots && run.bye && !run.stop)
+  if (state.unready_reboots >= machine::max_unready_reboots && run.bye && run.bye->report.kind == ByeReport::Kind::reboot && !run.stop)
     return Finding{make_cause(CauseCode::boot_reboot_loop, {{"count", std::int64_t{state.unready_reboots}}}), std::nullopt, at};
   const bool by_force = run.stop && run.stop->kill_sent && run.stop->request.kind != machine::StopKind::kill && !run.bye;
   if (by_force) {
@@ -122,6 +123,16 @@ std::optional<Finding> own_end(const VmState& state) {
   const std::string evidence[] = {"asked by " + run.bye->report.asked_by};
   if (!run.bye->report.asked_by.empty()) add_evidence(cause, evidence);
   return Finding{cause, std::nullopt, run.bye->at_unix_us};
+}
+
+std::optional<Finding> given_up(const VmState& state) {
+  const auto ended = machine::exhausted_restarts(state);
+  if (!ended) return std::nullopt;
+  auto cause = make_cause(CauseCode::policy_restarts_exhausted, {{"count", std::int64_t{ended->count}}});
+  const std::string evidence[] = {"runs " + std::to_string(ended->first_run.value()) + " to " + std::to_string(state.run->number.value()) +
+                                  " ended without having been ready; restart is " + std::string(to_text(state.spec.restart))};
+  add_evidence(cause, evidence);
+  return Finding{cause, std::nullopt, state.run->end->at_unix_us};
 }
 
 }  // namespace vigil::verdict

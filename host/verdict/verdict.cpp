@@ -92,6 +92,7 @@ std::vector<Finding> other_findings(const VmState& state, std::span<const std::s
   append(all, surroundings(run), main);
   append(all, listed(unresponsive(state)), main);
   append(all, listed(own_end(state)), main);
+  append(all, listed(given_up(state)), main);
   std::stable_sort(all.begin(), all.end(), [](const Finding& left, const Finding& right) { return severity(left.cause) > severity(right.cause); });
   if (all.size() > max_also) all.resize(max_also);
   return all;

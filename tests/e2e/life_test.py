@@ -44,6 +44,25 @@ class Life(VmCase):
         self.daemon.vigil("stop", vm["id"], check=0)
         self.assertEqual((self.run_of(vm), self.daemon.api.get(f"/v1/instances/{vm['id']}")["power"]), (2, "stopped"))
 
+    def test_a_vm_that_never_becomes_ready_is_left_as_it_is_after_its_limit_and_says_so(self):
+        vm = self.up("never", restart="always", restart_limit=3, services={
+            "no": {"exec": busybox_sh("sleep 1000"), "ready": {"tcp": {"port": 1}}, "restart": "never"}})
+        for run in (1, 2, 3):
+            self.daemon.wait_for(vm, lambda e: e["type"] == "vmm_started" and e["run"] == run)
+            os.kill(self.daemon.api.get(f"/v1/instances/{vm['id']}")["pid"], signal.SIGKILL)
+            self.daemon.wait_for(vm, lambda e: e["type"] == "vmm_exited" and e["run"] == run)
+        ended = self.daemon.wait_for(vm, lambda e: e["type"] == "restarts_ended", 30)
+        self.assertEqual((ended["body"]["count"], ended["body"]["first_run"]), (3, 1))
+        why = self.daemon.why(vm)
+        self.assert_cause(why["verdict"]["cause"], "vmm.killed", signal="SIGKILL")
+        self.assert_cause(next(f["cause"] for f in why["also"] if f["cause"]["code"].startswith("policy.")), "policy.restarts_exhausted", count=3)
+        self.assertIn("given up", self.daemon.vigil("why", vm["id"])[1])
+        self.daemon.kill()
+        self.daemon.start()                                                   # it stays so, and is not said again
+        self.assertEqual((self.run_of(vm), self.daemon.api.get(f"/v1/instances/{vm['id']}")["power"]), (3, "stopped"))
+        self.daemon.api.post(f"/v1/instances/{vm['id']}/start")
+        self.daemon.wait_for(vm, lambda e: e["type"] == "vmm_started" and e["run"] == 4)
+
     def test_after_a_reboot_of_the_host_those_with_autostart_run_again(self):
         lives = self.up("lives", autostart=True)
         stays = self.up("stays")

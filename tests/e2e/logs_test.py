@@ -3,6 +3,7 @@
 import base64
 import os
 import select
+import json
 import subprocess
 import time
 import unittest
@@ -106,6 +107,30 @@ class Logs(VmCase):
         self.assertIn(b"the key is ***********\n", self.wait_for_log(vm, b"done\n", "job"))
         found = subprocess.run(["grep", "-rla", "CANARY-5f3a", self.daemon.state / "instances" / vm["id"] / "runs"], capture_output=True)
         self.assertEqual(found.stdout, b"")
+
+    def test_the_next_daemon_masks_them_too(self):
+        vm = self.up("goes-on", secrets={"key": "CANARY-77e1"}, services={
+            "job": job("while :; do echo the key is $(cat $CREDENTIALS_DIRECTORY/key); sleep 1; done", secrets=["key"])})
+        self.wait_for_log(vm, b"the key is ***********\n", "job")
+        self.daemon.kill()
+        self.daemon.start()
+        self.daemon.wait_for(vm, lambda e: e["type"] == "adopted", 30)
+        before = len(self.daemon.vigil("logs", vm["id"], "job")[1])
+        self.daemon.wait_for(vm, lambda e: e["type"] == "link_up" and e["seq"] > self.newest_adoption(vm), 60)
+        subprocess.run(["sleep", "5"], check=True)
+        after = self.daemon.vigil("logs", vm["id"], "job")[1]
+        self.assertGreater(len(after), before, "it goes on being written")
+        self.assertNotIn("CANARY", after)
+        self.daemon.vigil("stop", vm["id"], check=0)
+        self.daemon.wait_for(vm, lambda e: e["type"] == "vmm_exited", 60)
+        for path in (self.daemon.state / "instances" / vm["id"], self.daemon.state / "vigil.db", self.daemon.state / "vigil.db-wal"):
+            found = subprocess.run(["grep", "-rla", "--exclude", "disk.raw", "CANARY-77e1", path], capture_output=True)
+            self.assertEqual(found.stdout, b"")
+
+    def newest_adoption(self, vm):
+        _, data = self.daemon.api.raw("GET", f"/v1/events?after=0&follow=0&instance={vm['id']}")
+        events = [json.loads(line[5:]) for line in data.splitlines() if line.startswith(b"data:")]
+        return max(e["seq"] for e in events if e["type"] == "adopted")
 
 
 if __name__ == "__main__":

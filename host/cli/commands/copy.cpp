@@ -61,7 +61,7 @@ Result<std::uint64_t> receive_file(GuestStream& stream, int fd, const std::strin
 }
 
 Result<std::uint64_t> copy_out(Cli& cli, const VmPath& from, std::string to) {
-  TRY(stream, GuestStream::open(cli.socket, from.vm, streams::FileReadOpening{from.path, 0, {}}));
+  TRY(stream, GuestStream::open(cli.daemon, from.vm, streams::FileReadOpening{from.path, 0, {}}));
   if (to == "-") return receive_file(stream, STDOUT_FILENO, "stdout");
   if (std::filesystem::is_directory(to)) to += "/" + last_component(from.path);
   TRY(facts, parse_json(stream.facts_json()));
@@ -85,7 +85,7 @@ Result<std::uint64_t> copy_in(Cli& cli, const std::string& from, VmPath to, cons
   if (to.path.ends_with('/')) to.path += last_component(from);
   streams::FileWriteOpening opening{to.path, {}, user};
   if (S_ISREG(status.st_mode)) opening.mode = status.st_mode & 0777;
-  TRY(stream, GuestStream::open(cli.socket, to.vm, opening));
+  TRY(stream, GuestStream::open(cli.daemon, to.vm, opening));
   char block[128 * 1024];
   for (;;) {
     const ssize_t count = ::read(file.get(), block, sizeof block);

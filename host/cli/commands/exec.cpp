@@ -167,7 +167,7 @@ int run_exec(Cli& cli, const ExecOptions& options) {
   const auto opening = opening_of(options, terminal.size());
   if (!opening) return exec_failure(opening.error());
   if (cli.json && !options.detach) return print_result(cli, options, *opening);
-  auto stream = GuestStream::open(cli.socket, options.vm, *opening);
+  auto stream = GuestStream::open(cli.daemon, options.vm, *opening);
   if (!stream) {
     terminal.restore();
     // What was not found is the program, if there is such a VM.

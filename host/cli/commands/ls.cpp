@@ -39,7 +39,7 @@ Result<json> entries_of(const std::string& lines) {
 }
 
 Result<json> list(Cli& cli, const VmPath& path) {
-  TRY(stream, GuestStream::open(cli.socket, path.vm, streams::DirListOpening{path.path.empty() ? "/" : path.path}));
+  TRY(stream, GuestStream::open(cli.daemon, path.vm, streams::DirListOpening{path.path.empty() ? "/" : path.path}));
   std::string lines;
   for (;;) {
     TRY(chunk, stream.receive());

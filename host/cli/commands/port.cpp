@@ -43,7 +43,7 @@ Result<std::vector<std::unique_ptr<PortForward>>> open_all(Cli& cli, const PortO
   std::vector<std::unique_ptr<PortForward>> forwards;
   for (const auto& word : options.ports) {
     TRY(pair, parse_pair(word));
-    TRY(forward, PortForward::listen(cli.socket, options.vm, pair.guest, pair.local));
+    TRY(forward, PortForward::listen(cli.daemon, options.vm, pair.guest, pair.local));
     forwards.push_back(std::move(forward));
   }
   return forwards;

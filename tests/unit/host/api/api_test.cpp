@@ -1,21 +1,9 @@
 // The routes against their published contract, and the answers against a real store; what the daemon would do is recorded by a stand-in for VmControl.
-#include "host/api/context.hpp"
-#include "host/api/error_to_http.hpp"
-#include "host/images/sha256.hpp"
-#include "tests/unit/host/unix_client.hpp"
-
-#include <nlohmann/json.hpp>
-
-#include <catch2/catch_test_macros.hpp>
-
-#include <map>
-#include <memory>
-#include <optional>
-#include <set>
-#include <sstream>
+#include "tests/unit/host/api/api_scene.hpp"
 
 using namespace vigil;
 using namespace vigil::api;
+using namespace vigil::api::test;
 using nlohmann::json;
 
 namespace {
@@ -32,100 +20,6 @@ std::set<std::string> documented_operations() {
     }
     return found;
 }
-
-class RecordingControl final : public VmControl {
-  public:
-    DaemonFacts facts() const override { return {"/state", "/run", 1, protocol::Accelerator::tcg, "no /dev/kvm", 5, ""}; }
-    Result<InstanceId> create(machine::InstanceSpec spec, const std::string& actor) override {
-        done.push_back("create " + spec.name.value() + " by " + actor);
-        return Error(Errc::not_found, "image nothing does not exist; images here: minimal");
-    }
-    Result<RunNumber> start(const InstanceId& id, const std::string&) override { return done.push_back("start " + id.value()), RunNumber(1); }
-    Result<void> stop(const InstanceId& id, machine::StopKind kind, std::optional<std::chrono::milliseconds> grace, const std::string&) override {
-        done.push_back("stop " + id.value() + " " + std::string(to_text(kind)) + " " + (grace ? std::to_string(grace->count()) : "default"));
-        return {};
-    }
-    void remove(const InstanceId& id, Removal removal, const std::string&, std::function<void(Result<void>)> answer) override {
-        done.push_back("remove " + id.value());
-        answer(removal == Removal::kill_first ? Result<void>() : Error(Errc::conflict, "it runs"));
-    }
-    void ask_guest(const InstanceId&, std::string op, std::string args, std::function<void(Result<std::string>)> answer) override {
-        done.push_back(op + " " + args);
-        answer(guest_answer);
-    }
-    void open_stream(const InstanceId&, std::string opening, std::function<void(Result<streams::GuestStream>)> answer) override {
-        done.push_back("stream " + opening);
-        answer(Error(Errc::unavailable, "its agent is not up yet"));
-    }
-    std::vector<Look> existing() const override { return looks; }
-    Result<Look> look(std::string_view, std::optional<RunNumber>) const override {
-        if (looks.empty()) return Error(Errc::not_found, "there is no such instance");
-        return looks.front();
-    }
-    Result<std::string> console(const InstanceId&, RunNumber) const override { return std::string("\x1b[2Jboot"); }
-    void service_logs(const InstanceId&, RunNumber, blackbox::Shelf::Done<blackbox::Shelf::Folder> done_with) override {
-        done_with(std::make_shared<const std::filesystem::path>(log_directory));
-    }
-    logs::LogHub& log_hub() override { return hub; }
-    blackbox::Shelf& shelf() override { return boxes; }
-    std::string metrics() const override { return "# none\n"; }
-    void verify_image(images::Image, std::function<void(Result<void>)> answer) override { answer({}); }
-    void collect_images(images::Collect how, std::function<void(Result<images::Collection>)> answer) override {
-        done.push_back(how == images::Collect::only_look ? "look for unused images" : "remove unused images");
-        answer(images::Collection{{{"minimal", std::string(64, 'a'), 4096}}, {"desktop"}});
-    }
-
-    Result<std::string> guest_answer = Error(Errc::unavailable, "no link");
-    std::vector<std::string> done;
-    std::vector<Look> looks;
-    std::filesystem::path log_directory = "/nonexistent";
-    logs::LogHub hub;
-    boost::asio::io_context io;
-    boost::asio::thread_pool pool{1};
-    blackbox::Shelf boxes{io.get_executor(), pool, "/nonexistent", "/nonexistent/opened", {}};
-};
-
-struct Fixture {
-    test::TemporaryDirectory directory;
-    RecordingControl control;
-    images::ImageStore images{directory.path() / "images"};
-    std::unique_ptr<store::Store> store = std::move(*store::Store::open((directory.path() / "vigil.db").string()));
-    events::EventBus bus{events::replay_from(*store), 0};
-    boost::asio::io_context io;
-    streams::Relays relays{io.get_executor()};
-    http::Router router{make_routes({control, images, *store, bus, relays})};
-    const InstanceId id{"vm-0123456789"};
-
-    void add_instance() {
-        machine::InstanceSpec spec;
-        spec.name = InstanceName("demo");
-        spec.image_name = "minimal";
-        machine::VmEvent event{0, id, RunNumber(0), 1'000'000, 1, machine::Created{spec}};
-        auto batch = store->begin();
-        REQUIRE(batch.add(event).kind == store::Admission::Kind::accepted);
-        REQUIRE(batch.commit().has_value());
-        Look look{*store->find_instance("demo"), {}, {}};
-        look.state.id = id;
-        look.state.spec = spec;
-        control.looks.push_back(look);
-    }
-    http::Response ask(http::Method method, const std::string& target, const std::string& body = "", std::map<std::string, std::string> headers = {}) {
-        std::optional<http::Answer> answer;
-        http::Request request;
-        request.method = method;
-        request.path = target;
-        request.body = body;
-        request.headers = std::move(headers);
-        request.peer.uid = 1000;
-        {
-            const http::Reply reply([&](http::Answer given) { answer = std::move(given); });
-            router.dispatch(std::move(request), reply);
-        }
-        REQUIRE(answer);
-        REQUIRE(std::holds_alternative<http::Response>(*answer));
-        return std::get<http::Response>(std::move(*answer));
-    }
-};
 
 }  // namespace
 

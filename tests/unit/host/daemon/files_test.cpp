@@ -1,7 +1,9 @@
 #include "host/daemon/disk_image.hpp"
 #include "host/daemon/evidence.hpp"
+#include "host/daemon/kept_secrets.hpp"
 #include "host/daemon/places.hpp"
 #include "host/daemon/run_notes.hpp"
+#include "host/shim/shim_note.hpp"
 #include "host/daemon/state_lock.hpp"
 #include "tests/unit/host/unix_client.hpp"
 
@@ -144,11 +146,45 @@ TEST_CASE("places: socket paths that cannot be are refused before anything runs"
     CHECK_FALSE(fs::exists(places.run));
 }
 
+TEST_CASE("kept secrets: the next daemon reads them, the disk does not show them, and nobody else's key or place opens them", "[host][daemon]") {
+    test::TemporaryDirectory directory;
+    const auto places = places_in(directory.path());
+    REQUIRE(prepare_places(places).has_value());
+    const InstanceId id("vm-0123456789"), other("vm-0123456788");
+    const Secrets secrets = {{"key", "CANARY-12345"}, {"empty", ""}};
+    fs::create_directories(places.instance(id));
+    fs::create_directories(places.instance(other));
+    CHECK(read_kept_secrets(places, id)->empty());
+    REQUIRE(keep_secrets(places, id, secrets).has_value());
+    CHECK(*read_kept_secrets(places, id) == secrets);
+    const auto file = places.instance(id) / "secrets.sealed";
+    const auto sealed = text_of(file);
+    CHECK(sealed.find("CANARY") == std::string::npos);
+    CHECK((fs::status(file).permissions() & fs::perms::all) == (fs::perms::owner_read | fs::perms::owner_write));
+    CHECK((fs::status(places.state / "master.key").permissions() & fs::perms::all) == (fs::perms::owner_read | fs::perms::owner_write));
+    fs::copy_file(file, places.instance(other) / "secrets.sealed");
+    CHECK(read_kept_secrets(places, other).has_error());
+    for (std::size_t at = 0; at < sealed.size(); at += 7) {
+        auto damaged = sealed;
+        damaged[at] = static_cast<char>(damaged[at] ^ 1);
+        std::ofstream(file, std::ios::binary) << damaged;
+        CHECK(read_kept_secrets(places, id).has_error());
+    }
+    std::ofstream(file, std::ios::binary) << sealed.substr(0, 20);
+    CHECK(read_kept_secrets(places, id).has_error());
+    std::ofstream(file, std::ios::binary) << sealed;
+    CHECK(read_kept_secrets(places, id).has_value());
+    std::ofstream(places.state / "master.key", std::ios::binary) << std::string(32, 'x');
+    CHECK(read_kept_secrets(places, id).has_error());
+    std::ofstream(places.state / "master.key", std::ios::binary) << "short";
+    CHECK(read_kept_secrets(places, id).error().message().find("master.key") != std::string::npos);
+}
+
 TEST_CASE("run notes: what the next daemon must know survives", "[host][daemon]") {
     test::TemporaryDirectory directory;
-    CHECK(read_shim_note(directory.path()).error().code() == Errc::not_found);
-    REQUIRE(write_shim_note(directory.path(), {RunNumber(3), {42, 7777}, "boot"}).has_value());
-    const auto note = read_shim_note(directory.path());
+    CHECK(shim::read_shim_note(directory.path()).error().code() == Errc::not_found);
+    REQUIRE(shim::write_shim_note(directory.path(), {RunNumber(3), {42, 7777}, "boot"}).has_value());
+    const auto note = shim::read_shim_note(directory.path());
     REQUIRE(note.has_value());
     CHECK(note->run == RunNumber(3));
     CHECK(note->shim == shim::ProcessIdentity{42, 7777});

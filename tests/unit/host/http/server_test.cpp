@@ -9,6 +9,8 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include <netinet/in.h>
+
 #include <deque>
 #include <memory>
 
@@ -61,12 +63,13 @@ struct Fixture {
     std::unique_ptr<Server> server;
     std::string path = (directory.path() / "api").string();
 
-    explicit Fixture(Limits limits = {}) {
+    explicit Fixture(Limits limits = {}, const std::string& tcp = "", Doorkeeper doorkeeper = {}) {
         std::vector<Route> routes = {
             {Method::get, "/hello", [](const Request&, const Reply& reply) { reply.send({200, "text/plain", "hello", {}}); }},
             {Method::post, "/echo", [](const Request& request, const Reply& reply) { reply.send({200, "text/plain", request.body, {}}); }},
             {Method::get, "/peer", [](const Request& request, const Reply& reply) { reply.send({200, "text/plain", std::to_string(request.peer.pid), {}}); }},
             {Method::get, "/later", [this](const Request&, const Reply& reply) { kept = reply; }},
+            {Method::get, "/who", [](const Request& request, const Reply& reply) { reply.send({200, "text/plain", request.peer.is_local ? "local" : request.peer.address, {}}); }},
             {Method::post, "/stream", [this](const Request&, const Reply& reply) {
                  reply.hand_over({"test/1", [this](vigil::UniqueFd fd, std::string sent) {
                                       handed_over = std::move(fd);
@@ -75,7 +78,7 @@ struct Fixture {
              }},
             {Method::get, "/events", [this](const Request&, const Reply& reply) { reply.stream(std::make_unique<FedSource>(feed)); }},
         };
-        server = std::make_unique<Server>(io, Router(std::move(routes)), ServerOptions{path, 0600, limits});
+        server = std::make_unique<Server>(io, Router(std::move(routes)), ServerOptions{path, 0600, limits, tcp, std::move(doorkeeper)});
         REQUIRE(server->listen().has_value());
     }
     ~Fixture() {
@@ -263,4 +266,86 @@ TEST_CASE("http: a connection that is handed over is the client's and the taker'
     CHECK_FALSE(client.closed());
     fixture.handed_over.reset();
     CHECK(fixture.closes(client));
+}
+
+namespace {
+
+std::uint16_t port_in(const std::string& address) { return static_cast<std::uint16_t>(std::stoi(address.substr(address.rfind(':') + 1))); }
+
+/// Talks in one go, and gives all that comes until the end or the answer.
+std::string ask_tcp(Fixture& fixture, const std::string& bytes, const std::string& until) {
+    const vigil::UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(port_in(fixture.server->tcp_address()));
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
+    bool sent = false;
+    std::string received;
+    pump_until(fixture.io, [&] {
+        if (!sent) sent = ::send(fd.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(bytes.size());
+        char block[4096];
+        const ssize_t got = ::recv(fd.get(), block, sizeof block, 0);
+        if (got > 0) received.append(block, static_cast<std::size_t>(got));
+        return got == 0 || received.find(until) != std::string::npos;
+    });
+    return received;
+}
+
+}  // namespace
+
+TEST_CASE("http: at the TCP door a stranger is turned away before his body is read, and never at the Unix socket", "[host][http]") {
+    int asked = 0;
+    Doorkeeper doorkeeper = [&asked](const Request& request) -> std::optional<Response> {
+        ++asked;
+        if (request.header("authorization") == "Bearer good" || request.path == "/hello") return std::nullopt;
+        return problem_response({401, "unauthorized", "who asks is not known", ""});
+    };
+    Fixture fixture({}, "127.0.0.1:0", doorkeeper);
+    const auto refused = ask_tcp(fixture, "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n", "unauthorized");
+    CHECK(refused.starts_with("HTTP/1.1 401"));
+    CHECK(refused.find("Connection: close") != std::string::npos);
+    CHECK(ask_tcp(fixture, "BREW /echo HTTP/1.1\r\nHost: x\r\n\r\n", "unauthorized").starts_with("HTTP/1.1 401"));
+    CHECK(ask_tcp(fixture, "GET /nowhere HTTP/1.1\r\nHost: x\r\n\r\n", "unauthorized").starts_with("HTTP/1.1 401"));
+    CHECK(ask_tcp(fixture, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n", "\r\n\r\nhello").starts_with("HTTP/1.1 200"));
+    CHECK(ask_tcp(fixture, "GET /who HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer good\r\n\r\n", "127.0.0.1").starts_with("HTTP/1.1 200"));
+    CHECK(asked == 5);
+    UnixClient client(fixture.path);
+    REQUIRE(client.send("GET /who HTTP/1.1\r\nHost: x\r\n\r\n"));
+    CHECK(fixture.receives(client, "local"));
+    CHECK(asked == 5);
+}
+
+TEST_CASE("http: who fills the TCP door does not shut the Unix socket", "[host][http]") {
+    Limits limits;
+    limits.max_connections = 3;
+    Fixture fixture(limits, "127.0.0.1:0", [](const Request&) { return std::optional<Response>(); });
+    std::vector<vigil::UniqueFd> half_open;
+    for (int i = 0; i < 10; ++i) {
+        half_open.emplace_back(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+        sockaddr_in address{};
+        address.sin_family = AF_INET;
+        address.sin_port = htons(port_in(fixture.server->tcp_address()));
+        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        ::connect(half_open.back().get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
+    }
+    pump_until(fixture.io, [] { return false; }, 200ms);
+    UnixClient client(fixture.path);
+    REQUIRE(client.send("GET /hello HTTP/1.1\r\nHost: x\r\n\r\n"));
+    CHECK(fixture.receives(client, "hello"));
+}
+
+TEST_CASE("http: the TCP door opens on the loopback alone", "[host][http]") {
+    vigil::test::TemporaryDirectory directory;
+    asio::io_context io;
+    for (const auto* address : {"0.0.0.0:0", "192.0.2.1:80", "[::]:0", "localhost:80", "127.0.0.1", "127.0.0.1:99999", ""}) {
+        CAPTURE(address);
+        ServerOptions options{(directory.path() / "api").string(), 0600, {}, address, [](const Request&) { return std::optional<Response>(); }};
+        Server server(io, Router({}), options);
+        const auto listening = server.listen();
+        CHECK(listening.has_value() == std::string_view(address).empty());
+        bool stopped = false;
+        asio::co_spawn(io, server.stop(), [&](std::exception_ptr) { stopped = true; });
+        CHECK(pump_until(io, [&] { return stopped; }));
+    }
 }

@@ -48,7 +48,9 @@ std::vector<EventBody> one_of_each() {
           Adopted{77},
           StateChanged{RunState::failed, Power::running, Liveness::suspect, Outcome::failed, cause, "web"},
           StateChanged{},
-          Removed{"a"}};
+          Removed{"a"},
+          Reconciled{"process", "pid 7 (VMM of vm-0)", "ended", "no row"},
+          RestartsEnded{10, RunNumber(3)}};
 }
 
 }  // namespace

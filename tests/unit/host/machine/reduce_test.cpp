@@ -391,7 +391,7 @@ TEST_CASE("reboot: asked by the host or by the guest a new run follows; a loop o
   while (goes_on && runs < 20) {
     ++runs;
     loop.run = RunNumber(runs);
-    loop.start();
+    loop.start(Accelerator::kvm, runs == 1 ? "alice" : guest_reboot_actor);
     loop.report(500, ByeReport{ByeReport::Kind::reboot, "pid 1", false});
     goes_on = find_effect<StartNextRun>(loop.tell(600, exited)) != nullptr;
   }
@@ -417,6 +417,48 @@ TEST_CASE("restart policy: on-failure restarts a crash after a back-off, not a c
   clean.report(3000, ByeReport{ByeReport::Kind::poweroff, "pid 1", false});
   exited.exit = ExitCode{0};
   CHECK(find_effect<StartNextRun>(clean.tell(3100, exited)) == nullptr);
+}
+
+TEST_CASE("restart policy: a VM that never becomes ready is tried ever less often, and then no more, which is said once", "[host][machine]") {
+  auto spec = make_spec();
+  spec.restart = RestartPolicy::always;
+  Story story(spec);
+  VmmExited exited;
+  exited.exit = ExitCode{1};
+  std::chrono::milliseconds waited{0}, longest{0};
+  std::uint32_t tries = 0;
+  std::uint64_t at_ms = 0;
+  for (std::uint32_t run = 1; run <= 100; ++run) {
+    story.run = RunNumber(run);
+    story.tell(at_ms += 100, StartRequested{run == 1 ? "alice" : policy_actor, Accelerator::kvm});
+    const auto effects = story.tell(at_ms += 1000, exited);
+    ++tries;
+    const auto* next = find_effect<StartNextRun>(effects);
+    if (next == nullptr) {
+      REQUIRE(find_effect<EndRestarts>(effects) != nullptr);
+      CHECK(find_effect<EndRestarts>(effects)->count == spec.restart_limit);
+      CHECK(find_effect<EndRestarts>(effects)->first_run == RunNumber(1));
+      break;
+    }
+    CHECK(find_effect<EndRestarts>(effects) == nullptr);
+    CHECK(next->after >= longest);
+    longest = next->after;
+    waited += next->after;
+  }
+  CHECK(tries == spec.restart_limit);
+  CHECK(longest == std::chrono::seconds(60));
+  CHECK(waited < std::chrono::minutes(10));
+  CHECK(find_effect<EndRestarts>(pending_effects(story.state)) != nullptr);   // a daemon that ended before it could say it says it
+  story.tell(at_ms += 10, RestartsEnded{tries, RunNumber(1)});
+  CHECK(find_effect<EndRestarts>(pending_effects(story.state)) == nullptr);
+  CHECK(replay(story.events) == story.state);
+
+  story.run = RunNumber(tries + 1);                                            // somebody tries it by hand: from the beginning
+  story.tell(at_ms += 100, StartRequested{"alice", Accelerator::kvm});
+  CHECK_FALSE(story.state.restarts_ended.has_value());
+  const auto effects = story.tell(at_ms += 1000, exited);
+  REQUIRE(find_effect<StartNextRun>(effects) != nullptr);
+  CHECK(find_effect<StartNextRun>(effects)->after == std::chrono::seconds(2));
 }
 
 TEST_CASE("pending effects: a restarted daemon arms the deadlines and asks for the stop again", "[host][machine]") {

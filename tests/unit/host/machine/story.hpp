@@ -72,8 +72,8 @@ public:
     return tell(at_ms, make_report(++report_seq, std::move(body), channel, at_ms * 1000));
   }
 
-  void start(Accelerator accelerator = Accelerator::kvm) {
-    tell(0, StartRequested{"alice", accelerator});
+  void start(Accelerator accelerator = Accelerator::kvm, const std::string& actor = "alice") {
+    tell(0, StartRequested{actor, accelerator});
     VmmStarted started;
     started.accelerator = accelerator;
     tell(100, started);

@@ -71,7 +71,8 @@ class Service {
 
 class FakeGuests final : public Guests {
   public:
-    Result<InstanceId> find_vm(std::string_view name) const override {
+    Result<InstanceId> find_vm(std::string_view name, std::optional<uid_t> uid) const override {
+        asked_by = uid;
         if (name != "demo") return Error(Errc::not_found, "there is no such instance");
         return vm.id;
     }
@@ -87,6 +88,7 @@ class FakeGuests final : public Guests {
     }
     machine::VmState vm = test::running_vm();
     std::optional<Error> refusal;
+    mutable std::optional<uid_t> asked_by;
     std::deque<Service> services;
 };
 

@@ -343,3 +343,39 @@ TEST_CASE("store: health of one batch is thinned out too, and a batch that is no
   REQUIRE(batch.commit().has_value());
   CHECK(health_seconds(*store) == std::vector<std::uint64_t>{3});
 }
+
+TEST_CASE("store: what was done with something that no row knows is an event of no instance", "[host][store]") {
+  const vigil::test::Scratch scratch;
+  {
+    const auto store = open(scratch);
+    create(*store, vm_id, "one");
+    CHECK(put(*store, of(InstanceId(), Reconciled{"process", "pid 7", "ended", "no row"})) == Admission::Kind::accepted);
+    CHECK(put(*store, of(InstanceId(), Adopted{7})) == Admission::Kind::conflict);   // nothing else is
+  }
+  const auto store = open(scratch);
+  const auto all = store->events({});
+  REQUIRE(all.has_value());
+  REQUIRE(all->size() == 2);
+  CHECK(all->back().instance.value().empty());
+  CHECK(all->back().type == "reconciled");
+  CHECK(decode_event(all->back())->body == EventBody(Reconciled{"process", "pid 7", "ended", "no row"}));
+  CHECK(store->history(vm_id)->events.size() == 1);
+}
+
+TEST_CASE("store: tokens are kept as rows, over a restart, and revoked once", "[host][store]") {
+  const vigil::test::Scratch scratch;
+  const store::TokenRow row{"abc", std::string(64, 'a'), "alice", "read", "for tests", 5, 9, {}};
+  {
+    const auto store = open(scratch);
+    REQUIRE(store->add_token(row).has_value());
+    CHECK(store->add_token(row).error().code() == Errc::conflict);
+  }
+  const auto store = open(scratch);
+  CHECK(**store->find_token("abc") == row);
+  CHECK_FALSE(store->find_token("abd")->has_value());
+  REQUIRE(store->revoke_token("abc", 77).has_value());
+  REQUIRE(store->revoke_token("abc", 99).has_value());
+  CHECK((*store->find_token("abc"))->revoked_unix_us == 77);
+  CHECK(store->revoke_token("nobody", 1).error().code() == Errc::not_found);
+  CHECK(store->tokens()->size() == 1);
+}

@@ -312,6 +312,23 @@ TEST_CASE("verdict: a guest that ended by itself", "[host][verdict]") {
   CHECK(verdict.main->cause.evidence == std::vector<std::string>{"asked by pid 312 (poweroff)"});
 }
 
+TEST_CASE("verdict: a restart policy that gave up is told beside what every run died of", "[host][verdict]") {
+  auto spec = make_spec();
+  spec.restart = RestartPolicy::on_failure;
+  spec.restart_limit = 2;
+  Story story(spec);
+  VmmExited exited;
+  exited.exit = ExitSignal{9, false};
+  for (std::uint32_t run = 1; run <= 2; ++run) {
+    CHECK_FALSE(also_has(story, CauseCode::policy_restarts_exhausted));
+    story.run = RunNumber(run);
+    story.start(Accelerator::kvm, run == 1 ? "alice" : policy_actor);
+    story.tell(1000, exited);
+  }
+  CHECK(main_code(story) == CauseCode::vmm_killed);
+  CHECK(also_has(story, CauseCode::policy_restarts_exhausted));
+}
+
 TEST_CASE("verdict: a stop that needed force says so; a kill that was asked for is no fault", "[host][verdict]") {
   Story forced;
   forced.become_ready();
