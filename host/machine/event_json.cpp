@@ -63,6 +63,14 @@ json body_json(const StateChanged& body) {
   return object;
 }
 json body_json(const Removed& body) { return {{"actor", body.actor}}; }
+json body_json(const PulseTaken& body) {
+  json object{{"answers", body.answers},           {"pings", body.pings},           {"silent_ms", body.silent_ms},
+              {"console_silent_ms", body.console_silent_ms}, {"span_ms", body.span_ms}, {"ran_ms", body.ran_ms},
+              {"waited_ms", body.waited_ms},       {"vmm_process", body.vmm_process}, {"device_process", body.device_process},
+              {"vmm_status", body.vmm_status},     {"looks_stuck", body.looks_stuck}, {"processors", body.processors}};
+  object["host_busy_percent"] = body.host_busy_percent ? json(*body.host_busy_percent) : json(nullptr);
+  return object;
+}
 json body_json(const LogsLost& body) { return {{"service", body.service}, {"bytes", body.bytes}, {"reason", body.reason}}; }
 
 template <class E>
@@ -258,6 +266,28 @@ Result<EventBody> parse_logs_lost(const json& object) {
   return EventBody(LogsLost{service, bytes, reason});
 }
 
+Result<EventBody> parse_pulse(const json& object) {
+  PulseTaken body;
+  TRY(answers, read_bool(object, "answers"));
+  body.answers = answers;
+  for (auto [key, count] : {std::pair("pings", &body.pings), std::pair("silent_ms", &body.silent_ms), std::pair("console_silent_ms", &body.console_silent_ms),
+                            std::pair("span_ms", &body.span_ms), std::pair("ran_ms", &body.ran_ms), std::pair("waited_ms", &body.waited_ms),
+                            std::pair("looks_stuck", &body.looks_stuck)}) {
+    TRY(value, read_count(object, key));
+    *count = value;
+  }
+  for (auto [key, text] : {std::pair("vmm_process", &body.vmm_process), std::pair("device_process", &body.device_process),
+                           std::pair("vmm_status", &body.vmm_status), std::pair("processors", &body.processors)}) {
+    TRY(value, read_text(object, key));
+    *text = value;
+  }
+  if (object.contains("host_busy_percent") && !object["host_busy_percent"].is_null()) {
+    TRY(busy, read_count(object, "host_busy_percent"));
+    body.host_busy_percent = busy;
+  }
+  return EventBody(body);
+}
+
 /// The bodies that are one text.
 template <class Body, const char* key>
 Result<EventBody> parse_text(const json& object) {
@@ -288,6 +318,7 @@ constexpr std::pair<std::string_view, Parse> parsers[] = {
     {"state", parse_state_changed},
     {"removed", parse_text<Removed, key_actor>},
     {"logs_lost", parse_logs_lost},
+    {"pulse", parse_pulse},
 };
 static_assert(std::size(parsers) == std::size(host_types) && std::size(parsers) == std::variant_size_v<EventBody> - 1);
 

@@ -30,6 +30,7 @@ std::string_view host_type(const EventBody& body) {
                         [](const StateChanged&) { return std::string_view("state"); },
                         [](const Removed&) { return std::string_view("removed"); },
                         [](const LogsLost&) { return std::string_view("logs_lost"); },
+                        [](const PulseTaken&) { return std::string_view("pulse"); },
                     },
                     body);
 }
