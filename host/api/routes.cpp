@@ -33,6 +33,7 @@ constexpr Row rows[] = {
     {Method::get, "/v1/instances/{id}/logs/{service}", get_logs},
     {Method::get, "/v1/instances/{id}/why", get_why},
     {Method::get, "/v1/instances/{id}/ports", get_ports},
+    {Method::post, "/v1/instances/{id}/egress/test", test_egress},
     {Method::post, "/v1/instances/{id}/streams", open_stream},
     {Method::post, "/v1/instances/{id}/exec", run_exec},
     {Method::get, "/v1/events", stream_events},
