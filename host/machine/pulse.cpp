@@ -8,14 +8,20 @@ namespace {
 
 constexpr std::uint64_t enough_pings = 3, enough_looks = 3;
 constexpr std::uint64_t starved_span_ms = 8'000, waited_percent = 50, ran_percent = 25;
+constexpr std::uint64_t enough_ran_ms = 1'000;   // a guest that had a processor for so long and did not move is not waiting for one
 
 bool is_stopped(const std::string& letter) { return letter == "T" || letter == "t"; }
 
 bool is_mute(const PulseTaken& taken) { return taken.pings >= enough_pings || taken.pings == 0; }
 
+bool is_waiting(const PulseTaken& taken) { return taken.waited_ms * 100 >= taken.span_ms * waited_percent; }
+
 bool got_no_processor(const PulseTaken& taken) {
-  if (taken.span_ms < starved_span_ms) return false;
-  return taken.waited_ms * 100 >= taken.span_ms * waited_percent && taken.ran_ms * 100 <= taken.span_ms * ran_percent;
+  return taken.span_ms >= starved_span_ms && is_waiting(taken) && taken.ran_ms * 100 <= taken.span_ms * ran_percent;
+}
+
+bool stands_still(const PulseTaken& taken) {
+  return taken.vmm_status == "running" && taken.looks_stuck >= enough_looks && (taken.ran_ms >= enough_ran_ms || !is_waiting(taken));
 }
 
 std::string tenths(std::uint64_t milliseconds) {
@@ -35,9 +41,8 @@ std::string silence_of_link(const PulseTaken& taken) {
 Pulse judge_pulse(const PulseTaken& taken) {
   if (taken.answers) return Pulse::well;
   if (is_stopped(taken.vmm_process)) return Pulse::silent;   // vmm.stopped says it
-  if (got_no_processor(taken)) return Pulse::starved;
-  const bool runs = taken.vmm_status == "running";
-  return is_mute(taken) && runs && taken.looks_stuck >= enough_looks ? Pulse::stuck : Pulse::silent;
+  if (is_mute(taken) && stands_still(taken)) return Pulse::stuck;
+  return got_no_processor(taken) ? Pulse::starved : Pulse::silent;
 }
 
 std::vector<std::string> pulse_lines(const PulseTaken& taken) {
