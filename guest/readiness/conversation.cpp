@@ -35,9 +35,18 @@ void Conversation::connect() {
 
 void Conversation::expect_answer() {
   if (overtime_) return;
-  overtime_ = tools_.loop.after(longest_answer * tools_.deadline_scale, [this] {
-    retry("no answer", protocol::make_cause(protocol::CauseCode::service_not_answering, {{"port", dialogue_->port()}}));
-  });
+  overtime_ = tools_.loop.after(longest_answer * tools_.deadline_scale / 2, [this] { half_of_the_time_is_over(); });
+}
+
+void Conversation::half_of_the_time_is_over() {
+  overtime_ = tools_.loop.after(longest_answer * tools_.deadline_scale / 2, [this] { give_up_waiting(); });
+  if (!connected_ || !unread_.empty()) return;
+  unsent_ += dialogue_->when_silent();
+  if (!unsent_.empty()) send_rest();
+}
+
+void Conversation::give_up_waiting() {
+  retry("no answer", protocol::make_cause(protocol::CauseCode::service_not_answering, {{"port", dialogue_->port()}}));
 }
 
 void Conversation::on_ready(std::uint32_t epoll_events) {

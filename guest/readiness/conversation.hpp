@@ -1,7 +1,8 @@
 // Holds a Dialogue with a local service over a real connection, again and again until it is content.
 //
 // Shape:  start() connects; what fails is tried anew after 10 ms, doubling to 1 s, after a minute to 5 s. An answer that is owed must come within 2 s (times the deadline scale),
-//         else service.not_answering; at most 64 KiB of unread answer are kept. passed() ends it, with the connection.
+//         else service.not_answering; a service that was to speak first and has not by half of that may be told something (Dialogue::when_silent). At most
+//         64 KiB of unread answer are kept. passed() ends it, with the connection.
 // Thread: the loop's.
 #pragma once
 
@@ -39,6 +40,8 @@ private:
   void read_in();
   void follow(Turn turn);
   void expect_answer();
+  void half_of_the_time_is_over();
+  void give_up_waiting();
   void retry(std::string seen, std::optional<protocol::Cause> finding);
   void set_finding(std::optional<protocol::Cause> finding);
   void hang_up();

@@ -38,6 +38,8 @@ public:
 
   virtual std::string begin() = 0;
   virtual Turn take(std::string& unread, Input input) = 0;
+  /// What to say once to a service that was to speak first and has said nothing for half of its time; empty: nothing, it goes on being waited for.
+  virtual std::string when_silent() { return {}; }
 
   const protocol::CauseField& port() const { return port_; }
 

@@ -22,4 +22,7 @@ Turn RfbDialogue::take(std::string& unread, Input input) {
   return unread.empty() ? closed_silently() : wrong_protocol("rfb", start_of(unread));
 }
 
+/// Two ends of line, for what reads lines until an empty one; a server of this protocol never gets so far without its greeting.
+std::string RfbDialogue::when_silent() { return "RFB 003.008\n\r\n\r\n"; }
+
 }  // namespace vigil::guest::readiness

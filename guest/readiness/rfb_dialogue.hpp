@@ -1,7 +1,8 @@
 // {"rfb":{"port":N}}: the server greets with a banner of the remote frame buffer protocol (VNC).
 //
-// Other first bytes are service.wrong_protocol. The connection ends after the banner; a server that leaves with its only viewer (x11vnc without -forever) would
-// end with it. Source: RFC 6143 §7.1.1.
+// Other first bytes are service.wrong_protocol. A server that says nothing may be one that waits for its client (HTTP): after half of its time it is told the viewer's
+// own banner, and what it answers to that is judged like a greeting. The connection ends after the banner; a server that leaves with its only viewer (x11vnc without
+// -forever) would end with it. Source: RFC 6143 §7.1.1.
 #pragma once
 
 #include "guest/readiness/dialogue.hpp"
@@ -20,6 +21,7 @@ public:
 
   std::string begin() override { return {}; }
   Turn take(std::string& unread, Input input) override;
+  std::string when_silent() override;
 };
 
 }  // namespace vigil::guest::readiness

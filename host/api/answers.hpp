@@ -33,6 +33,8 @@ void get_why(const Context& context, const Request& request, const Reply& reply)
 void stream_events(const Context& context, const Request& request, const Reply& reply);
 // ports.cpp
 void get_ports(const Context& context, const Request& request, const Reply& reply);
+// egress.cpp
+void test_egress(const Context& context, const Request& request, const Reply& reply);
 // streams.cpp
 void open_stream(const Context& context, const Request& request, const Reply& reply);
 // exec.cpp

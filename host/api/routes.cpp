@@ -41,6 +41,7 @@ constexpr Row rows[] = {
     {Method::get, "/v1/instances/{id}/logs/{service}", Scope::read, get_logs},
     {Method::get, "/v1/instances/{id}/why", Scope::read, get_why},
     {Method::get, "/v1/instances/{id}/ports", Scope::read, get_ports},
+    {Method::post, "/v1/instances/{id}/egress/test", Scope::operate, test_egress},
     {Method::post, "/v1/instances/{id}/streams", Scope::operate, open_stream},
     {Method::post, "/v1/instances/{id}/exec", Scope::operate, run_exec},
     {Method::get, "/v1/events", Scope::read, stream_events},

@@ -85,6 +85,9 @@ asio::awaitable<void> VmRun::follow(std::uint64_t console_offset) {
     if (!attached) co_return co_await conclude_without_shim();
     shim_ = std::move(*attached);
     tasks_.spawn("run.console_flush", [this] { return flush_console(); });
+    console_heard_us_ = link_heard_us_ = host_.clock.mono_us();
+    tasks_.spawn("run.pulse", [this] { return watch_pulse(); });
+    if (owner_.run_state().run && owner_.run_state().run->vmm) doubt_.notify();   // adopted: its link may never come back
     for (;;) {
         auto event = co_await shim_->next();
         if (!event) {
@@ -179,6 +182,7 @@ void VmRun::give_up_start(protocol::Cause cause) {
 }
 
 void VmRun::on_console(std::uint64_t offset, std::string_view bytes) {
+    console_heard_us_ = host_.clock.mono_us();
     tell(console_->feed(offset, bytes, owner_.run_state()));
     if (console_->open()) console_open_.notify();
 }

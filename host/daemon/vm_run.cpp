@@ -29,6 +29,7 @@ VmRun::VmRun(RunHost& host, RunOwner& owner, machine::InstanceSpec spec, Instanc
       log_open_(host.log_hub, {id_, number}),
       control_ended_(host.io.get_executor()),
       console_open_(host.io.get_executor()),
+      doubt_(host.io.get_executor()),
       tasks_(host.io.get_executor()) {}
 
 VmRun::~VmRun() { release_run_user(host_, user_); }
@@ -156,8 +157,10 @@ void VmRun::link_up(const BootId& boot, Epoch epoch, const protocol::Hello& hell
 
 void VmRun::link_lost(const guest_link::SessionEnd& end) {
     agent_is_up_ = false;
+    link_heard_us_ = host_.clock.mono_us();
     if (logs_) logs_->link_lost();
     owner_.happened(machine::LinkLost{end.reason, end.cause});
+    doubt_.notify();
 }
 
 void VmRun::link_refused(const std::string& reason) { owner_.happened(machine::LinkRefused{reason}); }

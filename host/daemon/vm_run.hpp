@@ -7,6 +7,7 @@
 
 #include "host/async/notification.hpp"
 #include "host/async/task_group.hpp"
+#include "host/daemon/pulse_watch.hpp"
 #include "host/daemon/run_console.hpp"
 #include "host/daemon/run_host.hpp"
 #include "host/daemon/run_logs.hpp"
@@ -80,6 +81,10 @@ class VmRun final : private guest_link::LinkOwner, private egress::EgressOwner {
     boost::asio::awaitable<void> control();
     boost::asio::awaitable<void> press_power_button();
     boost::asio::awaitable<void> flush_console();
+    boost::asio::awaitable<void> watch_pulse();
+    boost::asio::awaitable<void> doubt_guest();
+    boost::asio::awaitable<machine::PulseTaken> take_pulse(PulseWatch* watch);
+    bool in_doubt() const;
     boost::asio::awaitable<void> conclude(shim::ExitRecord record);
     boost::asio::awaitable<void> conclude_without_shim();
     boost::asio::awaitable<void> read_rest_of_console();
@@ -105,6 +110,7 @@ class VmRun final : private guest_link::LinkOwner, private egress::EgressOwner {
     void link_refused(const std::string& reason) override;
     void reported(protocol::Report report) override;
     void clock_synced(guest_link::ClockSample sample) override;
+    void link_quiet() override { doubt_.notify(); }
     bool is_agent(const BootId& boot, const std::string& token) override { return owner_.check_token(boot, token) == guest_link::TokenCheck::fits; }
     void egress_refused(const protocol::Cause& cause, std::uint64_t count) override;
 
@@ -129,7 +135,8 @@ class VmRun final : private guest_link::LinkOwner, private egress::EgressOwner {
     bool vmm_told_ = false, control_open_ = false, stopping_ = false;
     std::optional<protocol::Cause> start_cause_; // the VMM lives, or did, but its guest could not be started
     std::string shutdown_reason_;              // as QMP said it
-    async::Notification control_ended_, console_open_;
+    MonoUs console_heard_us_ = 0, link_heard_us_ = 0;   // any byte; the link while it was up
+    async::Notification control_ended_, console_open_, doubt_;
     async::TaskGroup tasks_;
 };
 

@@ -219,7 +219,11 @@ class Session {
 
     std::string authority() const { return request_.destination.text(); }
 
-    static Cause upstream_refused(int status) { return protocol::make_cause(CauseCode::egress_upstream_refused, {{"status", std::int64_t{status}}}); }
+    Cause upstream_refused(int status) const {
+        const auto& upstream = *host_.policy.upstream;
+        const std::string evidence = upstream.host + ":" + std::to_string(upstream.port) + " was asked for " + authority() + " and answered " + std::to_string(status);
+        return protocol::make_cause(CauseCode::egress_upstream_refused, {{"status", std::int64_t{status}}}, std::vector<std::string>(1, evidence));
+    }
 
     Result<http1::Fields> upstream_fields() const {
         http1::Fields fields;

@@ -169,6 +169,10 @@ void GuestLink::on_flood(Session& session, Flood flood) {
     owner_.link_lost(paused);
 }
 
+void GuestLink::on_quiet(Session& session) {
+    if (&session == current_) owner_.link_quiet();
+}
+
 void GuestLink::on_reply(Session& session, protocol::Reply reply) {
     if (&session != current_) return;
     const auto id = reply.id;

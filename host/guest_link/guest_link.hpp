@@ -38,6 +38,8 @@ class LinkOwner {
     virtual void link_refused(const std::string& reason) = 0;
     virtual void reported(protocol::Report report) = 0;
     virtual void clock_synced(ClockSample sample) = 0;
+    /// The guest owes the answer to a ping of some seconds ago; told with each further ping. GuestLink::quiet() has the figures.
+    virtual void link_quiet() = 0;
 };
 
 struct LinkOptions {
@@ -55,6 +57,8 @@ class GuestLink final : private SessionListener {
 
     Result<void> listen();
     bool is_up() const { return current_ != nullptr; }
+    /// Of the current session; nothing is missing while there is none.
+    Quiet quiet() const { return current_ != nullptr ? current_->quiet() : Quiet{}; }
     /// Everything of that boot up to `seq` is committed.
     void acknowledge(const BootId& boot, Epoch epoch, Seq seq);
     /// Errc::unavailable when there is no link or it is lost meanwhile, Errc::timeout; a refusal of the guest is a Reply with ok == false.
@@ -86,6 +90,7 @@ class GuestLink final : private SessionListener {
     void on_clock(Session& session, ClockSample sample) override;
     void on_reply(Session& session, protocol::Reply reply) override;
     void on_flood(Session& session, Flood flood) override;
+    void on_quiet(Session& session) override;
     void on_end(Session& session, SessionEnd end) override;
 
     boost::asio::io_context& io_;

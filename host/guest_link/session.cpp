@@ -58,6 +58,7 @@ asio::awaitable<SessionEnd> Session::read_all() {
         const auto& [failure, size] = got;
         if (failure) co_return ended_by(failure == asio::error::eof ? "closed by the guest" : failure.message());
         heard_ = true;
+        quiet_ = {0, clock_.mono_us()};
         reader_.feed(std::string_view(chunk_.data(), size));
         auto end = co_await take_frames();
         if (end) co_return std::move(*end);
@@ -143,6 +144,7 @@ std::optional<SessionEnd> Session::take_hello(const BootId& boot, const protocol
 std::string Session::next_ping() {
     const MonoUs now = clock_.mono_us();
     ping_due_us_ = now + static_cast<MonoUs>(std::chrono::microseconds(limits_.ping_interval).count());
+    ++quiet_.pings;
     return frame_of(protocol::Ping{++ping_n_, now, clock_.unix_us()});
 }
 
@@ -185,7 +187,10 @@ asio::awaitable<void> Session::write_all() {
         outgoing_.clear();
         if (ack_) bytes += framing::make_frame(protocol::encode(protocol::Message{*boot_, ack_->first, protocol::Ack{ack_->second}}));
         ack_.reset();
-        if (clock_.mono_us() >= ping_due_us_) bytes += next_ping();
+        if (clock_.mono_us() >= ping_due_us_) {
+            if (quiet_.pings > 0) listener_.on_quiet(*this);
+            bytes += next_ping();
+        }
         if (!bytes.empty()) {
             auto written = co_await asio::async_write(socket_, asio::buffer(bytes), as_result);
             if (std::get<0>(written)) co_return close("write: " + std::get<0>(written).message());

@@ -43,6 +43,12 @@ struct ClockSample {
 
 enum class Flood { began, reading_again };
 
+/// What is missing on an open link: pings since the last byte of the guest.
+struct Quiet {
+    std::uint64_t pings = 0;
+    MonoUs heard_us = 0;             // when something came last
+};
+
 class Session;
 
 class SessionListener {
@@ -55,6 +61,8 @@ class SessionListener {
     virtual void on_clock(Session& session, ClockSample sample) = 0;
     virtual void on_reply(Session& session, protocol::Reply reply) = 0;
     virtual void on_flood(Session& session, Flood flood) = 0;
+    /// A ping is due, and the one before it has not been answered, nor has anything else come.
+    virtual void on_quiet(Session& session) = 0;
     virtual void on_end(Session& session, SessionEnd end) = 0;
 };
 
@@ -71,6 +79,7 @@ class Session {
 
     const std::optional<BootId>& boot() const { return boot_; }
     Epoch epoch() const { return epoch_; }
+    Quiet quiet() const { return quiet_; }
     bool is_welcome() const { return welcome_; }
     /// The guest hung up before it sent a byte, and we did not make it.
     bool left_without_a_word() const { return !heard_ && close_reason_.empty(); }
@@ -106,6 +115,7 @@ class Session {
     std::deque<std::string> outgoing_;
     std::optional<std::pair<Epoch, Seq>> ack_;
     std::uint64_t ping_n_ = 0;
+    Quiet quiet_;
     MonoUs ping_due_us_ = 0;
     async::Notification to_write_;
     async::TaskGroup tasks_;

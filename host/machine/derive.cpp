@@ -1,5 +1,6 @@
 #include "host/machine/derive.hpp"
 
+#include "host/machine/pulse.hpp"
 #include "host/machine/stages.hpp"
 
 #include <algorithm>
@@ -87,8 +88,11 @@ Power power(const VmState& state) {
 }
 
 Liveness liveness(const VmState& state) {
-  if (!state.run || state.run->end || !state.run->link_overdue) return Liveness::ok;
-  return state.run->console_overdue ? Liveness::unresponsive : Liveness::suspect;
+  if (!state.run || state.run->end) return Liveness::ok;
+  const auto& run = *state.run;
+  const auto pulse = run.pulse ? judge_pulse(*run.pulse) : Pulse::well;
+  if (pulse == Pulse::stuck || (run.link_overdue && run.console_overdue && pulse != Pulse::starved)) return Liveness::unresponsive;
+  return run.link_overdue || pulse == Pulse::starved || (pulse == Pulse::silent && run.pulse->pings > 0) ? Liveness::suspect : Liveness::ok;
 }
 
 std::optional<Outcome> outcome(const VmState& state) {

@@ -63,6 +63,14 @@ json body_json(const StateChanged& body) {
   return object;
 }
 json body_json(const Removed& body) { return {{"actor", body.actor}}; }
+json body_json(const PulseTaken& body) {
+  json object{{"answers", body.answers},           {"pings", body.pings},           {"silent_ms", body.silent_ms},
+              {"console_silent_ms", body.console_silent_ms}, {"span_ms", body.span_ms}, {"ran_ms", body.ran_ms},
+              {"waited_ms", body.waited_ms},       {"vmm_process", body.vmm_process}, {"device_process", body.device_process},
+              {"vmm_status", body.vmm_status},     {"looks_stuck", body.looks_stuck}, {"processors", body.processors}};
+  object["host_busy_percent"] = body.host_busy_percent ? json(*body.host_busy_percent) : json(nullptr);
+  return object;
+}
 json body_json(const LogsLost& body) { return {{"service", body.service}, {"bytes", body.bytes}, {"reason", body.reason}}; }
 json body_json(const Reconciled& body) { return {{"what", body.what}, {"subject", body.subject}, {"action", body.action}, {"reason", body.reason}}; }
 json body_json(const RestartsEnded& body) { return {{"count", body.count}, {"first_run", body.first_run.value()}}; }
@@ -274,6 +282,28 @@ Result<EventBody> parse_restarts_ended(const json& object) {
   return EventBody(RestartsEnded{static_cast<std::uint32_t>(count), RunNumber(static_cast<std::uint32_t>(first_run))});
 }
 
+Result<EventBody> parse_pulse(const json& object) {
+  PulseTaken body;
+  TRY(answers, read_bool(object, "answers"));
+  body.answers = answers;
+  for (auto [key, count] : {std::pair("pings", &body.pings), std::pair("silent_ms", &body.silent_ms), std::pair("console_silent_ms", &body.console_silent_ms),
+                            std::pair("span_ms", &body.span_ms), std::pair("ran_ms", &body.ran_ms), std::pair("waited_ms", &body.waited_ms),
+                            std::pair("looks_stuck", &body.looks_stuck)}) {
+    TRY(value, read_count(object, key));
+    *count = value;
+  }
+  for (auto [key, text] : {std::pair("vmm_process", &body.vmm_process), std::pair("device_process", &body.device_process),
+                           std::pair("vmm_status", &body.vmm_status), std::pair("processors", &body.processors)}) {
+    TRY(value, read_text(object, key));
+    *text = value;
+  }
+  if (object.contains("host_busy_percent") && !object["host_busy_percent"].is_null()) {
+    TRY(busy, read_count(object, "host_busy_percent"));
+    body.host_busy_percent = busy;
+  }
+  return EventBody(body);
+}
+
 /// The bodies that are one text.
 template <class Body, const char* key>
 Result<EventBody> parse_text(const json& object) {
@@ -306,6 +336,7 @@ constexpr std::pair<std::string_view, Parse> parsers[] = {
     {"logs_lost", parse_logs_lost},
     {"reconciled", parse_reconciled},
     {"restarts_ended", parse_restarts_ended},
+    {"pulse", parse_pulse},
 };
 static_assert(std::size(parsers) == std::size(host_types) && std::size(parsers) == std::variant_size_v<EventBody> - 1);
 

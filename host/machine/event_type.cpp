@@ -32,6 +32,7 @@ std::string_view host_type(const EventBody& body) {
                         [](const LogsLost&) { return std::string_view("logs_lost"); },
                         [](const Reconciled&) { return std::string_view("reconciled"); },
                         [](const RestartsEnded&) { return std::string_view("restarts_ended"); },
+                        [](const PulseTaken&) { return std::string_view("pulse"); },
                     },
                     body);
 }

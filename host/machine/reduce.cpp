@@ -25,9 +25,15 @@ void take_panic_back(const Change& change) {
     if (change.event.mono_us > record.mono_us + speaks_on_after_us) record.taken_back = true;
 }
 
+void forget_pulse(Run& run) {
+  run.pulse.reset();
+  run.pulse_since_unix_us.reset();
+}
+
 void heard_on_link(const Change& change) {
   take_panic_back(change);
   change.run.link_overdue = change.run.console_overdue = false;
+  forget_pulse(change.run);
   agent_spoke(change);
 }
 
@@ -85,7 +91,18 @@ void on(const Change& change, const LinkRefused& body) {
   push_bounded(change.run, change.run.link_causes, {change.event.at_unix_us, make_cause(CauseCode::link_refused, {{"reason", body.reason}})});
 }
 
-void on(const Change& change, const EgressRefused& body) { change.run.egress_refused += body.count; }
+/// A VM that tries ever new names pushes its older ones out, not the newer ones away.
+void on(const Change& change, const EgressRefused& body) {
+  auto& run = change.run;
+  run.egress_refused += body.count;
+  auto& causes = run.egress_causes;
+  std::erase_if(causes, [&](const TimedCause& each) { return each.cause.text == body.cause.text && each.cause.fields == body.cause.fields; });
+  if (causes.size() >= max_link_causes) {
+    causes.erase(causes.begin());
+    ++run.dropped_evidence;
+  }
+  causes.push_back({change.event.at_unix_us, body.cause});
+}
 
 void on(const Change& change, const ClockSynced& body) {
   if (!change.run.clock || body.rtt_us <= change.run.clock->rtt_us) change.run.clock = body;
@@ -189,6 +206,12 @@ void on(const Change& change, const Adopted&) {
 
 void on(const Change& change, const LogsLost& body) { change.run.log_bytes_lost += body.bytes; }
 
+void on(const Change& change, const PulseTaken& body) {
+  if (body.answers) return forget_pulse(change.run);
+  change.run.pulse = body;
+  if (!change.run.pulse_since_unix_us) change.run.pulse_since_unix_us = change.event.at_unix_us;
+}
+
 // ---- events that are not only for a live run ----
 
 void open_run(VmState& state, const VmEvent& event, const StartRequested& body, std::vector<Effect>& effects) {
@@ -271,6 +294,7 @@ std::vector<Effect> reduce(VmState& state, const VmEvent& event) {
                  [&](const LogsLost& body) { live(body); },
                  [&](const Reconciled&) {},               // of what lay around, not of the VM
                  [&](const RestartsEnded& body) { state.restarts_ended = body; },
+                 [&](const PulseTaken& body) { live(body); },
              },
              event.body);
   state.last_seq = std::max(state.last_seq, event.seq);

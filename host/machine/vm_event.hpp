@@ -152,6 +152,22 @@ struct RestartsEnded {
   friend bool operator==(const RestartsEnded&, const RestartsEnded&) = default;
 };
 
+/// The host looked at a guest that does not answer: what it and its VMM did meanwhile. Figures, not a judgement (host/machine/pulse.hpp judges).
+struct PulseTaken {
+  bool answers = false;                         // it answers again: the other members tell nothing
+  std::uint64_t pings = 0;                      // unanswered, over an open link; 0: there is no link
+  std::uint64_t silent_ms = 0;                  // nothing has come over the link
+  std::uint64_t console_silent_ms = 0;          // nor over the console, not a byte
+  std::uint64_t span_ms = 0;                    // of the next two figures
+  std::uint64_t ran_ms = 0, waited_ms = 0;      // the busiest thread of the VMM: had a processor, waited for one
+  std::string vmm_process, device_process;      // the kernel's letter for their state: "S", "R", "T", ...; empty: gone or not known
+  std::optional<std::uint64_t> host_busy_percent;   // share of the last ten seconds in which something on the host waited for a processor
+  std::string vmm_status;                       // the VMM's own word: "running"; empty: it did not answer
+  std::uint64_t looks_stuck = 0;                // looks in a row at which every virtual processor had interrupts off and stood where it had stood before
+  std::string processors;                       // where they are: "CPU 0 at ffffffffc0401008, interrupts off"
+  friend bool operator==(const PulseTaken&, const PulseTaken&) = default;
+};
+
 /// Derived, recorded so that subscribers see it and so that an outcome never changes later; made by verdict::announcement().
 struct StateChanged {
   protocol::RunState state = protocol::RunState::stopped;
@@ -168,7 +184,7 @@ struct Removed { std::string actor; friend bool operator==(const Removed&, const
 using EventBody =
     std::variant<Created, StartRequested, VmmStarted, StartFailed, LinkUp, LinkLost, LinkRefused, EgressRefused, ClockSynced, ConsoleFinding, Reported,
                  DeadlinePassed, StopRequested, VmmExited, DeviceExited, VmmHalted, ShimLost, Adopted, StateChanged, Removed, LogsLost, Reconciled,
-                 RestartsEnded>;
+                 RestartsEnded, PulseTaken>;
 
 struct VmEvent {
   EventSeq seq = 0;

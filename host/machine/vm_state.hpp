@@ -111,6 +111,7 @@ struct Run {
   std::vector<protocol::ListeningPort> listeners;   // TCP ports in the guest, as it told last
   std::vector<TimedCause> link_causes;          // flood, protocol errors, refused links
   std::uint64_t egress_refused = 0;             // connections that were not let out, or did not get through
+  std::vector<TimedCause> egress_causes;        // why; one of each kind and destination, the newest of them
   std::vector<TimedCause> device_causes;        // vmm.device_died
   std::optional<UnixUs> vmm_halted;             // since when the VMM's process is stopped by a signal
   bool console_heard = false;                   // the console has said something that we understood
@@ -129,6 +130,8 @@ struct Run {
   std::optional<ByeRecord> bye;
   bool link_overdue = false;                    // first signal of an unresponsive guest
   bool console_overdue = false;                 // second
+  std::optional<PulseTaken> pulse;              // the last look at a guest that does not answer; cleared when it is heard again
+  std::optional<UnixUs> pulse_since_unix_us;    // when it was looked at for the first time
   std::optional<EndRecord> end;
   std::optional<protocol::Outcome> outcome;     // fixed with the announcement of the end
   std::uint64_t dropped_evidence = 0;

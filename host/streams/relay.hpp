@@ -21,6 +21,8 @@ class Relays {
     void join(UniqueFd client, std::string client_sent, GuestStream guest);
     /// run_program(), as a task of ours.
     void run(GuestStream guest, std::string input, ProgramLimits limits, std::function<void(Result<ProgramResult>)> done);
+    /// Something else that lives with a stream, as a task of ours.
+    void hold(std::string name, std::function<boost::asio::awaitable<void>()> task) { tasks_.spawn(std::move(name), std::move(task)); }
     std::size_t size() const { return tasks_.size(); }
     boost::asio::awaitable<void> stop();
 

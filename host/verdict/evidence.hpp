@@ -38,6 +38,7 @@ std::vector<Finding> overdue_stops(const Run& run);
 // link_evidence.cpp
 std::optional<Finding> unfit_agent(const Run& run);   // the only agent that dialled was refused for what it is
 std::optional<Finding> unresponsive(const VmState& state);
-std::vector<Finding> surroundings(const Run& run);      // link, device process, thresholds of the guest's health
+std::optional<Finding> stuck(const VmState& state);   // unresponsive, and by its virtual processors certainly so
+std::vector<Finding> surroundings(const Run& run);      // link, device process, thresholds of the guest's health, what was not let out
 
 }  // namespace vigil::verdict

@@ -55,6 +55,7 @@ std::optional<Finding> main_finding(const VmState& state, std::span<const std::s
   if (auto found = halted_vmm(run)) return found;
   if (auto found = unfit_agent(run)) return found;
   if (auto found = missed_stage(run, console_tail)) return found;
+  if (auto found = stuck(state)) return found;
   if (auto found = blocking_service(state)) return found;
   if (auto found = dead_device(run)) return found;
   if (auto found = unresponsive(state)) return found;

@@ -67,6 +67,13 @@ struct ControlLost { Error error; friend bool operator==(const ControlLost&, con
 using VmmEvent = std::variant<ShutdownSeen, ResetSeen, PanicSeen, PauseSeen, ResumeSeen, ControlLost>;
 using OnVmmEvent = std::function<void(VmmEvent)>;
 
+/// Where a virtual processor is at this moment.
+struct Processor {
+  std::uint64_t at = 0;                         // its instruction pointer
+  bool interrupts_off = false, halted = false;
+  friend bool operator==(const Processor&, const Processor&) = default;
+};
+
 /// Control over a VMM that runs. Call stop() before it is destroyed.
 class RunningVm {
 public:
@@ -80,6 +87,10 @@ public:
   virtual boost::asio::awaitable<Result<void>> resume() = 0;
   virtual boost::asio::awaitable<Result<void>> quit() = 0;                // ends the VMM at once; Errc::unsupported where only a signal does
   virtual boost::asio::awaitable<Result<std::string>> run_state() = 0;    // "running", "paused", "shutdown", "guest-panicked", ...
+  virtual boost::asio::awaitable<Result<std::vector<Processor>>> processors() {   // Errc::unsupported where the VMM does not tell
+    Result<std::vector<Processor>> none = Error(Errc::unsupported, "this VMM does not show its processors");
+    co_return none;
+  }
   virtual std::string version() const = 0;                                // "7.2.22"
   virtual boost::asio::awaitable<void> stop() = 0;                        // closes the connection; the VMM goes on
 };

@@ -16,5 +16,8 @@ faultlab_main() {
         *" --all "* | *" systemd "* | *" unit-"* | *" emergency-mode "*) image_build systemd ;;
         *) [[ $# -gt 0 ]] || say "the rows of the systemd profile are left out: ./dev faultlab systemd, or --all" ;;
     esac
+    case " $* " in
+        *" --all "* | *" languages "* | *" python-"* | *" node-"*) image_build languages --profiles tests/faultlab/profiles ;;
+    esac
     VIGIL_BIN="$ROOT/build/release/bin" exec tests/faultlab/run "$@"
 }

@@ -3,6 +3,9 @@
 import http.server
 import json
 import socket
+import ssl
+import subprocess
+import tempfile
 import threading
 import unittest
 
@@ -42,7 +45,9 @@ class Egress(VmCase):
         cls.echo = socket.create_server(("127.0.0.1", 0))
         threading.Thread(target=echo, args=[cls.echo], daemon=True).start()
         cls.web, cls.raw = cls.site.server_port, cls.echo.getsockname()[1]
-        vm = cls.daemon.create("out", egress={"allow": [f"site.test:{cls.web},{cls.raw}", "nowhere.invalid:*", "169.254.169.254:*"],
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            cls.tls = free.getsockname()[1]
+        vm = cls.daemon.create("out", egress={"allow": [f"site.test:{cls.web},{cls.raw},{cls.tls}", "nowhere.invalid:*", "169.254.169.254:*"],
                                               "hosts": {"site.test": "127.0.0.1", "other.test": "127.0.0.1"}, "networks": ["127.0.0.1/32"]})
         cls.vm = vm
         cls.daemon.wait_state(vm, "ready")
@@ -84,6 +89,49 @@ class Egress(VmCase):
         self.sh("busybox wget -O - http://site.test:1/")
         refused = self.daemon.api.get("/v1/daemon")["egress"]["refused"]
         self.assertGreaterEqual(refused["egress.denied"], 3)
+
+    def way_out(self, target):
+        code, out, err = self.daemon.vigil("egress", "test", self.vm["id"], target, "--json")
+        report = json.loads(out)
+        self.assertEqual(code == 0, report["passed"], err)
+        return report, {step["step"]: step for step in report["steps"]}
+
+    def test_the_way_out_can_be_tried_step_by_step(self):
+        report, steps = self.way_out(f"http://site.test:{self.web}/page")
+        self.assertTrue(report["passed"], report)
+        self.assertEqual(list(steps), ["proxy", "policy", "resolve", "connect", "status"])
+        self.assertEqual(steps["status"]["detail"], "HTTP 200 OK")
+        for target, cause, failing in ((f"http://other.test:{self.web}/", "egress.denied", "policy"), ("nowhere.invalid", "egress.dns_failed", "resolve"),
+                                       ("https://169.254.169.254/", "egress.denied", "policy")):
+            report, steps = self.way_out(target)
+            self.assertEqual((report["passed"], report["cause"], list(steps)[-1], steps[failing]["passed"]), (False, cause, failing, False), report)
+            self.assertTrue(steps[failing]["detail"])
+
+    def test_a_certificate_that_nobody_vouches_for_fails_the_tls_step(self):
+        with tempfile.TemporaryDirectory() as folder:
+            subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=site.test", "-addext", "subjectAltName=DNS:site.test",
+                            "-keyout", f"{folder}/key", "-out", f"{folder}/certificate"], check=True, capture_output=True)
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(f"{folder}/certificate", f"{folder}/key")
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", self.tls), Site)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        report, steps = self.way_out(f"site.test:{self.tls}")
+        self.assertEqual((report["cause"], list(steps)), ("egress.tls_failed", ["proxy", "policy", "resolve", "connect", "tls"]), report)
+        self.assertIn("self-signed certificate", steps["tls"]["detail"])
+
+    def test_what_does_not_speak_tls_fails_the_tls_step(self):
+        report, steps = self.way_out(f"https://site.test:{self.web}/")
+        self.assertEqual((report["cause"], steps["tls"]["passed"]), ("egress.tls_failed", False), report)
+
+    def test_without_a_policy_there_is_nothing_to_try(self):
+        vm = self.daemon.create("shut")
+        self.addCleanup(self.remove, vm)
+        code, _, err = self.daemon.vigil("egress", "test", vm["id"], "site.test")
+        self.assertEqual(code, 1)
+        self.assertIn("names no egress policy", err)
 
     def test_a_process_that_dials_the_host_itself_has_no_token(self):
         before = self.daemon.api.get("/v1/daemon")["egress"]["strangers"]

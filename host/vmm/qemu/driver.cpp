@@ -24,16 +24,22 @@ public:
   asio::awaitable<Result<void>> resume() override { return order("cont"); }
   asio::awaitable<Result<void>> quit() override { return order("quit"); }
   asio::awaitable<Result<std::string>> run_state() override {
-    const std::string question = "query-status";
-    CO_TRY(value, co_await qmp_.execute(question));
+    const std::string question = "query-status", nothing;
+    CO_TRY(value, co_await qmp_.execute(question, nothing));
     co_return parse_run_state(value);
+  }
+  asio::awaitable<Result<std::vector<Processor>>> processors() override {
+    const std::string question = "human-monitor-command", arguments = R"({"command-line":"info registers -a"})";
+    CO_TRY(value, co_await qmp_.execute(question, arguments));
+    co_return parse_registers(value);
   }
   std::string version() const override { return qmp_.version(); }
   asio::awaitable<void> stop() override { return qmp_.stop(); }
 
 private:
   asio::awaitable<Result<void>> order(std::string command) {
-    CO_TRY_VOID(done, co_await qmp_.execute(command));
+    const std::string nothing;
+    CO_TRY_VOID(done, co_await qmp_.execute(command, nothing));
     co_return Result<void>();
   }
 

@@ -44,7 +44,7 @@ struct QmpClient::Impl {
   void take_reply(const Reply& reply);
   void lose(const Error& error);
   Result<void> send(const std::string& line);
-  asio::awaitable<Result<std::string>> ask(std::string command);
+  asio::awaitable<Result<std::string>> ask(std::string command, std::string arguments);
   asio::awaitable<Result<bool>> greeting();
 
   asio::local::stream_protocol::socket socket;
@@ -125,7 +125,7 @@ Result<void> QmpClient::Impl::send(const std::string& line) {
   return Error(Errc::unavailable, put < 0 ? Error::from_errno("QMP", errno).message() : "QMP: QEMU does not read its commands");
 }
 
-asio::awaitable<Result<std::string>> QmpClient::Impl::ask(std::string command) {
+asio::awaitable<Result<std::string>> QmpClient::Impl::ask(std::string command, std::string arguments) {
   if (lost) co_return *lost;
   const std::uint64_t id = next_id++;
   auto& asker = waiting.try_emplace(id, socket.get_executor()).first->second;
@@ -134,7 +134,7 @@ asio::awaitable<Result<std::string>> QmpClient::Impl::ask(std::string command) {
     std::uint64_t id;
     ~Forget() { waiting.erase(id); }
   } const forget{waiting, id};
-  const std::string line = make_command(command, id);
+  const std::string line = make_command(command, id, arguments);
   CO_TRY_VOID(sent, send(line));
   co_await asker.arrived.wait();
   co_return *asker.outcome;
@@ -159,13 +159,13 @@ asio::awaitable<Result<void>> QmpClient::open(std::string path) {
   auto greeting = impl_->greeting();
   const std::string what = "QMP greeting";
   CO_TRY_VOID(greeted, co_await async::with_deadline(std::move(greeting), answer_deadline, what));
-  const std::string negotiate = "qmp_capabilities";
-  CO_TRY_VOID(agreed, co_await execute(negotiate));
+  const std::string negotiate = "qmp_capabilities", nothing;
+  CO_TRY_VOID(agreed, co_await execute(negotiate, nothing));
   co_return Result<void>();
 }
 
-asio::awaitable<Result<std::string>> QmpClient::execute(std::string command) {
-  auto answer = impl_->ask(command);
+asio::awaitable<Result<std::string>> QmpClient::execute(std::string command, std::string arguments) {
+  auto answer = impl_->ask(command, std::move(arguments));
   const std::string what = "QMP " + command;
   co_return co_await async::with_deadline(std::move(answer), answer_deadline, what);
 }

@@ -24,8 +24,8 @@ public:
 
   /// Connects and negotiates; once.
   boost::asio::awaitable<Result<void>> open(std::string path);
-  /// The value of the reply, as JSON text.
-  boost::asio::awaitable<Result<std::string>> execute(std::string command);
+  /// The value of the reply, as JSON text. `arguments`: JSON text of an object; empty: none.
+  boost::asio::awaitable<Result<std::string>> execute(std::string command, std::string arguments = {});
   /// Closes; no event follows. Call it before destruction when open() was called.
   boost::asio::awaitable<void> stop();
 

@@ -57,6 +57,8 @@ Result<QmpMessage> parse_reply(const json& object) {
   return QmpMessage(reply);
 }
 
+constexpr std::size_t max_processors = 64;
+
 // enum ShutdownCause of QEMU (qapi/run-state.json), whose numbers the trace prints.
 constexpr std::array<std::string_view, 11> shutdown_causes = {"none", "host-error", "host-qmp-quit", "host-qmp-system-reset", "host-signal", "host-ui",
                                                               "guest-shutdown", "guest-reset", "guest-panic", "subsystem-reset", "snapshot-load"};
@@ -75,7 +77,44 @@ Result<QmpMessage> parse_message(std::string_view line) {
   return QmpMessage(Ignored{});
 }
 
-std::string make_command(std::string_view name, std::uint64_t id) { return dump_json(json{{"execute", name}, {"id", id}}) + "\n"; }
+std::string make_command(std::string_view name, std::uint64_t id, const std::string& arguments) {
+  json command{{"execute", name}, {"id", id}};
+  if (!arguments.empty()) command["arguments"] = json::parse(arguments, nullptr, false);
+  return dump_json(command) + "\n";
+}
+
+/// The hexadecimal number behind `name`, "RIP=" say, in this part of the monitor's answer.
+static std::optional<std::uint64_t> register_in(std::string_view part, std::string_view name) {
+  const auto found = part.find(name);
+  if (found == part.npos) return std::nullopt;
+  const auto digits = part.substr(found + name.size());
+  std::uint64_t value = 0;
+  const auto [end, failure] = std::from_chars(digits.data(), digits.data() + digits.size(), value, 16);
+  return failure == std::errc() ? std::optional(value) : std::nullopt;
+}
+
+static std::optional<Processor> read_processor(std::string_view part) {
+  constexpr std::uint64_t interrupt_flag = 0x200;
+  auto at = register_in(part, "RIP="), flags = register_in(part, "RFL=");
+  if (!at) at = register_in(part, "EIP=");
+  if (!flags) flags = register_in(part, "EFL=");
+  if (!at || !flags) return std::nullopt;
+  return Processor{*at, (*flags & interrupt_flag) == 0, register_in(part, "HLT=").value_or(0) == 1};
+}
+
+Result<std::vector<Processor>> parse_registers(std::string_view value) {
+  TRY(answer, parse_json(value));
+  if (!answer.is_string()) return Error(Errc::protocol, "QMP: the monitor did not answer with a text");
+  const std::string& text = answer.get_ref<const std::string&>();
+  constexpr std::string_view mark = "CPU#";
+  std::vector<Processor> processors;
+  for (std::size_t begin = text.find(mark); begin != text.npos && processors.size() < max_processors;) {
+    const auto end = text.find(mark, begin + mark.size());
+    if (const auto processor = read_processor(std::string_view(text).substr(begin, end == text.npos ? end : end - begin))) processors.push_back(*processor);
+    begin = end;
+  }
+  return processors;
+}
 
 Result<std::string> parse_run_state(std::string_view value) {
   TRY(object, parse_json(value));

@@ -28,8 +28,12 @@ using QmpMessage = std::variant<Greeting, Reply, VmmEvent, Ignored>;
 inline constexpr std::size_t max_line_bytes = 1 << 20;
 
 Result<QmpMessage> parse_message(std::string_view line);
-std::string make_command(std::string_view name, std::uint64_t id);   // one line, with its end
+/// One line, with its end. `arguments`: JSON text of an object; empty: none.
+std::string make_command(std::string_view name, std::uint64_t id, const std::string& arguments = {});
 Result<std::string> parse_run_state(std::string_view value);         // of query-status
+
+/// Of the monitor's "info registers -a", as JSON text; what it does not understand is left out.
+Result<std::vector<Processor>> parse_registers(std::string_view value);
 
 /// The last reason that QEMU's trace of shutdown requests names in its log; empty when there is none.
 std::string reason_in_log(std::string_view log);

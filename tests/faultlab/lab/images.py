@@ -78,12 +78,19 @@ def with_init(program):
     return initrd(change)
 
 
+def built(image):
+    """This image as it is."""
+    def find(scene):
+        if not (scene.lab.daemon.state / "images" / image).is_dir():
+            raise RuntimeError(f"the image {image} is not built: ./dev faultlab --all and ./dev faultlab {image} build it")
+        return image
+    return find
+
+
 def with_files(files, image):
     """This image with more files in its root: {path: text}, tokens in both filled, executable."""
     def make(scene):
-        base = scene.lab.daemon.state / "images" / image
-        if not base.is_dir():
-            raise RuntimeError(f"the image {image} is not built: ./dev image {image}")
+        built(image)(scene)
         here = {}
         for number, (path, text) in enumerate(files.items()):
             here[scene.fill(path)] = scratch(scene, f"file-{number}")

@@ -60,9 +60,9 @@ class Laboratory:
         return result
 
     def remove(self, scene):
+        scene.release()
         if scene.vm is None:
             return
-        scene.release()
         self.daemon.vigil("rm", "--force", scene.vm["id"])
 
     def run(self, rows, jobs, tell, round_number=0):

@@ -3,12 +3,17 @@ import json
 import os
 import statistics
 
-FAMILY_TITLES = {"boot": "Boot", "services": "Services", "resources": "Resources", "kernel": "Kernel and VM", "channels": "Channels",
+FAMILY_TITLES = {"boot": "Boot", "services": "Services", "languages": "Languages", "resources": "Resources", "kernel": "Kernel and VM", "channels": "Channels", "egress": "What leaves a VM",
                  "unseen": "Written after the rules", "controls": "Healthy controls"}
 
 
 def split(results):
     return [r for r in results if r.row.code], [r for r in results if not r.row.code]
+
+
+def rounds_line(results, rounds):
+    controls = split(results)[1]
+    return f"in {rounds} rounds: false alarms {sum(not r.good for r in controls)} of {len(controls)}, wrong or late {sum(not r.good for r in split(results)[0])} of {len(results) - len(controls)}"
 
 
 def last_line(results):

@@ -20,6 +20,7 @@ class Scene:
         self.drawn, self.taken = {}, set(IMAGE_SERVICES)
         self.nonce = self.word("a") + self.word("b") + str(self.random.randrange(100, 999))
         self.vm = self.started = None
+        self.opened = []   # what close() takes back: servers, limits
         self.host_instant_us = None
 
     # ---- names ----
@@ -120,7 +121,11 @@ class Scene:
         return self.started["body"][which + "_pid"]
 
     def release(self):
-        """What was stopped goes on, so that the VM can be removed."""
+        """What was stopped or limited goes on, so that the VM can be removed; what was opened for the row is closed."""
+        for each in self.opened:
+            each.close()
+        if self.started is None:
+            return
         for which in ("vmm", "device", "shim"):
             try:
                 os.kill(self.pid(which), signal.SIGCONT)

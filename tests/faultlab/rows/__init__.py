@@ -6,10 +6,10 @@ import sys
 HERE = pathlib.Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(HERE), str(HERE.parent / "e2e")]   # for lab and harness, whoever imports the table
 
-from . import boot, channels, controls, kernel, resources, services, systemd, unseen   # noqa: E402
+from . import boot, channels, controls, egress, kernel, languages, resources, services, systemd, unseen   # noqa: E402
 
-MODULES = {"boot": boot, "services": services, "resources": resources, "kernel": kernel, "systemd": systemd, "channels": channels, "unseen": unseen,
-           "controls": controls}
+MODULES = {"boot": boot, "services": services, "languages": languages, "resources": resources, "kernel": kernel, "systemd": systemd, "channels": channels, "egress": egress,
+           "unseen": unseen, "controls": controls}
 
 
 def all_rows():

@@ -5,12 +5,12 @@ import socket
 import struct
 
 from lab import images
-from lab.native import waits_for_ever
+from lab.native import kernel_module, waits_for_ever
 from lab.row import Like, Row, Script
 
 ONCE = {"essential": False, "restart": "never"}
 LATE = {"after": ["web", "echo", "ticker"]}
-NO_SIGN_IN, NO_EGRESS = "sign-in has not landed", "egress has not landed"
+NO_SIGN_IN = "sign-in has not landed"
 
 
 def dial(scene):
@@ -68,13 +68,15 @@ ROWS = [
                   "<victim>": {"exec": Script("sleep 2; @stamp echo c >/proc/sysrq-trigger"), **LATE, **ONCE}}),
     Row("clock-jumped", "the guest's clock jumps by an hour", "guest.clock_jumped", fields={"delta": Like(r"^3[56]\d\d$")}, place="also",
         services={"<victim>": {"exec": Script("busybox date -s @$(($(date +%s) + 3600)) >/dev/null; @stamp exec sleep 1000"), **LATE, **ONCE}}),
-    Row("both-channels-dead", "the vsock device dies and the guest hangs", "guest.frozen", at_ready=lambda scene: scene.kill("device", signal.SIGKILL),
-        since="host", limit_s=20, not_yet="a dead device is the verdict; that the guest is silent as well is not said before 1,000 s under emulation"),
+    Row("both-channels-dead", "the vsock device dies, and then the guest hangs with interrupts off", "guest.frozen",
+        at_ready=lambda scene: scene.kill("device", signal.SIGKILL), files={"<path:module>": (kernel_module(3), 0o644)},
+        services={"<victim>": {"exec": Script("sleep 10; @stamp exec busybox insmod <path:module>"), **LATE, **ONCE}},
+        evidence=(Like("there is no link"), Like("the console has said nothing"), Like("interrupts off"), Like("vhost-device-vsock ended")), later_s=8, limit_s=90),
+    Row("device-stopped", "the vsock device's process is stopped", "link.lost", evidence=(Like("over the open link unanswered"), Like("vsock device is stopped")),
+        at_ready=lambda scene: scene.kill("device", signal.SIGSTOP), since="host", later_s=100, limit_s=150),
     Row("console-off", "the VM's kernel has no serial console", "boot.console_disabled", place="also", vm={"kernel_args": "8250.nr_uarts=0"},
         since="stage:initrd"),
     Row("sign-in-tool-exits", "the command-line tool ends during a sign-in", "signin.cli_exited", impossible=NO_SIGN_IN),
     Row("sign-in-address-absent", "no sign-in address is seen", "signin.url_not_found", impossible=NO_SIGN_IN),
     Row("credential-of-unknown-shape", "a credential file of an unknown shape", "signin.credential_unknown_shape", impossible=NO_SIGN_IN),
-    Row("upstream-refuses", "the upstream proxy refuses", "egress.upstream_refused", impossible=NO_EGRESS),
-    Row("name-not-resolved", "a name cannot be resolved", "egress.dns_failed", impossible=NO_EGRESS),
 ]

@@ -2,6 +2,7 @@
 import signal
 import subprocess
 
+from lab.outside import answers, serves
 from lab.row import Row, Script
 
 ONCE = {"essential": False, "restart": "never"}
@@ -61,6 +62,12 @@ ROWS = [
     quiet("many-children", "a service with many short-lived children, some of them failing",
           "i=0; while [ $i -lt 60 ]; do /bin/false; /bin/true; i=$((i+1)); done; echo >&3; exec sleep 1000", {"notify-fd": {}}),
     quiet("kills-its-worker", "a service that ends its own worker by SIGKILL", "sleep 1000 & kill -9 $!; wait; echo >&3; exec sleep 1000", {"notify-fd": {}}),
+    quiet("reaches-out", "a service that fetches a page outside, as its policy allows",
+          "busybox wget -q -O /dev/null http://<word:site>.test:<port:site>/ && echo >&3; exec sleep 1000", {"notify-fd": {}}, ci=True,
+          vm={"egress": {"allow": ["<word:site>.test:*"], "networks": ["127.0.0.1/32"], "hosts": {"<word:site>.test": "127.0.0.1"}}},
+          at_created=serves("site", answers("HTTP/1.1 200 OK", "Content-Length: 0", "Connection: close"))),
+    quiet("greets-when-spoken-to", "a VNC server that greets late", "exec socat TCP-LISTEN:<port:a>,fork,reuseaddr SYSTEM:'sleep 12; echo RFB 003.008; sleep 5'",
+          {"rfb": {"port": "<port:a>"}}),
     Row("planned-reboot", "the VM is rebooted on request", "", at_ready=rebooted, ci=True),
     Row("stop-and-start", "the VM is stopped and started again", "", at_ready=stopped_and_started),
     Row("link-interrupted", "the vsock device stands still for six seconds", "", at_ready=device_pauses, watch_s=8),

@@ -37,6 +37,19 @@ TEST_CASE("rfb: another protocol, silence and a server that hangs up are named",
     REQUIRE(scene.wait_for_finding("service.not_answering"));
     CHECK(protocol::field_text(*scene.probes->finding(), "port") == std::to_string(socket.port()));
   }
+  SECTION("a server that waits for its client") {
+    const LocalServer server(scene.loop, socket, {"HTTP/1.1 400 Bad Request\r\n\r\n"});
+    scene.start_on_ourselves({service_spec::RfbProbe{socket.port()}});
+    REQUIRE(scene.wait_for_finding("service.wrong_protocol"));
+    CHECK(protocol::field_text(*scene.probes->finding(), "expected") == "rfb");
+    CHECK(protocol::field_text(*scene.probes->finding(), "got").value_or("").starts_with("HTTP/1.1 400"));
+    CHECK(server.last_request().starts_with("RFB 003.008\n"));
+  }
+  SECTION("a server that greets when it is spoken to") {
+    const LocalServer server(scene.loop, socket, {"RFB 003.008\n"});
+    scene.start_on_ourselves({service_spec::RfbProbe{socket.port()}});
+    CHECK(scene.wait_until_passed());
+  }
   SECTION("half a banner") {
     const LocalServer server(scene.loop, socket, {"RFB 003"}, Speaks::at_once);
     scene.start_on_ourselves({service_spec::RfbProbe{socket.port()}});

@@ -1,6 +1,7 @@
 // What a program may ask, where its VM may go, which addresses may be dialled, and how often a refusal is told.
 #include "host/egress/judge.hpp"
 #include "host/egress/refusal_teller.hpp"
+#include "host/egress/self_test.hpp"
 #include "host/egress/tls_watch.hpp"
 
 #include <catch2/catch_test_macros.hpp>
@@ -153,4 +154,17 @@ TEST_CASE("egress TLS: a handshake that ends in an alert, or in another protocol
         CHECK(judge_all("SSH-2.0-x\r\n", refusal, step).empty());
         CHECK(judge_all(hello + data, answer + data + std::string("\x15\x03\x03\x00\x02\x01\x00", 7), step).empty());
     }
+}
+
+TEST_CASE("egress test: a target is a URL of the web, https without a scheme, and nothing that could mean two things", "[host][egress]") {
+    const auto text_of = [](std::string_view target) {
+        const auto parsed = parse_test_target(target);
+        return parsed ? parsed->text() : "refused";
+    };
+    CHECK(text_of("api.Example.com") == "https://api.example.com:443/");
+    CHECK(text_of("https://api.example.com:8443/v1?x=1") == "https://api.example.com:8443/v1?x=1");
+    CHECK(text_of("http://api.example.com") == "http://api.example.com:80/");
+    CHECK(text_of("http://[2001:db8::1]:81/") == "http://[2001:db8::1]:81/");
+    CHECK(text_of("name?q") == "https://name:443/?q");
+    for (const auto* const wrong : {"", "https://", "a b", "user@host", "host:0", "host:x", "http://host/#part", "http://host/\r\nX: y", "ftp://host/"}) CHECK(text_of(wrong) == "refused");
 }

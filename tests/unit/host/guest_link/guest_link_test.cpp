@@ -40,6 +40,7 @@ class RecordingOwner final : public LinkOwner {
     void link_refused(const std::string& reason) override { told.push_back("refused " + reason); }
     void reported(protocol::Report report) override { reports.push_back(std::move(report)); }
     void clock_synced(ClockSample sample) override { clocks.push_back(sample); }
+    void link_quiet() override { told.push_back("quiet"); }
 
     bool was_told(const std::string& text) const {
         for (const auto& line : told)
@@ -335,6 +336,20 @@ TEST_CASE("link: pings go out by themselves, also behind a guest's own", "[host]
     const auto pong = guest.expect<protocol::Pong>();
     CHECK(pong.n == 9);
     CHECK(pong.sender_us == 1234);
+}
+
+TEST_CASE("link: pings that nothing comes after are counted, and any word of the guest ends that", "[host][guest_link]") {
+    SessionLimits limits;
+    limits.ping_interval = 20ms;
+    Fixture fixture(limits);
+    Guest guest(fixture);
+    guest.hello();
+    REQUIRE(fixture.becomes([&] { return fixture.owner.was_told("quiet") && fixture.link->quiet().pings >= 3; }));
+    const auto heard = fixture.link->quiet().heard_us;
+    guest.report(1);
+    REQUIRE(fixture.becomes([&] { return !fixture.owner.reports.empty(); }));
+    CHECK(fixture.link->quiet().pings < 3);
+    CHECK(fixture.link->quiet().heard_us > heard);
 }
 
 TEST_CASE("link: a request gets its reply, or says why not", "[host][guest_link]") {

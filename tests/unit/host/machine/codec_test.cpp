@@ -48,6 +48,8 @@ std::vector<EventBody> one_of_each() {
           Adopted{77},
           StateChanged{RunState::failed, Power::running, Liveness::suspect, Outcome::failed, cause, "web"},
           StateChanged{},
+          PulseTaken{false, 3, 15'000, 16'000, 8'000, 7'900, 10, "S", "T", 7, "running", 3, "CPU 0 at ffff, interrupts off"},
+          PulseTaken{.answers = true},
           Removed{"a"},
           Reconciled{"process", "pid 7 (VMM of vm-0)", "ended", "no row"},
           RestartsEnded{10, RunNumber(3)}};

@@ -82,6 +82,7 @@ private:
       case 8:
         return one_in(8)   ? EventBody(ShimLost{"x"})
                : one_in(2) ? EventBody(DeviceExited{"d", ExitCode{1}})
+               : one_in(2) ? EventBody(PulseTaken{.answers = one_in(2), .pings = random_() % 5, .vmm_status = "running", .looks_stuck = random_() % 5})
                            : EventBody(VmmHalted{one_in(2)});
       case 9: return one_in(20) ? EventBody(StartFailed{make_cause(CauseCode::vmm_start_failed)}) : EventBody(LinkRefused{"no token"});
       default: return make_report(1 + random_() % 200, random_report(), one_in(4) ? Channel::console : Channel::link);

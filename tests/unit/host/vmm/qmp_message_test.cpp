@@ -46,6 +46,18 @@ TEST_CASE("qmp: commands are one line, and the run state is read from its reply"
   CHECK_FALSE(parse_run_state("{}"));
 }
 
+TEST_CASE("qmp: arguments are part of the command, and registers tell where a processor stands", "[host][vmm]") {
+  CHECK(make_command("x", 3, R"({"command-line":"info registers -a"})") == "{\"arguments\":{\"command-line\":\"info registers -a\"},\"execute\":\"x\",\"id\":3}\n");
+  const auto processors = parse_registers(R"("\r\nCPU#0\r\nRAX=0000000000000001 RBX=0\r\nRIP=ffffffffc0401008 RFL=00000046 [---Z-P-] CPL=0 II=0 A20=1 SMM=0 HLT=0\r\n)"
+                                          R"(ES =0000\r\n\r\nCPU#1\r\nRIP=ffffffff81c0a0cb RFL=00000246 [---Z-P-] CPL=0 II=0 A20=1 SMM=0 HLT=1\r\n")");
+  REQUIRE(processors);
+  CHECK(*processors == std::vector<Processor>{{0xffffffffc0401008, true, false}, {0xffffffff81c0a0cb, false, true}});
+  CHECK(parse_registers(R"("CPU#0 EIP=0000fff0 EFL=00000002 HLT=0")")->front() == Processor{0xfff0, true, false});
+  CHECK(parse_registers(R"("CPU#0 PC=0000000040000000 PSTATE=000003c5")")->empty());
+  CHECK(parse_registers(R"("CPU#CPU#RIP=zz RFL=")")->empty());
+  CHECK_FALSE(parse_registers("{}"));
+}
+
 TEST_CASE("qmp: the log names the last shutdown's reason", "[host][vmm]") {
   CHECK(reason_in_log("qemu_system_shutdown_request reason=7\n2026-11-22 qemu_system_shutdown_request reason=6\n") == "guest-shutdown");
   CHECK(reason_in_log("123@456:qemu_system_shutdown_request reason=8\n") == "guest-panic");
