@@ -11,40 +11,40 @@ namespace vigil::daemon {
 namespace {
 
 void find_one(Vmm& vmm, vmm::VmmKind kind, const std::string& program_dir) {
-    auto driver = vmm::make_driver(kind, program_dir);
-    if (!driver) {
-        vmm.error = driver.error().message();
-        return;
-    }
-    vmm.driver = std::move(*driver);
-    vmm.version = vmm.driver->version();
+  auto driver = vmm::make_driver(kind, program_dir);
+  if (!driver) {
+    vmm.error = driver.error().message();
+    return;
+  }
+  vmm.driver = std::move(*driver);
+  vmm.version = vmm.driver->version();
 }
 
 }  // namespace
 
 Vmm& Vmms::chosen_by(machine::VmmChoice choice) {
-    switch (choice) {
-        case machine::VmmChoice::qemu: return qemu;
-        case machine::VmmChoice::firecracker: return firecracker;
-        case machine::VmmChoice::automatic: return preferred == vmm::VmmKind::firecracker ? firecracker : qemu;
-    }
-    std::abort();
+  switch (choice) {
+    case machine::VmmChoice::qemu: return qemu;
+    case machine::VmmChoice::firecracker: return firecracker;
+    case machine::VmmChoice::automatic: return preferred == vmm::VmmKind::firecracker ? firecracker : qemu;
+  }
+  std::abort();
 }
 
 Vmm& Vmms::of_run(std::string_view name, machine::VmmChoice choice) {
-    for (Vmm* vmm : {&qemu, &firecracker})
-        if (vmm->driver && vmm->driver->name() == name) return *vmm;
-    return chosen_by(choice);
+  for (Vmm* vmm : {&qemu, &firecracker})
+    if (vmm->driver && vmm->driver->name() == name) return *vmm;
+  return chosen_by(choice);
 }
 
 void find_vmms(Vmms& vmms, const std::string& program_dir) {
-    find_one(vmms.qemu, vmm::VmmKind::qemu, program_dir);
-    find_one(vmms.firecracker, vmm::VmmKind::firecracker, program_dir);
-    const bool only_firecracker = vmms.firecracker.driver && !vmms.qemu.driver;
-    if (vmms.preferred == vmm::VmmKind::automatic) vmms.preferred = only_firecracker ? vmm::VmmKind::firecracker : vmm::VmmKind::qemu;
-    const Vmm& preferred = vmms.chosen_by(machine::VmmChoice::automatic);
-    if (!preferred.driver) spdlog::warn("daemon.no_vmm err=\"{}\"", preferred.error);
-    if (vmms.firecracker.driver) spdlog::info("daemon.vmm name=firecracker version={}", vmms.firecracker.version);
+  find_one(vmms.qemu, vmm::VmmKind::qemu, program_dir);
+  find_one(vmms.firecracker, vmm::VmmKind::firecracker, program_dir);
+  const bool only_firecracker = vmms.firecracker.driver && !vmms.qemu.driver;
+  if (vmms.preferred == vmm::VmmKind::automatic) vmms.preferred = only_firecracker ? vmm::VmmKind::firecracker : vmm::VmmKind::qemu;
+  const Vmm& preferred = vmms.chosen_by(machine::VmmChoice::automatic);
+  if (!preferred.driver) spdlog::warn("daemon.no_vmm err=\"{}\"", preferred.error);
+  if (vmms.firecracker.driver) spdlog::info("daemon.vmm name=firecracker version={}", vmms.firecracker.version);
 }
 
 }  // namespace vigil::daemon

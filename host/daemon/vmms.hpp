@@ -11,19 +11,19 @@
 namespace vigil::daemon {
 
 struct Vmm {
-    std::unique_ptr<vmm::VmmDriver> driver;  // null: error says why
-    std::string error;
-    std::string version;                     // QEMU's is known once it has been asked
+  std::unique_ptr<vmm::VmmDriver> driver;  // null: error says why
+  std::string error;
+  std::string version;                     // QEMU's is known once it has been asked
 };
 
 struct Vmms {
-    Vmm qemu, firecracker;
-    vmm::VmmKind preferred = vmm::VmmKind::automatic;   // what VMs that leave the choice run on; after find_vmms() one of the two
+  Vmm qemu, firecracker;
+  vmm::VmmKind preferred = vmm::VmmKind::automatic;   // what VMs that leave the choice run on; after find_vmms() one of the two
 
     /// "auto" is the preferred one.
-    Vmm& chosen_by(machine::VmmChoice choice);
+  Vmm& chosen_by(machine::VmmChoice choice);
     /// By VmmDriver::name(), as a run's first event has it; for an unknown name what `choice` says.
-    Vmm& of_run(std::string_view name, machine::VmmChoice choice);
+  Vmm& of_run(std::string_view name, machine::VmmChoice choice);
 };
 
 /// Looks for both. "automatic" prefers QEMU where it is installed. What is missing is logged when it is the preferred one: the daemon serves all the same, for what is stored can be read.

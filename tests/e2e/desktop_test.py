@@ -78,9 +78,9 @@ class Desktop(VmCase):
             self.assertEqual(row[2], "2", f"no filter of system calls: {row}")
             self.assertNotEqual(row[3], main[0][3], "a renderer is in a user namespace of its own")
 
-    def test_windows_of_terminal_and_browser_can_be_seen(self):
+    def test_terminal_and_browser_have_windows_that_can_be_seen(self):
         for name in ("XTerm", "[Cc]hromium"):
-            found = self.run_as("agent", "env", "DISPLAY=:1", "xdotool", "search", "--onlyvisible", "--class", name).split()
+            found = self.run_as("agent", "env", "DISPLAY=:1", "xdotool", "search", "--sync", "--onlyvisible", "--class", name).split()
             self.assertTrue(found, f"no window of {name} can be seen")
 
     def test_the_browser_is_asked_over_its_debugging_protocol(self):
@@ -125,7 +125,7 @@ class Desktop(VmCase):
     def test_when_the_browser_dies_it_is_told_and_started_again(self):
         vm = {"id": self.vm}
         self.run_as("root", "kill", "-KILL", str(self.service(vm, "browser")["pid"]))
-        self.assert_cause(self.crash_of(vm, "browser", READY_S)["cause"], "service.signalled", signal=9)
+        self.assert_cause(self.crash_of(vm, "browser", READY_S)["cause"], "service.signalled", signal="SIGKILL")
         self.daemon.wait_for(vm, lambda e: e["type"] == "service" and e["body"]["name"] == "browser" and e["body"]["state"] == "ready" and e["body"]["restarts"] == 1, READY_S)
 
 

@@ -110,7 +110,8 @@ asio::awaitable<Result<Answer>> ApiClient::send_when_it_listens(ControlRequest r
     auto answer = co_await async::run_blocking<Result<Answer>>(threads_.pool_->threads, work);
     const bool nobody = !answer && answer.error().code() == Errc::not_found;
     if (!nobody) co_return std::move(answer);
-    if (std::chrono::steady_clock::now() >= until) co_return Error(Errc::timeout, answer.error().message() + " within " + std::to_string(limit.count()) + " ms");
+    if (std::chrono::steady_clock::now() >= until)
+      co_return Error(Errc::timeout, answer.error().message() + " within " + std::to_string(limit.count()) + " ms");
     timer.expires_after(look);
     co_await timer.async_wait(asio::use_awaitable);
   }

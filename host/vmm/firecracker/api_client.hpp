@@ -25,7 +25,7 @@ public:
 
 private:
   friend class ApiClient;
-  struct Pool;                                  // keeps Asio's pool out of this header
+  struct Pool;  // keeps Asio's pool out of this header
   std::unique_ptr<Pool> pool_;
 };
 

@@ -23,8 +23,10 @@ Result<void> check_spec(const VmSpec& spec, const LaunchPlan& plan) {
       return Error(Errc::limit, path + ": a socket path may have " + std::to_string(async::max_socket_path) + " bytes, this has " +
                                     std::to_string(path.size()) + "; choose a shorter run directory");
   if (spec.vcpus == 0 || spec.memory_mib == 0) return Error(Errc::invalid, "a VM needs a vcpu and memory");
-  if (spec.vcpus > most_vcpus) return Error(Errc::invalid, std::to_string(spec.vcpus) + " vcpus: Firecracker gives a VM at most " + std::to_string(most_vcpus));
-  if (spec.disks.size() > most_disks) return Error(Errc::invalid, std::to_string(spec.disks.size()) + " disks: at most " + std::to_string(most_disks));
+  if (spec.vcpus > most_vcpus)
+    return Error(Errc::invalid, std::to_string(spec.vcpus) + " vcpus: Firecracker gives a VM at most " + std::to_string(most_vcpus));
+  if (spec.disks.size() > most_disks)
+    return Error(Errc::invalid, std::to_string(spec.disks.size()) + " disks: at most " + std::to_string(most_disks));
   if (spec.command_line.size() + appended > max_command_line)
     return Error(Errc::limit, "a kernel command line of " + std::to_string(spec.command_line.size()) + " bytes: Firecracker takes " +
                                   std::to_string(max_command_line - appended) + "; shorten kernel_args");

@@ -85,7 +85,9 @@ asio::awaitable<std::optional<protocol::Cause>> FirecrackerVm::boot(BootOrders o
 
 asio::awaitable<Result<void>> FirecrackerVm::pause() {
   if (!survives_bare_pause(version_))
-    co_return Error(Errc::unsupported, "Firecracker " + to_text(version_) + " cannot pause a VM: its guest takes no new connections of the host afterwards; use 1.15, or 1.17 and later");
+    co_return Error(Errc::unsupported,
+                    "Firecracker " + to_text(version_) +
+                        " cannot pause a VM: its guest takes no new connections of the host afterwards; use 1.15, or 1.17 and later");
   auto ordered = order(pause_request());
   co_return co_await std::move(ordered);
 }
@@ -111,8 +113,9 @@ PlanOutcome FirecrackerDriver::plan(const VmSpec& spec) const {
   KernelFormat format{};
   if (auto cause = check_kernel(spec.kernel, &format)) return std::move(*cause);
   if (format != KernelFormat::elf_pvh)
-    return protocol::make_cause(CauseCode::boot_kernel_invalid,
-                                {{"path", spec.kernel}, {"reason", "it is a bzImage, and Firecracker boots an uncompressed ELF kernel (vmlinux) only"}});
+    return protocol::make_cause(
+        CauseCode::boot_kernel_invalid,
+        {{"path", spec.kernel}, {"reason", "it is a bzImage, and Firecracker boots an uncompressed ELF kernel (vmlinux) only"}});
   if (!spec.initrd.empty())
     if (auto cause = check_initrd(spec.initrd)) return std::move(*cause);
   auto plan = make_launch_plan(spec, program_, version_);

@@ -8,7 +8,10 @@ namespace vigil::vmm::firecracker {
 
 namespace {
 
-struct CodeRow { int code; std::string_view meaning; };
+struct CodeRow {
+  int code;
+  std::string_view meaning;
+};
 constexpr CodeRow code_table[] = {
     {0, "the guest reset its machine; Firecracker ends so after a reboot, and after a panic too"},
     {1, "a general failure: KVM refused, the guest tripled a fault, or a snapshot could not be loaded"},
@@ -28,7 +31,8 @@ constexpr CodeRow code_table[] = {
 }  // namespace
 
 std::string_view meaning_of_code(int code) {
-  const auto* const found = std::find_if(std::begin(code_table), std::end(code_table), [code](const CodeRow& row) { return row.code == code; });
+  const auto* const found =
+      std::find_if(std::begin(code_table), std::end(code_table), [code](const CodeRow& row) { return row.code == code; });
   return found == std::end(code_table) ? std::string_view() : found->meaning;
 }
 

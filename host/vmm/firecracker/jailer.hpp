@@ -17,15 +17,15 @@
 namespace vigil::vmm::firecracker {
 
 struct JailSpec {
-  std::string jailer, firecracker;              // absolute paths
-  std::string id;                               // letters, digits and '-', at most 64
-  std::uint32_t uid = 0, gid = 0;               // not root's
+  std::string jailer, firecracker;  // absolute paths
+  std::string id;  // letters, digits and '-', at most 64
+  std::uint32_t uid = 0, gid = 0;  // not root's
   std::string chroot_base = "/srv/jailer";
   int cgroup_version = 2;
-  std::string parent_cgroup;                    // relative, under the mount; empty: the jailer's default
-  std::vector<std::pair<std::string, std::string>> cgroup;   // file and value: memory.max, 1073741824
+  std::string parent_cgroup;  // relative, under the mount; empty: the jailer's default
+  std::vector<std::pair<std::string, std::string>> cgroup;  // file and value: memory.max, 1073741824
   std::optional<std::uint64_t> max_open_files;
-  std::string netns;                            // path; empty: the host's
+  std::string netns;  // path; empty: the host's
 };
 
 /// <base>/<name of the program>/<id>/root: "/" as Firecracker sees it.

@@ -20,7 +20,10 @@ ControlRequest drive(std::size_t number, const Disk& disk, const std::string& pa
   const std::string id = "disk" + std::to_string(number);
   const bool read_only = disk.access == Access::read_only;
   const bool flushes = !read_only && disk.flushes == Flushes::honoured;
-  const json body = {{"drive_id", id}, {"path_on_host", path}, {"is_root_device", false}, {"is_read_only", read_only},
+  const json body = {{"drive_id", id},
+                     {"path_on_host", path},
+                     {"is_root_device", false},
+                     {"is_read_only", read_only},
                      {"cache_type", flushes ? "Writeback" : "Unsafe"}};
   return put("/drives/" + id, body);
 }
@@ -30,11 +33,13 @@ ControlRequest drive(std::size_t number, const Disk& disk, const std::string& pa
 std::vector<ControlRequest> boot_requests(const VmSpec& spec, const VmmPaths& paths) {
   std::vector<ControlRequest> requests;
   if (!paths.serial.empty()) requests.push_back(put("/serial", {{"serial_out_path", paths.serial}}));
-  requests.push_back(put("/machine-config", {{"vcpu_count", spec.vcpus}, {"mem_size_mib", spec.memory_mib}, {"smt", false}, {"track_dirty_pages", false}}));
+  requests.push_back(put("/machine-config",
+                         {{"vcpu_count", spec.vcpus}, {"mem_size_mib", spec.memory_mib}, {"smt", false}, {"track_dirty_pages", false}}));
   json source = {{"kernel_image_path", paths.kernel}, {"boot_args", spec.command_line}};
   if (!paths.initrd.empty()) source["initrd_path"] = paths.initrd;
   requests.push_back(put("/boot-source", source));
-  for (std::size_t number = 0; number < spec.disks.size(); ++number) requests.push_back(drive(number, spec.disks[number], paths.disks[number]));
+  for (std::size_t number = 0; number < spec.disks.size(); ++number)
+    requests.push_back(drive(number, spec.disks[number], paths.disks[number]));
   requests.push_back(put("/vsock", {{"guest_cid", spec.cid}, {"uds_path", paths.vsock}}));
   requests.push_back(start_request());
   return requests;

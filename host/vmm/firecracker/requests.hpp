@@ -14,10 +14,10 @@ namespace vigil::vmm::firecracker {
 
 /// Where the VMM finds its files: paths as it sees them.
 struct VmmPaths {
-  std::string kernel, initrd;                   // initrd empty: none
-  std::vector<std::string> disks;               // as VmSpec::disks
-  std::string vsock;                            // made by the VMM
-  std::string serial;                           // empty: this version has no PUT /serial, the console is its stdout
+  std::string kernel, initrd;  // initrd empty: none
+  std::vector<std::string> disks;  // as VmSpec::disks
+  std::string vsock;  // made by the VMM
+  std::string serial;  // empty: this version has no PUT /serial, the console is its stdout
   friend bool operator==(const VmmPaths&, const VmmPaths&) = default;
 };
 
@@ -28,7 +28,7 @@ ControlRequest start_request();
 ControlRequest ctrl_alt_del_request();
 ControlRequest pause_request();
 ControlRequest resume_request();
-ControlRequest instance_request();              // GET /: is it running?
-ControlRequest version_request();               // GET /version
+ControlRequest instance_request();  // GET /: is it running?
+ControlRequest version_request();  // GET /version
 
 }  // namespace vigil::vmm::firecracker

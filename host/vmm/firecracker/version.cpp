@@ -39,7 +39,8 @@ Result<Version> parse_version(std::string_view text) {
   const bool is_named = text.starts_with("Firecracker v") || digit == 0;
   std::string_view rest = digit == std::string_view::npos ? std::string_view() : text.substr(digit);
   Version version;
-  const bool whole = is_named && take_number(rest, version.major, true) && take_number(rest, version.minor, false) && take_number(rest, version.patch, false);
+  const bool whole = is_named && take_number(rest, version.major, true) && take_number(rest, version.minor, false) &&
+                     take_number(rest, version.patch, false);
   if (!whole) return Error(Errc::invalid, "\"" + std::string(text.substr(0, 100)) + "\" is no version of Firecracker");
   return version;
 }
@@ -56,7 +57,8 @@ Result<Version> ask_version(const std::string& program) {
   if (line.empty()) return Error(Errc::unavailable, program + " --version says nothing: it does not run here, or is not Firecracker");
   auto version = parse_version(line);
   if (!version) return Error(Errc::unavailable, program + " --version: " + version.error().message());
-  if (*version < oldest) return Error(Errc::unsupported, program + " is version " + to_text(*version) + "; this driver needs " + to_text(oldest) + " or later");
+  if (*version < oldest)
+    return Error(Errc::unsupported, program + " is version " + to_text(*version) + "; this driver needs " + to_text(oldest) + " or later");
   return version;
 }
 

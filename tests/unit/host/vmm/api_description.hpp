@@ -24,7 +24,7 @@ public:
 
   explicit ApiDescription(const std::string& path) {
     std::ifstream file(path);
-    std::size_t skip_deeper = std::string::npos;   // inside a description
+    std::size_t skip_deeper = std::string::npos;  // inside a description
     for (std::string line; std::getline(file, line);) {
       const auto indent = line.find_first_not_of(' ');
       if (indent == std::string::npos || line[indent] == '#') continue;
@@ -57,7 +57,10 @@ public:
   }
 
 private:
-  struct Line { std::size_t indent; std::string text; };
+  struct Line {
+    std::size_t indent;
+    std::string text;
+  };
 
   static json scalar(std::string text) {
     if (text == "true" || text == "false") return text == "true";
@@ -86,11 +89,13 @@ private:
     json block;
     while (at_ < lines_.size() && lines_[at_].indent == indent) {
       const bool is_item = lines_[at_].text.starts_with("- ");
-      if (block.is_array() && !is_item) return block;   // a list may stand as deep as the key that it belongs to
-      if (is_item) read_item(block, indent);
-      else read_member(block, indent);
+      if (block.is_array() && !is_item) return block;  // a list may stand as deep as the key that it belongs to
+      if (is_item)
+        read_item(block, indent);
+      else
+        read_member(block, indent);
     }
-    while (at_ < lines_.size() && lines_[at_].indent > indent) ++at_;   // the rest of a folded scalar
+    while (at_ < lines_.size() && lines_[at_].indent > indent) ++at_;  // the rest of a folded scalar
     return block;
   }
 
@@ -114,9 +119,12 @@ private:
     const std::string rest = begin == std::string::npos ? std::string() : text.substr(begin);
     const json name = scalar(text.substr(0, colon));
     const std::string key = name.is_string() ? name.get<std::string>() : text.substr(0, colon);
-    if (!rest.empty() && rest != ">-") map[key] = value_of(rest);
-    else if (at_ < lines_.size() && lines_[at_].indent > indent) map[key] = read_block(lines_[at_].indent);
-    else if (at_ < lines_.size() && lines_[at_].indent == indent && lines_[at_].text.starts_with("- ")) map[key] = read_block(indent);
+    if (!rest.empty() && rest != ">-")
+      map[key] = value_of(rest);
+    else if (at_ < lines_.size() && lines_[at_].indent > indent)
+      map[key] = read_block(lines_[at_].indent);
+    else if (at_ < lines_.size() && lines_[at_].indent == indent && lines_[at_].text.starts_with("- "))
+      map[key] = read_block(indent);
     while (at_ < lines_.size() && lines_[at_].indent > indent) ++at_;
   }
 
@@ -143,12 +151,16 @@ private:
   std::string fault_of_value(const json& value, const json& reference, const std::string& where) const {
     const json& schema = resolve(reference);
     const auto type = schema.value("type", "object");
-    const bool fits = type == "object" ? value.is_object() : type == "string" ? value.is_string() : type == "integer" ? value.is_number_integer()
-                      : type == "boolean" ? value.is_boolean() : value.is_array();
+    const bool fits = type == "object"    ? value.is_object()
+                      : type == "string"  ? value.is_string()
+                      : type == "integer" ? value.is_number_integer()
+                      : type == "boolean" ? value.is_boolean()
+                                          : value.is_array();
     if (!fits) return where + ": is no " + type;
     if (schema.contains("enum")) {
       const auto& allowed = schema.at("enum");
-      if (std::find(allowed.begin(), allowed.end(), value) == allowed.end()) return where + ": " + value.dump() + " is not one of " + allowed.dump();
+      if (std::find(allowed.begin(), allowed.end(), value) == allowed.end())
+        return where + ": " + value.dump() + " is not one of " + allowed.dump();
     }
     if (schema.contains("minimum") && value < schema.at("minimum")) return where + ": below its minimum";
     if (schema.contains("maximum") && value > schema.at("maximum")) return where + ": above its maximum";

@@ -30,7 +30,8 @@ public:
     const auto program = std::string(SOURCE_DIR "/tests/firecracker-shim/firecracker");
     pid_ = ::fork();
     if (pid_ == 0) {
-      ::execlp("python3", "python3", program.c_str(), "--double-version", version.c_str(), "--api-sock", socket().c_str(), "--log-path", "/dev/null", more, nullptr);
+      ::execlp("python3", "python3", program.c_str(), "--double-version", version.c_str(), "--api-sock", socket().c_str(), "--log-path",
+               "/dev/null", more, nullptr);
       ::_exit(127);
     }
   }
@@ -91,7 +92,7 @@ TEST_CASE("firecracker driver: waits for the API, knows version and state, and p
   const DoubleOfFirecracker older("1.15.1");
   const auto old_vm = connect_to(io, driver, older.socket());
   const auto refused = run<Result<void>>(io, [&old_vm] { return old_vm->pause(); });
-  CHECK(refused.error().message().find("not supported before starting") != std::string::npos);   // asked, and refused by Firecracker itself
+  CHECK(refused.error().message().find("not supported before starting") != std::string::npos);  // asked, and refused by Firecracker itself
 }
 
 TEST_CASE("firecracker driver: a refused order is a cause with Firecracker's words", "[host][vmm]") {
@@ -161,8 +162,9 @@ TEST_CASE("firecracker driver: a bzImage is refused before the start, and the gu
   CHECK(protocol::sentence(*cause).find("bzImage") != std::string::npos);
   CommandLine line{InstanceId("vm-0123456789"), "abc", protocol::Accelerator::kvm, 0, ""};
   line.machine = driver.machine();
-  CHECK(kernel_command_line(line) == "console=ttyS0,115200 reboot=k panic=-1 cryptomgr.notests rcupdate.rcu_expedited=1 vigil.vm=vm-0123456789 vigil.image=abc "
-                                     "vigil.accel=kvm vigil.root=/dev/vda vigil.overlay=/dev/vdb vigil.poweroff=reset");
+  CHECK(kernel_command_line(line) ==
+        "console=ttyS0,115200 reboot=k panic=-1 cryptomgr.notests rcupdate.rcu_expedited=1 vigil.vm=vm-0123456789 vigil.image=abc "
+        "vigil.accel=kvm vigil.root=/dev/vda vigil.overlay=/dev/vdb vigil.poweroff=reset");
   CHECK(driver.shutdown_reason("", protocol::ExitCode{0}) == reset_of_unknown_kind);
   CHECK(driver.shutdown_reason("", protocol::ExitCode{1}).empty());
 }

@@ -31,13 +31,15 @@ VmSpec firecracker_spec() {
   spec.command_line = "console=ttyS0 reboot=k";
   spec.vcpus = 2;
   spec.memory_mib = 512;
-  spec.disks = {{"/img/root.ext4", root_serial, Access::read_only, Flushes::honoured}, {"/i/disk.raw", overlay_serial, Access::read_write, Flushes::honoured}};
+  spec.disks = {{"/img/root.ext4", root_serial, Access::read_only, Flushes::honoured},
+                {"/i/disk.raw", overlay_serial, Access::read_write, Flushes::honoured}};
   return spec;
 }
 
 /// Over everything that changes a request: versions with and without /serial, with and without an initrd, every kind of disk.
 std::vector<ControlRequest> every_request() {
-  std::vector<ControlRequest> all = {start_request(), ctrl_alt_del_request(), pause_request(), resume_request(), instance_request(), version_request()};
+  std::vector<ControlRequest> all = {start_request(),  ctrl_alt_del_request(), pause_request(),
+                                     resume_request(), instance_request(),     version_request()};
   for (const auto& version : {Version{1, 13, 0}, Version{1, 14, 0}, Version{1, 16, 1}})
     for (const auto& initrd : {"/img/initrd", ""})
       for (const auto flushes : {Flushes::honoured, Flushes::ignored})
@@ -71,7 +73,8 @@ TEST_CASE("firecracker requests: the judge of requests refuses what Firecracker 
       {{"PUT", "/vsock", R"({"guest_cid":3})"}, "/vsock: without uds_path"},
       {{"PUT", "/machine-config", R"({"vcpu_count":33,"mem_size_mib":1})"}, "/machine-config.vcpu_count: above its maximum"},
       {{"PUT", "/machine-config", R"({"vcpu_count":"2","mem_size_mib":1})"}, "/machine-config.vcpu_count: is no integer"},
-      {{"PUT", "/actions", R"({"action_type":"Reboot"})"}, R"(/actions.action_type: "Reboot" is not one of ["FlushMetrics","InstanceStart","SendCtrlAltDel"])"},
+      {{"PUT", "/actions", R"({"action_type":"Reboot"})"},
+       R"(/actions.action_type: "Reboot" is not one of ["FlushMetrics","InstanceStart","SendCtrlAltDel"])"},
       {{"PUT", "/drives/a/b", R"({})"}, "PUT /drives/a/b: not described"},
       {{"PATCH", "/boot-source", R"({})"}, "PATCH /boot-source: not described"},
       {{"GET", "/", "{}"}, "/: has a body, but none is described"},
@@ -85,17 +88,23 @@ TEST_CASE("firecracker requests: in order, the root first, the start last", "[ho
   const std::vector<ControlRequest> golden = {
       {"PUT", "/serial", R"({"serial_out_path":"/proc/self/fd/7"})"},
       {"PUT", "/machine-config", R"({"mem_size_mib":512,"smt":false,"track_dirty_pages":false,"vcpu_count":2})"},
-      {"PUT", "/boot-source", R"({"boot_args":"console=ttyS0 reboot=k","initrd_path":"/proc/self/fd/4","kernel_image_path":"/proc/self/fd/3"})"},
-      {"PUT", "/drives/disk0", R"({"cache_type":"Unsafe","drive_id":"disk0","is_read_only":true,"is_root_device":false,"path_on_host":"/proc/self/fd/5"})"},
-      {"PUT", "/drives/disk1", R"({"cache_type":"Writeback","drive_id":"disk1","is_read_only":false,"is_root_device":false,"path_on_host":"/proc/self/fd/6"})"},
+      {"PUT", "/boot-source",
+       R"({"boot_args":"console=ttyS0 reboot=k","initrd_path":"/proc/self/fd/4","kernel_image_path":"/proc/self/fd/3"})"},
+      {"PUT", "/drives/disk0",
+       R"({"cache_type":"Unsafe","drive_id":"disk0","is_read_only":true,"is_root_device":false,"path_on_host":"/proc/self/fd/5"})"},
+      {"PUT", "/drives/disk1",
+       R"({"cache_type":"Writeback","drive_id":"disk1","is_read_only":false,"is_root_device":false,"path_on_host":"/proc/self/fd/6"})"},
       {"PUT", "/vsock", R"({"guest_cid":3,"uds_path":"/run/vigil/vm-0123456789/vsock"})"},
       {"PUT", "/actions", R"({"action_type":"InstanceStart"})"}};
   CHECK(plan->boot.requests == golden);
   CHECK(plan->boot.kernel == "/img/kernel");
-  CHECK(plan->argv == std::vector<std::string>{"/usr/bin/firecracker", "--id", "vm-0123456789", "--api-sock", "/run/vigil/vm-0123456789/firecracker.sock",
-                                               "--log-path", "/proc/self/fd/2", "--level", "Info", "--show-level"});
-  const std::vector<PassedFile> files = {{"/img/kernel", Access::read_only, 3}, {"/img/initrd", Access::read_only, 4},
-                                         {"/img/root.ext4", Access::read_only, 5}, {"/i/disk.raw", Access::read_write, 6}};
+  CHECK(plan->argv == std::vector<std::string>{"/usr/bin/firecracker", "--id", "vm-0123456789", "--api-sock",
+                                               "/run/vigil/vm-0123456789/firecracker.sock", "--log-path", "/proc/self/fd/2", "--level",
+                                               "Info", "--show-level"});
+  const std::vector<PassedFile> files = {{"/img/kernel", Access::read_only, 3},
+                                         {"/img/initrd", Access::read_only, 4},
+                                         {"/img/root.ext4", Access::read_only, 5},
+                                         {"/i/disk.raw", Access::read_write, 6}};
   CHECK(plan->files == files);
   CHECK(plan->listeners.empty());
   CHECK_FALSE(plan->device);

@@ -17,7 +17,8 @@ using protocol::CauseCode;
 TEST_CASE("firecracker version: read from the program and the API, and what follows from it", "[host][vmm]") {
   CHECK(*parse_version("Firecracker v1.16.1") == Version{1, 16, 1});
   CHECK(*parse_version("1.17.0-dev") == Version{1, 17, 0});
-  for (const auto* text : {"", "Firecracker", "QEMU emulator version 7.2.22", "1.2", "1.x.3", "Firecracker v99999999999.1.1"}) CHECK_FALSE(parse_version(text));
+  for (const auto* text : {"", "Firecracker", "QEMU emulator version 7.2.22", "1.2", "1.x.3", "Firecracker v99999999999.1.1"})
+    CHECK_FALSE(parse_version(text));
   CHECK_FALSE(has_serial({1, 13, 9}));
   CHECK(has_serial({1, 14, 0}));
   CHECK(survives_bare_pause({1, 15, 2}));
@@ -27,12 +28,20 @@ TEST_CASE("firecracker version: read from the program and the API, and what foll
 }
 
 TEST_CASE("firecracker fault: what was refused, and why, becomes a cause with Firecracker's words", "[host][vmm]") {
-  struct Case { const char* path; const char* fault; CauseCode code; const char* subject; };
+  struct Case {
+    const char* path;
+    const char* fault;
+    CauseCode code;
+    const char* subject;
+  };
   const Case cases[] = {
-      {"/boot-source", "The kernel file cannot be opened: No such file or directory (os error 2)", CauseCode::boot_kernel_invalid, "/img/kernel"},
-      {"/boot-source", "The initrd file cannot be opened due to invalid path or invalid permissions.", CauseCode::boot_initrd_invalid, "/img/initrd"},
+      {"/boot-source", "The kernel file cannot be opened: No such file or directory (os error 2)", CauseCode::boot_kernel_invalid,
+       "/img/kernel"},
+      {"/boot-source", "The initrd file cannot be opened due to invalid path or invalid permissions.", CauseCode::boot_initrd_invalid,
+       "/img/initrd"},
       {"/boot-source", "The kernel command line is invalid: the command line is too large", CauseCode::vmm_start_failed, "command line"},
-      {"/actions", "Cannot load kernel due to invalid memory configuration or invalid kernel image: Invalid ELF magic", CauseCode::boot_kernel_invalid, "/img/kernel"},
+      {"/actions", "Cannot load kernel due to invalid memory configuration or invalid kernel image: Invalid ELF magic",
+       CauseCode::boot_kernel_invalid, "/img/kernel"},
       {"/actions", "Cannot create guest memory: mmap: Cannot allocate memory (os error 12)", CauseCode::vmm_start_failed, "memory"},
       {"/actions", "Invalid ELF magic number", CauseCode::boot_kernel_invalid, "/img/kernel"},
       {"/actions", "Error creating KVM object: No such file or directory (os error 2)", CauseCode::vmm_start_failed, "KVM"},
@@ -52,7 +61,8 @@ TEST_CASE("firecracker answers: done, refused, and what is neither", "[host][vmm
   CHECK_FALSE(fault_of({204, ""}));
   CHECK_FALSE(fault_of({200, "{}"}));
   CHECK(*fault_of({400, R"({"fault_message": "no"})"}) == "no");
-  for (const auto* body : {"", "no", "[]", "{}", R"({"fault_message": 1})", R"({"fault_message": ""})"}) CHECK(*fault_of({400, body}) == "status 400 without a fault_message");
+  for (const auto* body : {"", "no", "[]", "{}", R"({"fault_message": 1})", R"({"fault_message": ""})"})
+    CHECK(*fault_of({400, body}) == "status 400 without a fault_message");
   const std::string endless = std::string("{\"fault_message\": \"") + std::string(4000, 'x') + "\"}";
   CHECK(fault_of({400, endless})->size() == 1024);
   CHECK(*parse_instance_state(R"({"id":"a","state":"Not started"})") == "Not started");
@@ -87,9 +97,10 @@ JailSpec a_jail() {
 TEST_CASE("jailer: the golden command line, and where the jail is", "[host][vmm]") {
   auto jail = a_jail();
   const std::vector<std::string> flags = {"--api-sock", "/api.sock"};
-  CHECK(*jailer_arguments(jail, flags) == std::vector<std::string>{"/usr/bin/jailer", "--id", "vm-0123456789", "--exec-file", "/usr/bin/firecracker-1.15", "--uid",
-                                                                  "1001", "--gid", "1002", "--chroot-base-dir", "/srv/jailer", "--cgroup-version", "2", "--",
-                                                                  "--api-sock", "/api.sock"});
+  CHECK(*jailer_arguments(jail, flags) == std::vector<std::string>{"/usr/bin/jailer", "--id", "vm-0123456789", "--exec-file",
+                                                                   "/usr/bin/firecracker-1.15", "--uid", "1001", "--gid", "1002",
+                                                                   "--chroot-base-dir", "/srv/jailer", "--cgroup-version", "2", "--",
+                                                                   "--api-sock", "/api.sock"});
   CHECK(jail_root(jail) == "/srv/jailer/firecracker-1.15/vm-0123456789/root");
   CHECK(outside_jail(jail, "/api.sock") == "/srv/jailer/firecracker-1.15/vm-0123456789/root/api.sock");
   jail.parent_cgroup = "vigil/vm";
@@ -98,7 +109,9 @@ TEST_CASE("jailer: the golden command line, and where the jail is", "[host][vmm]
   jail.netns = "/run/netns/vm";
   const auto argv = jailer_arguments(jail, flags);
   REQUIRE(argv);
-  const std::vector<std::string> more = {"--parent-cgroup", "vigil/vm", "--cgroup", "memory.max=1073741824", "--resource-limit", "no-file=2048", "--netns", "/run/netns/vm", "--"};
+  const std::vector<std::string> more = {
+      "--parent-cgroup", "vigil/vm",      "--cgroup", "memory.max=1073741824", "--resource-limit", "no-file=2048",
+      "--netns",         "/run/netns/vm", "--"};
   CHECK(std::search(argv->begin(), argv->end(), more.begin(), more.end()) != argv->end());
 }
 
