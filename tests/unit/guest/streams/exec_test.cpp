@@ -1,6 +1,11 @@
 #include "tests/unit/guest/streams/stage.hpp"
 
+#include <sys/stat.h>
+
 #include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
 
 namespace vigil::guest::streams {
 namespace {
@@ -115,9 +120,28 @@ TEST_CASE("exec: the end of the program ends the stream, though its children go 
   CHECK(stream->got[Channel::out] == "early\n");
 }
 
+/// What a program waits for, until the test has seen what must come before.
+class Gate {
+ public:
+  Gate() {
+    REQUIRE(mkdtemp(directory_.data()) != nullptr);
+    REQUIRE(mkfifo(path().c_str(), 0600) == 0);
+  }
+  Gate(const Gate&) = delete;
+  Gate& operator=(const Gate&) = delete;
+  ~Gate() { std::filesystem::remove_all(directory_); }
+
+  std::string path() const { return directory_ + "/gate"; }
+  void open() const { std::ofstream(path()) << "on\n"; }
+
+ private:
+  std::string directory_ = "/tmp/vigil-gate.XXXXXX";
+};
+
 TEST_CASE("exec: after a cut stream another one gets the output that came meanwhile, and the true status", "[guest][streams]") {
   Stage stage;
-  auto open = sh("echo first; read line; echo second $line; exit 9");
+  const Gate gate;
+  auto open = sh("echo first; read line; read go < " + gate.path() + "; echo second $line; exit 9");
   open.with_stdin = true;
   auto stream = stage.open(open);
   const auto id = id_of(stage.accepted(*stream));
@@ -126,6 +150,8 @@ TEST_CASE("exec: after a cut stream another one gets the output that came meanwh
   stream->close();
   const auto session = stage.sessions.find(id);
   REQUIRE(session.has_value());
+  stage.until([&] { return !(*session)->is_attached(); });   // else what the program says goes into the closed stream, and counts as sent
+  gate.open();
   stage.until([&] { return (*session)->exit().has_value(); });
   const auto again = stage.open(AttachOpening{id});
   CHECK(stage.accepted(*again).find("\"1\":6") != std::string::npos);   // so many bytes were sent before

@@ -88,7 +88,7 @@ TEST_CASE("doctor: limits and places", "[host][doctor]") {
 TEST_CASE("doctor: every check of this machine has a name and a finding, and a mend unless it is well", "[host][doctor]") {
   const test::TemporaryDirectory directory;
   const auto checks = examine({directory.path().string(), directory.path().string(), "/usr/bin"});
-  CHECK(checks.size() == 8);
+  CHECK(checks.size() == 9);
   for (const Check& check : checks) {
     CHECK_FALSE(check.name.empty());
     CHECK_FALSE(check.found.empty());
