@@ -59,9 +59,9 @@ def main(tools_directory, scratch):
     (scratch / "helper").write_bytes(b"helper")
     (scratch / "kernel/kernel.json").write_text('{"modules": []}')
     (scratch / "log").touch()
-    profile = types.SimpleNamespace(files=scratch / "files", overlay_mib=64)
+    profile = types.SimpleNamespace(layers=[scratch / "files"], users=[], overlay_mib=64)
     programs, runner = suite_tools.SuiteTools(tools_directory), tools.Tools(scratch / "log", EPOCH)
-    root.build(profile, scratch / "base", scratch / "helper", "0" * 32, EPOCH, scratch / "root", runner, programs)
+    root.build(profile, scratch / "base", None, scratch / "helper", "0" * 32, EPOCH, scratch / "root", runner, programs)
     root.build_overlay(profile, EPOCH, scratch / "overlay", runner, programs)
     initrd.build(scratch / "kernel", scratch / "helper", "0" * 32, EPOCH, scratch / "initrd")
     made = {"root.ext4": scratch / "root", "overlay.ext4": scratch / "overlay", "initrd": scratch / "initrd"}
