@@ -9,6 +9,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
@@ -17,6 +18,7 @@
 #include <sys/stat.h>
 
 #include <fstream>
+#include <future>
 #include <optional>
 #include <thread>
 
@@ -124,6 +126,31 @@ TEST_CASE("blocking work runs on another thread and comes back", "[host][async]"
     const auto here = std::this_thread::get_id();
     const std::function<bool()> work = [here] { return std::this_thread::get_id() != here; };
     CHECK(run(io, vigil::async::run_blocking<bool>(pool, work)));
+}
+
+TEST_CASE("blocking work that is cancelled ends as it would have, and its cancellation stays out of the pool", "[host][async]") {
+    asio::io_context io;
+    asio::thread_pool pool(2);
+    TaskGroup tasks(io.get_executor());
+    std::promise<void> works, may_end, passed;
+    bool done = false;
+    const std::function<bool()> work = [&] {
+        works.set_value();
+        may_end.get_future().wait();
+        return true;
+    };
+    tasks.spawn("caller", [&]() -> asio::awaitable<void> { done = co_await vigil::async::run_blocking<bool>(pool, work); });
+    io.poll();
+    works.get_future().wait();
+    tasks.cancel();
+    asio::post(pool, [&] { passed.set_value(); });   // behind what the cancellation sent to the pool: there it ended the program (asio's "co_await", thrown after the work)
+    passed.get_future().wait();
+    may_end.set_value();
+    io.restart();
+    while (!done && io.run_one_for(30s) > 0) {}
+    io.poll();
+    pool.join();
+    CHECK(done);
 }
 
 TEST_CASE("unix listener: mode, length, and what stands in its way", "[host][async]") {
