@@ -24,7 +24,7 @@ class Gate {
     std::variant<Caller, http::Response> admit(const http::Request& request);
     /// Has the scope, and has not asked too much lately.
     std::optional<http::Response> refuse(const Caller& caller, Scope needed);
-    /// Over TCP, before the body is read: whoever has no token gets no further. `open`: a path that needs none.
+    /// Over TCP, before the body is read: whoever has no token gets no further than GET /healthz.
     std::optional<http::Response> refuse_stranger(const http::Request& request);
 
   private:

@@ -19,8 +19,8 @@ boost::asio::awaitable<T> call_blocking(std::function<T()> work) {
 }
 
 /// Runs `work` on the pool and comes back to the caller's executor. The work must touch nothing that the event thread touches;
-/// cancellation does not interrupt it, the caller resumes when it has ended. Nor may it reach the pool: co_spawn carries a cancellation to another
-/// executor by a pointer into its own operation, which the work may have ended and freed meanwhile.
+/// cancellation does not interrupt it, the caller resumes when it has ended. Nor may it reach the pool: there co_spawn's own code throws when
+/// the work has ended, which ends the program, and the pointer that carries the cancellation may point at what is freed.
 template <class T>
 boost::asio::awaitable<T> run_blocking(boost::asio::thread_pool& pool, std::function<T()> work) {
     auto call = call_blocking<T>(std::move(work));

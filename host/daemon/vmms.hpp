@@ -20,9 +20,9 @@ struct Vmms {
   Vmm qemu, firecracker;
   vmm::VmmKind preferred = vmm::VmmKind::automatic;   // what VMs that leave the choice run on; after find_vmms() one of the two
 
-    /// "auto" is the preferred one.
+  /// "auto" is the preferred one.
   Vmm& chosen_by(machine::VmmChoice choice);
-    /// By VmmDriver::name(), as a run's first event has it; for an unknown name what `choice` says.
+  /// By VmmDriver::name(), as a run's first event has it; for an unknown name what `choice` says.
   Vmm& of_run(std::string_view name, machine::VmmChoice choice);
 };
 
