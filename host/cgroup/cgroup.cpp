@@ -117,7 +117,7 @@ Result<std::unique_ptr<Group>> make_group(const std::string& name, const std::st
   TRY(membership, parse_membership(read_small(mounts), read_small(self)));
   std::map<std::string, Place> places;
   for (const auto& [controller, home] : membership.directories) {
-    const Place place{home, home + "/" + name};
+    const Place place{home, place_of_groups(membership.version, home) + "/" + name};
     const bool needed = controller.empty() || controller == "memory";
     if (auto made = make_directory(place.directory); made) places.emplace(controller, place);
     else if (needed) return made.error();
@@ -131,7 +131,7 @@ void sweep_groups(const std::string& prefix, const std::string& mounts, const st
   if (!membership || prefix.empty()) return;
   for (const auto& [controller, home] : membership->directories) {
     std::error_code ignored;
-    for (const auto& entry : std::filesystem::directory_iterator(home, ignored))
+    for (const auto& entry : std::filesystem::directory_iterator(place_of_groups(membership->version, home), ignored))
       if (entry.path().filename().string().starts_with(prefix)) ::rmdir(entry.path().c_str());   // refused while a process is in it
   }
 }
@@ -142,7 +142,7 @@ std::vector<std::string> groups_below(const std::string& prefix, const std::stri
   if (!membership) return {};
   for (const auto& [controller, home] : membership->directories) {
     std::error_code failure;
-    for (std::filesystem::directory_iterator each(home, failure), end; !failure && each != end; each.increment(failure))
+    for (std::filesystem::directory_iterator each(place_of_groups(membership->version, home), failure), end; !failure && each != end; each.increment(failure))
       if (auto name = each->path().filename().string(); name.starts_with(prefix)) names.insert(std::move(name));
   }
   return {names.begin(), names.end()};

@@ -1,6 +1,6 @@
 // The host's control groups, through one interface over v1 and v2: a group a run, best effort.
 //
-// Shape:  a Group is the directory (v2) or the directories (v1: memory, cpuacct, pids) made below the caller's own; destroying the object leaves it.
+// Shape:  a Group is the directory (v2) or the directories (v1: memory, cpuacct, pids) made below the caller's own (or beside its leaf, leaf.hpp); destroying the object leaves it.
 //         What the host does not give reads as nullopt.
 // Units:  bytes; microseconds.
 // Errors: make: those of the system, when no hierarchy let us make a group (an unprivileged user without delegation).

@@ -1,5 +1,7 @@
 #include "host/cgroup/membership.hpp"
 
+#include "host/cgroup/leaf.hpp"
+
 #include <sys/stat.h>
 
 #include <array>
@@ -60,6 +62,12 @@ std::string own_directory(const std::string& mount, const std::string& path) {
 }
 
 }  // namespace
+
+std::string place_of_groups(Version version, const std::string& own) {
+  const std::string ending = "/" + std::string(leaf_name);
+  const bool is_leaf = version == Version::v2 && own.ends_with(ending) && own.size() > ending.size();
+  return is_leaf ? own.substr(0, own.size() - ending.size()) : own;
+}
 
 Result<Membership> parse_membership(const std::string& mounts, const std::string& self) {
   const auto mounted = parse_mounts(mounts);

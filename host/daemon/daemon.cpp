@@ -2,8 +2,11 @@
 
 #include "host/api/context.hpp"
 #include "host/async/blocking.hpp"
+#include "host/cgroup/leaf.hpp"
+#include "host/daemon/doors.hpp"
 #include "host/daemon/readiness.hpp"
 #include "host/daemon/reconciler.hpp"
+#include "host/daemon/service_notice.hpp"
 #include "host/daemon/state_lock.hpp"
 #include "host/daemon/vm_registry.hpp"
 #include "host/http/server.hpp"
@@ -63,10 +66,21 @@ ports::ServerOptions ports_options(const Options& options, protocol::Accelerator
     return made;
 }
 
+/// Best effort: without it VMs run all the same, in no groups of their own.
+void enter_own_group() {
+    const auto leaf = cgroup::enter_leaf();
+    if (!leaf) return spdlog::warn("daemon.no_leaf err=\"{}\"", leaf.error().message());
+    if (leaf->state == cgroup::LeafState::not_delegated) return;
+    std::string controllers;
+    for (const auto& each : leaf->controllers) controllers += (controllers.empty() ? "" : ",") + each;
+    spdlog::info("daemon.group delegated={} leaf={} controllers={}", leaf->path, cgroup::leaf_name, controllers.empty() ? "none" : controllers);
+}
+
 class Daemon {
   public:
-    Daemon(const Options& options, std::unique_ptr<store::Store> store)
+    Daemon(const Options& options, Doors doors, const systemd::Notifier& notifier, std::unique_ptr<store::Store> store)
         : options_(options),
+          doors_(std::move(doors)),
           pool_(1),
           store_(std::move(store)),
           bus_(events::replay_from(*store_), store_->newest_seq()),
@@ -79,6 +93,7 @@ class Daemon {
           gate_(*store_, clock_, ::geteuid()),
           server_(io_, http::Router(api::make_routes({registry_, host_.images, *store_, bus_, relays_, &ports_, &outside_.counters, &gate_, store_.get()})),
                   {options_.places.socket, options_.socket_mode, {}, options_.listen, [this](const http::Request& head) { return gate_.refuse_stranger(head); }}),
+          notice_(io_.get_executor(), notifier, [this] { return registry_.in_words(); }),
           signals_(io_, SIGTERM, SIGINT),
           tasks_(io_.get_executor()) {}
 
@@ -90,10 +105,7 @@ class Daemon {
         host_.shelf = std::make_unique<blackbox::Shelf>(io_.get_executor(), pool_, options_.places.blackboxes(), options_.places.run / "opened", options_.keep_limits);
         pipeline_.observe_by([this](const machine::VmState& state, const machine::VmEvent& event) { host_.metrics.observe(state, event); });
         TRY_VOID(registry_.load());
-        if (auto listening = server_.listen(); !listening) return close(listening.error());
-        if (auto listening = ports_.listen(); !listening) return close(listening.error());
-        for (const auto& path : {options_.places.socket, ports_.socket_path()})
-            if (auto shared = share_socket(options_, path); !shared) return close(shared.error());
+        if (auto listening = open_doors(); !listening) return close(listening.error());
         spdlog::info("daemon.listening what=api address=unix:{}", options_.places.socket);
         if (!server_.tcp_address().empty()) spdlog::info("daemon.listening what=api address=http://{}", server_.tcp_address());
         spdlog::info("daemon.listening what=ports address=unix:{}", ports_.socket_path());
@@ -101,11 +113,13 @@ class Daemon {
         spdlog::info("daemon.ready pid={} socket={} state={} accelerator={} why=\"{}\"", ::getpid(), options_.places.socket, options_.places.state.string(),
                      to_text(host_.accelerator.accelerator), host_.accelerator.why);
         announce_ready(options_.ready_fd);
+        notice_.ready();
         reconciler_.start();
         tasks_.spawn("daemon.vmm_version", [this] { return learn_vmm_version(); });
         signals_.async_wait([this](boost::system::error_code failure, int signal) {
             if (failure) return;
             spdlog::info("daemon.stopping signal={}", signal);
+            notice_.stopping();
             begin_stop();
         });
         io_.run();
@@ -113,6 +127,16 @@ class Daemon {
     }
 
   private:
+    /// A socket that was passed has the mode and the group that its unit gave it.
+    Result<void> open_doors() {
+        const bool api_is_ours = !doors_.api, ports_are_ours = !doors_.ports;
+        TRY_VOID(server_.listen(std::move(doors_.api)));
+        TRY_VOID(ports_.listen(std::move(doors_.ports)));
+        if (api_is_ours) TRY_VOID(share_socket(options_, options_.places.socket));
+        if (ports_are_ours) TRY_VOID(share_socket(options_, ports_.socket_path()));
+        return {};
+    }
+
     /// Ends what load() may have begun.
     Error close(Error error) {
         begin_stop();
@@ -138,6 +162,7 @@ class Daemon {
     }
 
     asio::awaitable<void> stop() {
+        co_await notice_.stop();
         co_await tasks_.stop();
         co_await server_.stop();
         co_await ports_.stop();
@@ -148,6 +173,7 @@ class Daemon {
     }
 
     const Options& options_;
+    Doors doors_;
     asio::io_context io_{1};
     asio::thread_pool pool_;
     SystemClock clock_;
@@ -162,21 +188,27 @@ class Daemon {
     ports::Server ports_;
     access::Gate gate_;
     http::Server server_;
+    ServiceNotice notice_;
     asio::signal_set signals_;
     async::TaskGroup tasks_;
 };
 
 }  // namespace
 
-Result<void> run_daemon(const Options& options) {
+Result<void> run_daemon(const Options& given) {
+    auto options = given;
+    const auto notifier = systemd::Notifier::take_from_environment();
+    TRY(doors, take_doors(options.places));
+    enter_own_group();
     TRY_VOID(prepare_places(options.places));
     const auto lock = lock_state(options.places.lock());
     if (!lock) return lock.error();
     const auto run_lock = lock_state(options.places.run_lock());   // what lies in it is one daemon's: another's runs would look like leftovers
     if (!run_lock) return run_lock.error();
+    (void)notifier.tell("STATUS=opening the database");
     auto store = store::Store::open(options.places.database().string());
     if (!store) return store.error().with_context("open the database");
-    Daemon daemon(options, std::move(*store));
+    Daemon daemon(options, std::move(doors), notifier, std::move(*store));
     return daemon.run();
 }
 

@@ -15,7 +15,7 @@ namespace vigil::daemon {
 
 struct Places {
     std::filesystem::path state, run;
-    std::string socket;
+    std::string socket, ports{};   // ports: empty: in run
 
     std::filesystem::path database() const { return state / "vigil.db"; }
     std::filesystem::path lock() const { return state / "vigild.lock"; }
@@ -29,7 +29,7 @@ struct Places {
     std::filesystem::path blackbox(const InstanceId& id) const { return state / "blackbox" / id.value(); }
     std::filesystem::path strays() const { return state / "strays"; }          // directories of instances that no row knows, for a week
     std::filesystem::path egress_credentials() const { return state / "egress"; }
-    std::filesystem::path ports_socket() const { return run / "ports.sock"; }
+    std::filesystem::path ports_socket() const { return ports.empty() ? run / "ports.sock" : std::filesystem::path(ports); }
     std::filesystem::path run_dir(const InstanceId& id) const { return run / id.value(); }
 };
 

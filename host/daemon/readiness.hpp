@@ -1,11 +1,11 @@
-// Tells whoever started the daemon that it serves.
+// Tells whoever started the daemon that it serves, where that is no service manager.
 #pragma once
 
 #include <optional>
 
 namespace vigil::daemon {
 
-/// "ready\n" to the descriptor of --ready-fd, which is then closed; READY=1 to $NOTIFY_SOCKET when there is one (sd_notify(3)).
+/// "ready\n" to the descriptor of --ready-fd, which is then closed.
 void announce_ready(std::optional<int> ready_fd);
 
 }  // namespace vigil::daemon

@@ -235,6 +235,17 @@ std::vector<reconcile::Known> VmRegistry::known_of(const std::set<InstanceId>& i
 
 // ---- looks ----
 
+std::string VmRegistry::in_words() const {
+    std::map<protocol::RunState, std::size_t> counts;
+    for (const auto& each : actors_) {
+        const auto& announced = each.second->known().announced;
+        ++counts[announced ? announced->state : protocol::RunState::stopped];
+    }
+    std::string text = std::to_string(actors_.size()) + (actors_.size() == 1 ? " VM" : " VMs");
+    for (const auto& [state, count] : counts) text += (text.find(':') == text.npos ? ": " : ", ") + std::to_string(count) + " " + std::string(to_text(state));
+    return text;
+}
+
 api::DaemonFacts VmRegistry::facts() const {
     api::DaemonFacts facts;
     facts.state_dir = host_.places.state.string();

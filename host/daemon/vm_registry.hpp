@@ -29,6 +29,9 @@ class VmRegistry final : public api::VmControl, public ports::Guests {
     /// nullptr: it does not exist.
     VmActor* actor_of(const InstanceId& id) const;
 
+    /// "3 VMs: 2 ready, 1 failed", for people.
+    std::string in_words() const;
+
     api::DaemonFacts facts() const override;
     Result<InstanceId> create(machine::InstanceSpec spec, const std::string& actor) override;
     Result<RunNumber> start(const InstanceId& id, const std::string& actor) override;

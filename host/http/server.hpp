@@ -32,7 +32,8 @@ struct ServerOptions {
 class Server {
   public:
     Server(boost::asio::io_context& io, Router router, ServerOptions options);
-    Result<void> listen();
+    /// `passed`: the Unix socket, bound and listening already; it stays when this server ends. Empty: it is made, and taken away at the end.
+    Result<void> listen(UniqueFd passed = {});
     /// The TCP door as a client writes it, with the port that was given; empty: there is none.
     const std::string& tcp_address() const { return tcp_address_; }
     boost::asio::awaitable<void> stop();
@@ -50,6 +51,7 @@ class Server {
     Router router_;
     ServerOptions options_;
     std::string tcp_address_;
+    bool is_passed_ = false;
     std::vector<std::shared_ptr<Door>> doors_;
     async::TaskGroup tasks_;
 };

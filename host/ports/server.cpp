@@ -40,9 +40,13 @@ struct Server::Door {
 Server::Server(asio::io_context& io, Guests& guests, events::EventBus& bus, ServerOptions options)
     : io_(io), options_(std::move(options)), proxy_{guests, bus, options_.limits, {}}, tasks_(io.get_executor()) {}
 
-Result<void> Server::listen() {
-    TRY(listener, async::listen_unix(options_.socket_path, options_.socket_mode, door_backlog));
-    TRY_VOID(open_door(std::move(listener), AF_UNIX, ""));
+Result<void> Server::listen(UniqueFd passed) {
+    is_passed_ = static_cast<bool>(passed);
+    if (!is_passed_) {
+        TRY(listener, async::listen_unix(options_.socket_path, options_.socket_mode, door_backlog));
+        passed = std::move(listener);
+    }
+    TRY_VOID(open_door(std::move(passed), AF_UNIX, ""));
     if (options_.tcp.empty()) return {};
     TRY(tcp, async::listen_loopback(options_.tcp, door_backlog, "there is no authentication on this door, so it opens to this machine alone"));
     tcp_address_ = tcp.address;
@@ -62,7 +66,7 @@ Result<void> Server::open_door(UniqueFd listener, int family, std::string port) 
 
 asio::awaitable<void> Server::stop() {
     boost::system::error_code ignored;
-    if (!doors_.empty()) ::unlink(options_.socket_path.c_str());
+    if (!doors_.empty() && !is_passed_) ::unlink(options_.socket_path.c_str());
     for (const auto& door : doors_) door->acceptor.close(ignored);
     co_await tasks_.stop();
 }

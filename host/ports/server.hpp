@@ -8,6 +8,7 @@
 
 #include "host/async/task_group.hpp"
 #include "host/ports/connection.hpp"
+#include "shared/base/unique_fd.hpp"
 
 #include <boost/asio/basic_socket_acceptor.hpp>
 #include <boost/asio/io_context.hpp>
@@ -27,7 +28,8 @@ struct ServerOptions {
 class Server {
   public:
     Server(boost::asio::io_context& io, Guests& guests, events::EventBus& bus, ServerOptions options);
-    Result<void> listen();
+    /// `passed`: the Unix socket, bound and listening already; it stays when this server ends. Empty: it is made, and taken away at the end.
+    Result<void> listen(UniqueFd passed = {});
     /// The TCP door as a client writes it, with the port that was given; empty: there is none.
     const std::string& tcp_address() const { return tcp_address_; }
     const std::string& socket_path() const { return options_.socket_path; }
@@ -48,6 +50,7 @@ class Server {
     Proxy proxy_;
     Quiet quiet_;
     std::string tcp_address_;
+    bool is_passed_ = false;
     std::vector<std::shared_ptr<Door>> doors_;
     async::TaskGroup tasks_;
 };

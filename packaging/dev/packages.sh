@@ -12,6 +12,7 @@ packages_image=(mmdebstrap uidmap e2fsprogs xz-utils zstd cpio kmod debian-archi
 packages_kernel=(make gcc binutils flex bison bc libelf-dev xz-utils)
 packages_test=(strace socat disorderfs)
 packages_bench=(runit s6 execline supervisor nodejs)   # peers: unpacked, never installed
+packages_package=(dpkg-dev file lintian)
 packages_lint=(shellcheck)
 packages_format=(clang-format-19)
 packages_tidy=(clang-tidy-19)

@@ -4,11 +4,11 @@ source "$ROOT/packaging/dev/suite.sh"
 
 setup_help() {
     cat <<'TEXT'
-usage: ./dev setup [--lint] [--fuzz] [--format] [--tidy] [--bench] [--print]
+usage: ./dev setup [--lint] [--fuzz] [--format] [--tidy] [--package] [--bench] [--print]
 
 Installs the Debian packages that are missing, and only those; needs root (or sudo) only then. Packages of other
 suites are unpacked into build/tools, not installed: Catch2 v3 (Debian 12 has v2) and vhost-device-vsock (sid,
-pinned in packaging/dev/pins.txt). --lint, --fuzz, --format, --tidy add what these need; --bench unpacks
+pinned in packaging/dev/pins.txt). --lint, --fuzz, --format, --tidy, --package add what these need; --bench unpacks
 the peers that benchmarks run beside (runit, s6, supervisor, nodejs), likewise under build/tools and without installing them. --print only names what is missing.
 TEXT
 }
@@ -21,6 +21,7 @@ setup_main() {
             --fuzz) wanted+=("${packages_fuzz[@]}") ;;
             --format) wanted+=("${packages_format[@]}") ;;
             --tidy) wanted+=("${packages_tidy[@]}") ;;
+            --package) wanted+=("${packages_package[@]}") ;;
             --bench) peers=yes ;;
             --print) print=yes ;;
             *) die_usage "setup: unknown argument '$1'" ;;

@@ -1,5 +1,6 @@
 // v1, v2 and hybrid hosts are told apart, and a real group counts what runs in it where this machine lets us make one.
 #include "host/cgroup/cgroup.hpp"
+#include "host/cgroup/leaf.hpp"
 #include "host/cgroup/membership.hpp"
 #include "tests/unit/host/result_text.hpp"
 #include "tests/unit/host/unix_client.hpp"
@@ -7,6 +8,7 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <fstream>
@@ -97,4 +99,64 @@ TEST_CASE("cgroup: groups that a killed shim left are swept, those in use and th
   CHECK_FALSE(std::filesystem::exists(root.path() / "cg/vigil-vm-a-1"));
   CHECK(std::filesystem::exists(root.path() / "cg/vigil-vm-a-2"));
   CHECK(std::filesystem::exists(root.path() / "cg/vigil-vm-b-1"));
+}
+
+namespace {
+
+/// A group as systemd delegates it: files of the kernel's names on a plain file system, marked by the attribute. False: attributes cannot be set here.
+bool make_delegated(const std::filesystem::path& group) {
+  std::filesystem::create_directories(group / "vigild");
+  write(group / "cgroup.controllers", "cpuset cpu io memory pids\n");
+  write(group / "cgroup.subtree_control", "");
+  write(group / "vigild/cgroup.procs", "");
+  return ::setxattr(group.c_str(), "user.delegate", "1", 1, 0) == 0 || ::setxattr(group.c_str(), "trusted.delegate", "1", 1, 0) == 0;
+}
+
+std::string text_of(const std::filesystem::path& path) {
+  std::ifstream file(path);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+}  // namespace
+
+TEST_CASE("cgroup: a daemon in a delegated group moves into its leaf, and groups of runs are made beside it", "[host][cgroup]") {
+  const test::TemporaryDirectory root;
+  const auto group = root.path() / "cg/system.slice/vigild.service";
+  if (!make_delegated(group)) SKIP("extended attributes cannot be set in " + root.path().string());
+  const auto mounts = (root.path() / "mounts").string(), self = (root.path() / "self").string();
+  write(mounts, "cgroup2 " + (root.path() / "cg").string() + " cgroup2 rw 0 0\n");
+
+  write(self, "0::/system.slice/vigild.service\n");
+  const auto entered = enter_leaf(mounts, self);
+  REQUIRE(entered);
+  CHECK(entered->state == LeafState::entered);
+  CHECK(entered->path == group.string());
+  CHECK(text_of(group / "vigild/cgroup.procs") == std::to_string(::getpid()));
+  CHECK(text_of(group / "cgroup.subtree_control").empty());   // the service manager could not start the next daemon in it
+
+  write(self, "0::/system.slice/vigild.service/vigild\n");
+  const auto born = enter_leaf(mounts, self);
+  REQUIRE(born);
+  CHECK(born->state == LeafState::born_in);
+  CHECK(born->controllers == std::vector<std::string>{"cpu", "io", "memory", "pids"});
+  CHECK(text_of(group / "cgroup.subtree_control").starts_with("+"));
+  REQUIRE(make_group("vigil-vm-a-1", mounts, self));
+  CHECK(std::filesystem::is_directory(group / "vigil-vm-a-1"));
+  CHECK(groups_below("vigil-", mounts, self) == std::vector<std::string>{"vigil-vm-a-1"});   // and not the leaf
+  sweep_groups("vigil-vm-a-", mounts, self);
+  CHECK_FALSE(std::filesystem::exists(group / "vigil-vm-a-1"));
+}
+
+TEST_CASE("cgroup: a group that nobody delegated is left as it is", "[host][cgroup]") {
+  const test::TemporaryDirectory root;
+  std::filesystem::create_directories(root.path() / "cg/user.slice/vigild");
+  const auto mounts = (root.path() / "mounts").string(), self = (root.path() / "self").string();
+  write(mounts, "cgroup2 " + (root.path() / "cg").string() + " cgroup2 rw 0 0\n");
+  write(self, "0::/user.slice\n");
+  const auto leaf = enter_leaf(mounts, self);
+  REQUIRE(leaf);
+  CHECK(leaf->state == LeafState::not_delegated);
+  CHECK_FALSE(std::filesystem::exists(root.path() / "cg/user.slice/vigild/cgroup.procs"));
+  write(self, "0::/\n");
+  CHECK(enter_leaf(mounts, self)->state == LeafState::not_delegated);
 }
