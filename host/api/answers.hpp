@@ -31,6 +31,11 @@ void stream_logs(const Context& context, const Request& request, const Reply& re
 void get_logs(const Context& context, const Request& request, const Reply& reply);
 void get_why(const Context& context, const Request& request, const Reply& reply);
 void stream_events(const Context& context, const Request& request, const Reply& reply);
+// policy.cpp
+void get_policy(const Context& context, const Request& request, const Reply& reply);
+void pause_policy(const Context& context, const Request& request, const Reply& reply);
+void set_hold(const Context& context, const Request& request, const Reply& reply);
+void set_lease(const Context& context, const Request& request, const Reply& reply);
 // ports.cpp
 void get_ports(const Context& context, const Request& request, const Reply& reply);
 // egress.cpp

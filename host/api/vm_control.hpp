@@ -8,6 +8,7 @@
 #include "host/images/image_store.hpp"
 #include "host/logs/log_hub.hpp"
 #include "host/machine/vm_state.hpp"
+#include "host/policy/policy.hpp"
 #include "host/store/store.hpp"
 #include "host/streams/guest_stream.hpp"
 #include "shared/base/result.hpp"
@@ -18,6 +19,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 namespace vigil::api {
@@ -44,6 +46,15 @@ struct Look {
     std::vector<std::string> console_tail;  // of that run
 };
 
+/// What the policies of a VM would do, and why.
+struct PolicyLook {
+    policy::Settings settings;
+    policy::Facts facts;
+    std::vector<policy::Decision> decisions;
+};
+
+using PolicyOrder = std::variant<machine::HoldSet, machine::LeaseSet, machine::PolicyPaused>;
+
 enum class Removal { only_when_stopped, kill_first };
 
 class VmControl {
@@ -66,6 +77,11 @@ class VmControl {
 
     /// A stream into the guest; `opening` is of shared/streams. Errc::unavailable when the VM does not run or its agent is not there yet; else open_guest_stream's.
     virtual void open_stream(const InstanceId& id, std::string opening, std::function<void(Result<streams::GuestStream>)> done) = 0;
+
+    /// As things are now, but `later`. Errc::not_found.
+    virtual Result<PolicyLook> policy(const InstanceId& id, std::chrono::seconds later) const = 0;
+    /// Errc::conflict: a lease of a VM that does not run; Errc::limit: it has as many holds as it may have.
+    virtual Result<void> order(const InstanceId& id, PolicyOrder order) = 0;
 
     virtual std::vector<Look> existing() const = 0;
     /// By id, name or prefix, as Store::find_instance. Errc::not_found also for a run that there was not.

@@ -35,6 +35,9 @@ std::string instance_path(const std::string& name);   // "/v1/instances/NAME"
 void add_up(CLI::App& app, Cli& cli);
 void add_start(CLI::App& app, Cli& cli);
 void add_stop(CLI::App& app, Cli& cli);
+void add_hold(CLI::App& app, Cli& cli);
+void add_lease(CLI::App& app, Cli& cli);
+void add_policy(CLI::App& app, Cli& cli);
 void add_kill(CLI::App& app, Cli& cli);
 void add_reboot(CLI::App& app, Cli& cli);
 void add_ps(CLI::App& app, Cli& cli);

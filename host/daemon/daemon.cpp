@@ -4,6 +4,7 @@
 #include "host/async/blocking.hpp"
 #include "host/cgroup/leaf.hpp"
 #include "host/daemon/doors.hpp"
+#include "host/daemon/policy_watch.hpp"
 #include "host/daemon/readiness.hpp"
 #include "host/daemon/reconciler.hpp"
 #include "host/daemon/service_notice.hpp"
@@ -88,6 +89,7 @@ class Daemon {
           pipeline_(io_, *store_, bus_),
           registry_(host_, pipeline_, *store_),
           reconciler_(host_, registry_, *store_, bus_, options.reconcile_every),
+          policy_watch_(host_, registry_, options.policy_every),
           relays_(io_.get_executor()),
           ports_(io_, registry_, bus_, ports_options(options_, host_.accelerator.accelerator)),
           gate_(*store_, clock_, ::geteuid()),
@@ -115,6 +117,7 @@ class Daemon {
         announce_ready(options_.ready_fd);
         notice_.ready();
         reconciler_.start();
+        policy_watch_.start();
         tasks_.spawn("daemon.vmm_version", [this] { return learn_vmm_version(); });
         signals_.async_wait([this](boost::system::error_code failure, int signal) {
             if (failure) return;
@@ -167,6 +170,7 @@ class Daemon {
         co_await server_.stop();
         co_await ports_.stop();
         co_await relays_.stop();
+        co_await policy_watch_.stop();
         co_await reconciler_.stop();
         co_await registry_.stop();
         if (host_.shelf) co_await host_.shelf->stop();
@@ -184,6 +188,7 @@ class Daemon {
     EventPipeline pipeline_;
     VmRegistry registry_;
     Reconciler reconciler_;
+    PolicyWatch policy_watch_;
     streams::Relays relays_;
     ports::Server ports_;
     access::Gate gate_;

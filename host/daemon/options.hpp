@@ -21,7 +21,7 @@ struct Options {
     std::optional<int> ready_fd;
     std::string log_level = "info";
     vmm::VmmKind vmm = vmm::VmmKind::automatic;   // of VMs that leave the choice
-    std::chrono::seconds reconcile_every{60};
+    std::chrono::seconds reconcile_every{60}, policy_every{10};
     logs::LogLimits log_limits;
     blackbox::KeepLimits keep_limits;
 };

@@ -31,6 +31,8 @@ class VmActor final : public EventSubject, private RunOwner {
     void ask_guest(std::string op, std::string args, VmRun::GuestAnswer done);
     /// As VmControl::open_stream.
     void open_stream(std::string opening, VmRun::StreamOpened done);
+    /// What somebody, or a policy, says about its policies.
+    Result<void> record_policy(machine::EventBody body) { return pipeline_.record(*this, event(std::move(body))); }
     Result<void> mark_removed(const std::string& actor);
     /// After a restart of the daemon: takes up a run that had not ended, arms deadlines, does again what was pending.
     void resume();

@@ -5,6 +5,7 @@
 #include "host/async/notification.hpp"
 #include "host/daemon/evidence.hpp"
 #include "host/daemon/kept_secrets.hpp"
+#include "host/daemon/policy_facts.hpp"
 #include "host/machine/egress_policy.hpp"
 #include "host/machine/reduce.hpp"
 #include "host/shim/process_identity.hpp"
@@ -15,6 +16,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <fstream>
 
@@ -52,7 +54,7 @@ bool host_was_rebooted(const Places& places) {
 }  // namespace
 
 VmRegistry::VmRegistry(RunHost& host, EventPipeline& pipeline, store::Store& store)
-    : host_(host), pipeline_(pipeline), store_(store), started_unix_us_(host.clock.unix_us()), tasks_(host.io.get_executor()) {}
+    : host_(host), pipeline_(pipeline), store_(store), started_unix_us_(host.clock.unix_us()), uses_(host.clock), tasks_(host.io.get_executor()) {}
 
 Result<void> VmRegistry::load() {
     TRY(rows, store_.instances());
@@ -125,6 +127,7 @@ Result<VmActor*> VmRegistry::find(const InstanceId& id) const {
 
 Result<RunNumber> VmRegistry::start(const InstanceId& id, const std::string& actor) {
     TRY(vm, find(id));
+    uses_.touch(id);
     return vm->start(actor);
 }
 
@@ -137,13 +140,55 @@ Result<void> VmRegistry::stop(const InstanceId& id, machine::StopKind kind, std:
 void VmRegistry::ask_guest(const InstanceId& id, std::string op, std::string args, std::function<void(Result<std::string>)> done) {
     const auto found = find(id);
     if (!found) return done(found.error());
+    uses_.touch(id);
     (*found)->ask_guest(std::move(op), std::move(args), std::move(done));
 }
 
 void VmRegistry::open_stream(const InstanceId& id, std::string opening, std::function<void(Result<streams::GuestStream>)> done) {
     const auto found = find(id);
     if (!found) return done(found.error());
-    (*found)->open_stream(std::move(opening), std::move(done));
+    auto use = use_of(opening);
+    auto token = uses_.begin(id, use.kind, std::move(use.name));
+    (*found)->open_stream(std::move(opening), [token, done = std::move(done)](Result<streams::GuestStream> stream) {
+        if (stream) stream->in_use = token;
+        done(std::move(stream));
+    });
+}
+
+// ---- policies ----
+
+std::vector<InstanceId> VmRegistry::ids() const {
+    std::vector<InstanceId> all;
+    for (const auto& each : actors_) all.push_back(each.first);
+    return all;
+}
+
+Result<api::PolicyLook> VmRegistry::policy(const InstanceId& id, std::chrono::seconds later) const {
+    TRY(vm, find(id));
+    api::PolicyLook look{settings_of(vm->known().spec), facts_of(vm->known(), uses_, host_.clock.unix_us()), {}};
+    look.facts.now += static_cast<UnixUs>(std::chrono::microseconds(later).count());
+    look.decisions = policy::decide(look.settings, look.facts);
+    return look;
+}
+
+Result<void> VmRegistry::order(const InstanceId& id, api::PolicyOrder order) {
+    TRY(vm, find(id));
+    uses_.touch(id);
+    if (std::holds_alternative<machine::LeaseSet>(order) && !vm->is_running()) return Error(Errc::conflict, "a lease is of a run, and the VM does not run; vigil start starts it");
+    if (const auto* const hold = std::get_if<machine::HoldSet>(&order)) {
+        const auto& holds = vm->known().holds;
+        const auto now = host_.clock.unix_us();
+        const auto living = std::count_if(holds.begin(), holds.end(), [now](const auto& each) { return each.second.until_unix_us > now; });
+        if (hold->until_unix_us > now && !holds.contains(hold->holder) && static_cast<std::size_t>(living) >= machine::max_holds)
+            return Error(Errc::limit, "it has " + std::to_string(living) + " holds, and may have no more; release one");
+    }
+    machine::EventBody body = std::visit([](auto& each) { return machine::EventBody(std::move(each)); }, order);
+    return vm->record_policy(std::move(body));
+}
+
+Result<void> VmRegistry::tell_decision(const InstanceId& id, machine::PolicyDecided decided) {
+    TRY(vm, find(id));
+    return vm->record_policy(std::move(decided));
 }
 
 Result<InstanceId> VmRegistry::find_vm(std::string_view id_or_name, std::optional<uid_t> uid) const {
@@ -192,6 +237,7 @@ asio::awaitable<void> VmRegistry::remove_when_idle(InstanceId id, std::string ac
     const auto recorded = found->second->mark_removed(actor);
     if (!recorded) co_return done(recorded.error());
     const std::shared_ptr<VmActor> removed = std::move(found->second);
+    uses_.forget(id);
     actors_.erase(found);
     removing_.insert(id);
     co_await removed->stop();

@@ -5,6 +5,7 @@
 #include "host/async/task_group.hpp"
 #include "host/daemon/event_pipeline.hpp"
 #include "host/daemon/vm_actor.hpp"
+#include "host/daemon/vm_uses.hpp"
 #include "host/ports/guests.hpp"
 #include "host/reconcile/seen.hpp"
 
@@ -39,6 +40,11 @@ class VmRegistry final : public api::VmControl, public ports::Guests {
     void remove(const InstanceId& id, api::Removal removal, const std::string& actor, std::function<void(Result<void>)> done) override;
     void ask_guest(const InstanceId& id, std::string op, std::string args, std::function<void(Result<std::string>)> done) override;
     void open_stream(const InstanceId& id, std::string opening, std::function<void(Result<streams::GuestStream>)> done) override;
+    Result<api::PolicyLook> policy(const InstanceId& id, std::chrono::seconds later) const override;
+    Result<void> order(const InstanceId& id, api::PolicyOrder order) override;
+    Result<void> tell_decision(const InstanceId& id, machine::PolicyDecided decided);
+    std::vector<InstanceId> ids() const;
+
     Result<InstanceId> find_vm(std::string_view id_or_name, std::optional<uid_t> uid) const override;
     const machine::VmState* state_of(const InstanceId& id) const override;
     std::vector<api::Look> existing() const override;
@@ -67,6 +73,7 @@ class VmRegistry final : public api::VmControl, public ports::Guests {
     UnixUs started_unix_us_;
     std::map<InstanceId, std::unique_ptr<VmActor>> actors_;
     std::set<InstanceId> removing_;
+    VmUses uses_;
     async::TaskGroup tasks_;
 };
 

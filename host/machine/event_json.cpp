@@ -71,6 +71,13 @@ json body_json(const PulseTaken& body) {
   object["host_busy_percent"] = body.host_busy_percent ? json(*body.host_busy_percent) : json(nullptr);
   return object;
 }
+json body_json(const HoldSet& body) { return {{"holder", body.holder}, {"until_unix_us", body.until_unix_us}, {"actor", body.actor}}; }
+json body_json(const LeaseSet& body) { return {{"until_unix_us", body.until_unix_us}, {"actor", body.actor}}; }
+json body_json(const PolicyPaused& body) { return {{"until_unix_us", body.until_unix_us}, {"actor", body.actor}}; }
+json body_json(const PolicyDecided& body) {
+  return {{"rule", body.rule}, {"action", body.action},         {"verdict", body.verdict}, {"why", body.why}, {"due_unix_us", body.due_unix_us},
+          {"inputs", body.inputs}, {"thresholds", body.thresholds}, {"holders", body.holders}};
+}
 json body_json(const LogsLost& body) { return {{"service", body.service}, {"bytes", body.bytes}, {"reason", body.reason}}; }
 json body_json(const Reconciled& body) { return {{"what", body.what}, {"subject", body.subject}, {"action", body.action}, {"reason", body.reason}}; }
 json body_json(const RestartsEnded& body) { return {{"count", body.count}, {"first_run", body.first_run.value()}}; }
@@ -304,6 +311,44 @@ Result<EventBody> parse_pulse(const json& object) {
   return EventBody(body);
 }
 
+Result<EventBody> parse_hold_set(const json& object) {
+  TRY(holder, read_text(object, "holder"));
+  TRY(until, read_count(object, "until_unix_us"));
+  TRY(actor, read_text(object, "actor"));
+  return EventBody(HoldSet{holder, until, actor});
+}
+
+/// LeaseSet and PolicyPaused: a time and who said it.
+template <class Body>
+Result<EventBody> parse_until(const json& object) {
+  TRY(until, read_count(object, "until_unix_us"));
+  TRY(actor, read_text(object, "actor"));
+  return EventBody(Body{until, actor});
+}
+
+std::map<std::string, std::int64_t> read_figures(const json& object, const char* key) {
+  std::map<std::string, std::int64_t> figures;
+  if (const auto found = object.find(key); found != object.end() && found->is_object())
+    for (const auto& [name, value] : found->items())
+      if (value.is_number_integer()) figures.emplace(name, value.get<std::int64_t>());
+  return figures;
+}
+
+Result<EventBody> parse_policy_decided(const json& object) {
+  PolicyDecided body;
+  for (auto [key, text] : {std::pair("rule", &body.rule), std::pair("action", &body.action), std::pair("verdict", &body.verdict), std::pair("why", &body.why)}) {
+    TRY(value, read_text(object, key));
+    *text = value;
+  }
+  TRY(due, read_count(object, "due_unix_us"));
+  TRY(holders, read_strings(object, "holders", 64));
+  body.due_unix_us = due;
+  body.holders = holders;
+  body.inputs = read_figures(object, "inputs");
+  body.thresholds = read_figures(object, "thresholds");
+  return EventBody(body);
+}
+
 /// The bodies that are one text.
 template <class Body, const char* key>
 Result<EventBody> parse_text(const json& object) {
@@ -337,6 +382,10 @@ constexpr std::pair<std::string_view, Parse> parsers[] = {
     {"reconciled", parse_reconciled},
     {"restarts_ended", parse_restarts_ended},
     {"pulse", parse_pulse},
+    {"hold_set", parse_hold_set},
+    {"lease_set", parse_until<LeaseSet>},
+    {"policy_paused", parse_until<PolicyPaused>},
+    {"policy_decided", parse_policy_decided},
 };
 static_assert(std::size(parsers) == std::size(host_types) && std::size(parsers) == std::variant_size_v<EventBody> - 1);
 

@@ -33,6 +33,10 @@ std::string_view host_type(const EventBody& body) {
                         [](const Reconciled&) { return std::string_view("reconciled"); },
                         [](const RestartsEnded&) { return std::string_view("restarts_ended"); },
                         [](const PulseTaken&) { return std::string_view("pulse"); },
+                        [](const HoldSet&) { return std::string_view("hold_set"); },
+                        [](const LeaseSet&) { return std::string_view("lease_set"); },
+                        [](const PolicyPaused&) { return std::string_view("policy_paused"); },
+                        [](const PolicyDecided&) { return std::string_view("policy_decided"); },
                     },
                     body);
 }

@@ -134,6 +134,8 @@ Result<void> read_sizes(const json& object, InstanceSpec& spec) {
   TRY_VOID(read_count(object, "memory_mib", 32, max_memory_mib, spec.memory_mib));
   TRY_VOID(read_count(object, "disk_mib", 16, max_disk_mib, spec.disk_mib));
   TRY_VOID(read_count(object, "lease_s", 0, max_lease_s, spec.lease_s));
+  TRY_VOID(read_count(object, "idle_s", 0, max_lease_s, spec.idle_s));
+  TRY_VOID(read_count(object, "expire_s", 0, max_lease_s, spec.expire_s));
   TRY_VOID(read_count(object, "restart_limit", 1, max_restart_limit, spec.restart_limit));
   TRY_VOID(read_flag(object, "ephemeral", spec.ephemeral));
   TRY_VOID(read_flag(object, "autostart", spec.autostart));
@@ -174,7 +176,7 @@ Result<InstanceSpec> parse_spec(std::string_view text) {
   TRY(object, parse_json(text));
   if (!object.is_object()) return Error(Errc::invalid, "an instance must be a JSON object");
   TRY_VOID(refuse_unknown_keys(object, {"name", "image", "vcpus", "memory_mib", "disk_mib", "ephemeral", "vmm", "services", "env", "secrets", "restart", "restart_limit",
-                                        "autostart", "lease_s", "egress", "labels", "deadlines_ms", "kernel_args", "owner", "create_key", "create_sum"}));
+                                        "autostart", "lease_s", "idle_s", "expire_s", "egress", "labels", "deadlines_ms", "kernel_args", "owner", "create_key", "create_sum"}));
   InstanceSpec spec;
   TRY_VOID(read_names(object, spec));
   TRY_VOID(read_origin(object, spec));
@@ -198,6 +200,8 @@ std::string encode_spec(const InstanceSpec& spec) {
               {"restart_limit", spec.restart_limit},
               {"autostart", spec.autostart},
               {"lease_s", spec.lease_s},
+              {"idle_s", spec.idle_s},
+              {"expire_s", spec.expire_s},
               {"labels", spec.labels},
               {"deadlines_ms", deadlines(spec)},
               {"kernel_args", spec.kernel_args}};

@@ -37,7 +37,9 @@ struct InstanceSpec {
   RestartPolicy restart = RestartPolicy::never;
   std::uint32_t restart_limit = 10;             // runs in a row without ready, 1 s to 60 s apart; then it is left as it is: policy.restarts_exhausted
   bool autostart = false;
-  std::uint32_t lease_s = 0;
+  std::uint32_t lease_s = 0;                    // of a run; then it is stopped, unless somebody needs it
+  std::uint32_t idle_s = 0;                     // unused for so long: it is stopped; 0 = never
+  std::uint32_t expire_s = 0;                   // has not run for so long: it is removed; 0 = never
   std::string egress;
   std::map<std::string, std::string> labels;
   std::map<protocol::Stage, std::chrono::milliseconds> deadlines_ms;

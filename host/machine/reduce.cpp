@@ -219,6 +219,8 @@ void open_run(VmState& state, const VmEvent& event, const StartRequested& body, 
   state.deadlines.clear();
   state.announced.reset();
   state.restarts_ended.reset();
+  state.lease.reset();
+  state.decided.clear();
   const bool by_itself = body.actor == policy_actor || body.actor == guest_reboot_actor;
   if (!by_itself) state.unready_reboots = 0;     // somebody, or the host's reboot, begins anew
   Run& run = *state.run;
@@ -236,6 +238,13 @@ void announce(VmState& state, const StateChanged& body) {
   if (state.run && state.run->outcome) return;   // said once, for ever
   state.announced = body;
   if (is_final) state.run->outcome = body.outcome;
+}
+
+/// Those whose time is past make room.
+void set_hold(VmState& state, const VmEvent& event, const HoldSet& body) {
+  std::erase_if(state.holds, [&](const auto& each) { return each.second.until_unix_us <= event.at_unix_us; });
+  state.holds.erase(body.holder);
+  if (body.until_unix_us > event.at_unix_us && state.holds.size() < max_holds) state.holds.emplace(body.holder, body);
 }
 
 bool is_of_run(const VmState& state, const VmEvent& event) { return state.run && state.run->number == event.run; }
@@ -295,6 +304,10 @@ std::vector<Effect> reduce(VmState& state, const VmEvent& event) {
                  [&](const Reconciled&) {},               // of what lay around, not of the VM
                  [&](const RestartsEnded& body) { state.restarts_ended = body; },
                  [&](const PulseTaken& body) { live(body); },
+                 [&](const HoldSet& body) { set_hold(state, event, body); },
+                 [&](const LeaseSet& body) { state.lease = body; },
+                 [&](const PolicyPaused& body) { state.policy_paused = body; },
+                 [&](const PolicyDecided& body) { state.decided[body.rule] = body; },
              },
              event.body);
   state.last_seq = std::max(state.last_seq, event.seq);

@@ -14,6 +14,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -179,12 +180,43 @@ struct StateChanged {
   friend bool operator==(const StateChanged&, const StateChanged&) = default;
 };
 
+/// Somebody needs the VM until then, and no policy ends it before. A time that is past ends the hold.
+struct HoldSet {
+  std::string holder;
+  UnixUs until_unix_us = 0;
+  std::string actor;
+  friend bool operator==(const HoldSet&, const HoldSet&) = default;
+};
+
+/// The lease of the run that is going on ends then.
+struct LeaseSet {
+  UnixUs until_unix_us = 0;
+  std::string actor;
+  friend bool operator==(const LeaseSet&, const LeaseSet&) = default;
+};
+
+/// No policy acts until then. 0: they go on.
+struct PolicyPaused {
+  UnixUs until_unix_us = 0;
+  std::string actor;
+  friend bool operator==(const PolicyPaused&, const PolicyPaused&) = default;
+};
+
+/// What a policy decided (host/policy): told when it is due, and whenever the verdict changes after that.
+struct PolicyDecided {
+  std::string rule, action, verdict, why;       // "idle", "stop", "acts", "nobody has used it for 1800 s"
+  UnixUs due_unix_us = 0;
+  std::map<std::string, std::int64_t> inputs, thresholds;
+  std::vector<std::string> holders{};           // "exec /bin/sh", "hold alice"
+  friend bool operator==(const PolicyDecided&, const PolicyDecided&) = default;
+};
+
 struct Removed { std::string actor; friend bool operator==(const Removed&, const Removed&) = default; };
 
 using EventBody =
     std::variant<Created, StartRequested, VmmStarted, StartFailed, LinkUp, LinkLost, LinkRefused, EgressRefused, ClockSynced, ConsoleFinding, Reported,
                  DeadlinePassed, StopRequested, VmmExited, DeviceExited, VmmHalted, ShimLost, Adopted, StateChanged, Removed, LogsLost, Reconciled,
-                 RestartsEnded, PulseTaken>;
+                 RestartsEnded, PulseTaken, HoldSet, LeaseSet, PolicyPaused, PolicyDecided>;
 
 struct VmEvent {
   EventSeq seq = 0;

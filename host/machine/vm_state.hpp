@@ -143,6 +143,9 @@ struct Run {
 /// A VM that rebooted this often in a row without becoming ready is not started again: boot.reboot_loop.
 inline constexpr std::uint32_t max_unready_reboots = 5;
 
+/// More holds at a time are not taken.
+inline constexpr std::size_t max_holds = 64;
+
 struct VmState {
   InstanceId id;
   InstanceSpec spec;
@@ -153,6 +156,10 @@ struct VmState {
   std::uint32_t unready_reboots = 0;            // runs in a row that ended without having been ready
   std::optional<RestartsEnded> restarts_ended;  // the policy has said that it gave up
   std::map<std::string, MonoUs> deadlines;      // armed now, by name
+  std::map<std::string, HoldSet> holds;         // by holder; those whose time is past may still be here
+  std::optional<LeaseSet> lease;                // of this run, when somebody has set it
+  std::optional<PolicyPaused> policy_paused;
+  std::map<std::string, PolicyDecided> decided; // by rule, what was told last; of this run
   std::optional<StateChanged> announced;        // of this run
   std::uint64_t stray_events = 0;               // of another run, or after the end: recorded, but without effect
   friend bool operator==(const VmState&, const VmState&) = default;

@@ -18,6 +18,7 @@ constexpr auto pipe_result = asio::as_tuple(asio::use_awaitable);
 GuestPipe::GuestPipe(asio::any_io_executor executor, GuestStream stream) : socket_(executor), block_(pipe_block_bytes) {
     socket_.assign(asio::generic::stream_protocol(AF_UNIX, 0), stream.fd.release());
     chunks_.feed(stream.unread);
+    in_use_ = std::move(stream.in_use);
 }
 
 asio::awaitable<Result<std::string>> GuestPipe::read() {

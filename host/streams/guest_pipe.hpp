@@ -35,6 +35,7 @@ class GuestPipe {
     boost::asio::generic::stream_protocol::socket socket_;
     ChunkReader chunks_;
     std::vector<char> block_;
+    std::shared_ptr<const void> in_use_;
     bool ended_ = false, over_ = false;
 };
 

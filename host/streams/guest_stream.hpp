@@ -12,6 +12,7 @@
 #include <boost/asio/awaitable.hpp>
 
 #include <chrono>
+#include <memory>
 #include <string>
 
 namespace vigil::streams {
@@ -20,6 +21,7 @@ struct GuestStream {
     UniqueFd fd;                 // non-blocking
     std::string facts_json;
     std::string unread;
+    std::shared_ptr<const void> in_use{};   // held as long as the stream is, by whoever carries it: the VM is in use
 };
 
 boost::asio::awaitable<Result<GuestStream>> open_guest_stream(std::string vsock_path, std::string opening_json, std::chrono::milliseconds deadline);

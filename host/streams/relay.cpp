@@ -31,6 +31,7 @@ struct Ends {
     }
     Socket client, guest;
     std::string for_guest, for_client;   // what was read before
+    std::shared_ptr<const void> in_use;
 };
 
 /// Ends when `from` has ended or `to` takes nothing more.
@@ -68,6 +69,7 @@ asio::awaitable<void> run_and_tell(std::shared_ptr<GuestStream> guest, std::stri
 void Relays::join(UniqueFd client, std::string client_sent, GuestStream guest) {
     auto ends = std::make_shared<Ends>(tasks_.executor(), std::move(client), std::move(guest.fd));
     ends->for_guest = std::move(client_sent);
+    ends->in_use = std::move(guest.in_use);
     // The client reads the guest's answer first, as if it had asked the guest itself.
     ends->for_client = framing::make_frame(encode_answer(guest.facts_json)) + guest.unread;
     tasks_.spawn("stream.relay", [ends] { return relay(ends); });

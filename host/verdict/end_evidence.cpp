@@ -125,6 +125,19 @@ std::optional<Finding> own_end(const VmState& state) {
   return Finding{cause, std::nullopt, run.bye->at_unix_us};
 }
 
+std::optional<Finding> stopped_by_policy(const VmState& state) {
+  const Run& run = *state.run;
+  if (!run.end || !run.stop) return std::nullopt;
+  for (const auto& [rule, decided] : state.decided) {
+    if (decided.verdict != "acts" || run.stop->request.actor != rule + " policy") continue;
+    auto cause = make_cause(rule == "idle" ? CauseCode::policy_idle : CauseCode::policy_lease_expired);
+    const std::string evidence[] = {decided.why};
+    add_evidence(cause, evidence);
+    return Finding{cause, std::nullopt, run.end->at_unix_us};
+  }
+  return std::nullopt;
+}
+
 std::optional<Finding> given_up(const VmState& state) {
   const auto ended = machine::exhausted_restarts(state);
   if (!ended) return std::nullopt;

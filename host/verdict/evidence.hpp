@@ -18,6 +18,7 @@ void add_evidence(protocol::Cause& cause, std::span<const std::string> lines);
 
 // end_evidence.cpp: how the VMM ended.
 std::optional<Finding> unasked_end(const Run& run, std::span<const std::string> console_tail);
+std::optional<Finding> stopped_by_policy(const VmState& state);
 std::optional<Finding> given_up(const VmState& state);  // by the restart policy
 std::optional<Finding> own_end(const VmState& state);   // a guest that ended by itself, a stop that needed force, a reboot loop
 

@@ -59,7 +59,8 @@ std::optional<Finding> main_finding(const VmState& state, std::span<const std::s
   if (auto found = blocking_service(state)) return found;
   if (auto found = dead_device(run)) return found;
   if (auto found = unresponsive(state)) return found;
-  return own_end(state);
+  if (auto found = own_end(state)) return found;
+  return stopped_by_policy(state);
 }
 
 bool is_same(const Finding& left, const Finding& right) {

@@ -7,6 +7,8 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
+#include <utility>
 #include <vector>
 
 namespace vigil::cli {
@@ -19,6 +21,7 @@ struct UpOptions {
   std::string image, name, vmm, kernel_args;
   std::uint32_t memory_mib = 0, disk_mib = 0, vcpus = 0;
   std::vector<std::string> env, services, labels, egress;
+  std::optional<std::uint32_t> lease_s, idle_s, expire_s;
   bool no_wait = false;
 };
 
@@ -60,6 +63,8 @@ Result<json> create_body(const UpOptions& options) {
   if (options.memory_mib != 0) body["memory_mib"] = options.memory_mib;
   if (options.disk_mib != 0) body["disk_mib"] = options.disk_mib;
   if (options.vcpus != 0) body["vcpus"] = options.vcpus;
+  for (const auto& [key, value] : {std::pair("lease_s", options.lease_s), std::pair("idle_s", options.idle_s), std::pair("expire_s", options.expire_s)})
+    if (value) body[key] = *value;
   TRY(env, named_values(options.env, "--env", as_text));
   TRY(services, named_values(options.services, "--service", as_json));
   TRY(labels, named_values(options.labels, "--label", as_text));
@@ -100,6 +105,9 @@ void add_up(CLI::App& app, Cli& cli) {
       .texts("--service", options->services, "NAME=JSON laid over a service's file, as a merge patch (repeatable)")
       .texts("--egress", options->egress, "what it may reach: deny, direct, HOST[:PORT,...] (repeatable; *.NAME, *), or JSON; without it nothing")
       .texts("--label", options->labels, "NAME=VALUE (repeatable)")
+      .number("--lease", options->lease_s, "seconds after its start until it is stopped, unless somebody needs it (vigil hold, vigil lease)")
+      .number("--idle", options->idle_s, "seconds without any use until it is stopped")
+      .number("--expire", options->expire_s, "seconds without a run until it is removed")
       .text("--kernel-args", options->kernel_args, "appended to the kernel command line")
       .flag("--no-wait", options->no_wait, "return as soon as the start was asked for");
 }

@@ -44,6 +44,16 @@ class RecordingControl final : public VmControl {
         done.push_back("stream " + opening);
         answer(Error(Errc::unavailable, "its agent is not up yet"));
     }
+    Result<PolicyLook> policy(const InstanceId&, std::chrono::seconds later) const override {
+        PolicyLook look{{.lease_s = 60, .idle_s = 30}, {}, {}};
+        look.facts.now = 1'800'000'000'000'000 + static_cast<UnixUs>(std::chrono::microseconds(later).count());
+        look.facts.is_running = true;
+        look.facts.run_started = look.facts.last_used = 1'800'000'000'000'000;
+        look.facts.holders = {{policy::HolderKind::exec, "/bin/sh", 0}};
+        look.decisions = policy::decide(look.settings, look.facts);
+        return look;
+    }
+    Result<void> order(const InstanceId&, PolicyOrder order) override { return orders.push_back(std::move(order)), Result<void>(); }
     std::vector<Look> existing() const override { return looks; }
     Result<Look> look(std::string_view, std::optional<RunNumber>) const override {
         if (looks.empty()) return Error(Errc::not_found, "there is no such instance");
@@ -64,6 +74,7 @@ class RecordingControl final : public VmControl {
 
     Result<std::string> guest_answer = Error(Errc::unavailable, "no link");
     std::vector<std::string> done;
+    std::vector<PolicyOrder> orders;
     std::vector<Look> looks;
     std::filesystem::path log_directory = "/nonexistent";
     logs::LogHub hub;

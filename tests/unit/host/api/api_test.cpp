@@ -217,6 +217,40 @@ TEST_CASE("api: an exec is checked before the guest is asked", "[host][api]") {
     CHECK(fixture.control.done.back().find(R"("stdin":true)") != std::string::npos);
 }
 
+TEST_CASE("api: a policy is shown, tried for later, held, leased and paused, each with an end", "[host][api]") {
+    Fixture fixture;
+    fixture.add_instance();
+    const auto now = json::parse(fixture.ask(http::Method::get, "/v1/instances/demo/policy").body);
+    CHECK(now["idle_s"] == 30);
+    CHECK(now["decisions"][0]["verdict"] == "waits");
+    CHECK(now["holders"][0]["name"] == "/bin/sh");
+    http::Request request;
+    request.path = "/v1/instances/demo/policy";
+    request.query = {{"in_s", "60"}};
+    CHECK(json::parse(fixture.respond(request).body)["decisions"][0]["verdict"] == "held");
+    for (const auto* wrong : {"-1", "soon", ""}) {
+        request.query = {{"in_s", wrong}};
+        CHECK(fixture.respond(request).status == 400);
+    }
+
+    CHECK(fixture.ask(http::Method::post, "/v1/instances/demo/hold", R"({"for_s":600,"holder":"alice"})").status == 200);
+    CHECK(fixture.ask(http::Method::post, "/v1/instances/demo/hold", R"({"for_s":0})").status == 200);
+    CHECK(fixture.ask(http::Method::post, "/v1/instances/demo/lease", R"({"for_s":60})").status == 200);
+    CHECK(fixture.ask(http::Method::post, "/v1/instances/demo/policy", R"({"for_s":5})").status == 200);
+    REQUIRE(fixture.control.orders.size() == 4);
+    const auto& hold = std::get<machine::HoldSet>(fixture.control.orders[0]);
+    CHECK(hold.holder == "alice");
+    CHECK(hold.until_unix_us == 1'800'000'600'000'000);
+    CHECK(std::get<machine::HoldSet>(fixture.control.orders[1]).holder == "uid 1000");
+    CHECK(std::get<machine::HoldSet>(fixture.control.orders[1]).until_unix_us == 0);
+    CHECK(std::get<machine::LeaseSet>(fixture.control.orders[2]).until_unix_us == 1'800'000'060'000'000);
+    CHECK(std::get<machine::PolicyPaused>(fixture.control.orders[3]).until_unix_us == 1'800'000'005'000'000);
+    for (const auto* wrong : {R"({})", R"({"for_s":0})", R"({"for_s":60,"holder":"a"})", "[]", R"({"for_s":99999999999})"})
+        CHECK(fixture.ask(http::Method::post, "/v1/instances/demo/lease", wrong).status == 400);
+    CHECK(fixture.ask(http::Method::post, "/v1/instances/nobody/hold", R"({"for_s":1})").status == 404);
+    CHECK(fixture.control.orders.size() == 4);
+}
+
 TEST_CASE("api: ports are those that are listened on and those that services will have", "[host][api]") {
     Fixture fixture;
     fixture.add_instance();

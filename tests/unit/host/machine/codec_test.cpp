@@ -52,7 +52,12 @@ std::vector<EventBody> one_of_each() {
           PulseTaken{.answers = true},
           Removed{"a"},
           Reconciled{"process", "pid 7 (VMM of vm-0)", "ended", "no row"},
-          RestartsEnded{10, RunNumber(3)}};
+          RestartsEnded{10, RunNumber(3)},
+          HoldSet{"alice", 1'800'000'000'000'000, "uid 1000"},
+          LeaseSet{1'800'000'000'000'000, "uid 0"},
+          PolicyPaused{1'800'000'000'000'000, "uid 0"},
+          PolicyDecided{"idle", "stop", "held", "nobody has used it for 1800 s, but hold alice needs it", 1'800'000'000'000'000,
+                        {{"idle_s", 1800}}, {{"idle_s", 1800}}, {"hold alice"}}};
 }
 
 }  // namespace
