@@ -17,6 +17,7 @@ std::string* text_option(RunOptions& run, std::string_view name) {
   if (name == "--boot-id") return &run.boot_id;
   if (name == "--console") return &run.console;
   if (name == "--runtime-dir") return &run.runtime_dir;
+  if (name == "--journal") return &run.journal;
   if (name == "--cgroup") return &run.cgroup;
   if (name == "--image") return &run.image;
   return nullptr;
@@ -121,6 +122,7 @@ Result<AgentOptions> parse_agent_options(const std::vector<std::string>& words) 
   if (command == "logs") return parse_ask(AskAgent::Verb::logs, words);
   if (command == "ctl") return parse_ask(AskAgent::Verb::ctl, words);
   if (command == "unit-failed" && words.size() == 3) return AgentOptions(TellUnitFailed{words[2]});
+  if (command == "keep-crashes" && words.size() == 4) return AgentOptions(KeepCrashes{words[2], words[3]});
   if (words.size() > 2) return Error(Errc::invalid, command + " does not know " + words[2]);
   if (command == "poweroff" || command == "halt") return AgentOptions(AskInit{Kind::poweroff});
   if (command == "reboot") return AgentOptions(AskInit{Kind::reboot});
@@ -133,7 +135,8 @@ Result<AgentOptions> parse_agent_options(const std::vector<std::string>& words) 
 
 std::string usage() {
   return "usage: vigil-guest run --services DIR --link unix:PATH [--streams unix:PATH] [--config FILE] [--boot-id ID]\n"
-         "                       [--console FILE] [--runtime-dir DIR] [--cgroup DIR] [--image DIGEST] [--accelerator kvm|tcg]\n"
+         "                       [--console FILE] [--runtime-dir DIR] [--journal DIR] [--cgroup DIR] [--image DIGEST]\n"
+         "                       [--accelerator kvm|tcg]\n"
          "       vigil-guest check DIR [--json]      every error of the service files; 0 right, 1 wrong, 2 usage\n"
          "       vigil-guest status [--json]         state, services, ports; as root inside the VM, as all below\n"
          "       vigil-guest why [--json]            what is wrong, with evidence and what to do\n"
