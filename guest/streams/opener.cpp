@@ -27,6 +27,7 @@ public:
   Made operator()(const FileReadOpening&) const { return hand_over(); }
   Made operator()(const FileWriteOpening&) const { return hand_over(); }
   Made operator()(const DirListOpening&) const { return hand_over(); }
+  Made operator()(const DirWatchOpening&) const { return hand_over(); }
   Made operator()(const LogFollowOpening& log) const { return LogFollow::open(loop_, stream_, logs_, log); }
 
 private:

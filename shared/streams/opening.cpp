@@ -129,6 +129,12 @@ Result<Opening> parse_dir_list(const json& object) {
   return Opening(DirListOpening{std::move(path)});
 }
 
+Result<Opening> parse_dir_watch(const json& object) {
+  TRY_VOID(refuse_unknown_keys(object, {"v", "op", "path"}));
+  TRY(path, read_path(object));
+  return Opening(DirWatchOpening{std::move(path)});
+}
+
 Result<std::map<std::string, LogPosition>> read_positions(const json& object) {
   std::map<std::string, LogPosition> from;
   const auto given = object.find("from");
@@ -167,12 +173,13 @@ struct Op {
   Result<Opening> (*parse)(const json&);
 };
 constexpr Op ops[] = {{"exec", parse_exec}, {"tcp", parse_tcp}, {"file.read", parse_file_read}, {"file.write", parse_file_write}, {"dir.list", parse_dir_list},
-                      {"log.follow", parse_log_follow}};
+                      {"dir.watch", parse_dir_watch}, {"log.follow", parse_log_follow}};
 
 json body_of(const Opening& opening) {
   return std::visit(Overloaded{[](const ExecOpening& open) { return exec_json(open); }, [](const AttachOpening& open) { return json{{"attach", open.exec}}; },
                                [](const TcpOpening& open) { return json{{"port", open.port}}; }, [](const FileReadOpening& open) { return read_json(open); },
                                [](const FileWriteOpening& open) { return write_json(open); }, [](const DirListOpening& open) { return json{{"path", open.path}}; },
+                               [](const DirWatchOpening& open) { return json{{"path", open.path}}; },
                                [](const LogFollowOpening& open) { return follow_json(open); }},
                     opening);
 }
@@ -182,7 +189,8 @@ json body_of(const Opening& opening) {
 std::string_view op_of(const Opening& opening) {
   return std::visit(Overloaded{[](const ExecOpening&) { return "exec"; }, [](const AttachOpening&) { return "exec"; }, [](const TcpOpening&) { return "tcp"; },
                                [](const FileReadOpening&) { return "file.read"; }, [](const FileWriteOpening&) { return "file.write"; },
-                               [](const DirListOpening&) { return "dir.list"; }, [](const LogFollowOpening&) { return "log.follow"; }},
+                               [](const DirListOpening&) { return "dir.list"; }, [](const DirWatchOpening&) { return "dir.watch"; },
+                               [](const LogFollowOpening&) { return "log.follow"; }},
                     opening);
 }
 

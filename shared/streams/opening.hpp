@@ -67,6 +67,12 @@ struct DirListOpening {
   friend bool operator==(const DirListOpening&, const DirListOpening&) = default;
 };
 
+/// What happens in a directory from the answer on; not in directories below it.
+struct DirWatchOpening {
+  std::string path;
+  friend bool operator==(const DirWatchOpening&, const DirWatchOpening&) = default;
+};
+
 /// Bytes of each stream of a service that the host has already.
 struct LogPosition {
   std::uint64_t out = 0, err = 0;
@@ -82,7 +88,7 @@ struct LogFollowOpening {
   friend bool operator==(const LogFollowOpening&, const LogFollowOpening&) = default;
 };
 
-using Opening = std::variant<ExecOpening, AttachOpening, TcpOpening, FileReadOpening, FileWriteOpening, DirListOpening, LogFollowOpening>;
+using Opening = std::variant<ExecOpening, AttachOpening, TcpOpening, FileReadOpening, FileWriteOpening, DirListOpening, DirWatchOpening, LogFollowOpening>;
 
 std::string encode(const Opening& opening);
 Result<Opening> decode_opening(std::string_view json_text);

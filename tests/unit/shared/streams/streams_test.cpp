@@ -55,7 +55,7 @@ TEST_CASE("opening: each op comes back as it was", "[shared][streams]") {
       ExecOpening{{"/bin/ls", "-l"}, {{"A", "b=c"}}, "/tmp", "nobody", TerminalSize{50, 132}, true, false},
       ExecOpening{{}, {}, "", "root", {}, false, true},
       AttachOpening{"ex-0123"}, TcpOpening{6080}, FileReadOpening{"/etc/passwd", 10, 20}, FileReadOpening{"/x", 0, {}},
-      FileWriteOpening{"/srv/file", 0640, "nobody"}, FileWriteOpening{"/srv/file", {}, ""}, DirListOpening{"/"},
+      FileWriteOpening{"/srv/file", 0640, "nobody"}, FileWriteOpening{"/srv/file", {}, ""}, DirListOpening{"/"}, DirWatchOpening{"/srv"},
       LogFollowOpening{"web", false, "b007", {{"web", {17, 4}}}}, LogFollowOpening{}};
   for (const auto& opening : openings) {
     const auto decoded = decode_opening(encode(opening));
