@@ -33,6 +33,8 @@ std::string_view host_type(const EventBody& body) {
                         [](const Reconciled&) { return std::string_view("reconciled"); },
                         [](const RestartsEnded&) { return std::string_view("restarts_ended"); },
                         [](const PulseTaken&) { return std::string_view("pulse"); },
+                        [](const TokenBound&) { return std::string_view("token_bound"); },
+                        [](const ReportRepeated&) { return std::string_view("report_repeated"); },
                     },
                     body);
 }

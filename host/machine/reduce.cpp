@@ -295,6 +295,8 @@ std::vector<Effect> reduce(VmState& state, const VmEvent& event) {
                  [&](const Reconciled&) {},               // of what lay around, not of the VM
                  [&](const RestartsEnded& body) { state.restarts_ended = body; },
                  [&](const PulseTaken& body) { live(body); },
+                 [&](const TokenBound&) {},               // of the link, not of the VM
+                 [&](const ReportRepeated&) {},           // nothing that was not told before
              },
              event.body);
   state.last_seq = std::max(state.last_seq, event.seq);

@@ -52,7 +52,9 @@ std::vector<EventBody> one_of_each() {
           PulseTaken{.answers = true},
           Removed{"a"},
           Reconciled{"process", "pid 7 (VMM of vm-0)", "ended", "no row"},
-          RestartsEnded{10, RunNumber(3)}};
+          RestartsEnded{10, RunNumber(3)},
+          TokenBound{boot_id, std::string(64, 'c')},
+          ReportRepeated{boot_id, 1, 5, BootId("ffffffff-0000-4000-8000-000000000002"), 3}};
 }
 
 }  // namespace
