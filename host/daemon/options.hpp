@@ -12,7 +12,10 @@
 
 namespace vigil::daemon {
 
+enum class Command { serve, check_store, rebuild_store };
+
 struct Options {
+    Command command = Command::serve;
     Places places;
     unsigned socket_mode = 0600;     // 0660 with --group
     std::string socket_group;
