@@ -36,6 +36,8 @@ std::size_t size_of(const protocol::ReportBody& body) {
     return bytes;
   }
   if (const auto* net = std::get_if<protocol::NetReport>(&body)) return envelope + 150 * net->listeners.size();
+  if (const auto* signin = std::get_if<protocol::SigninReport>(&body))
+    return envelope + signin->private_url.size() + 2 * signin->screen.size() + (signin->cause ? size_of(*signin->cause) : 0);
   if (const auto* trace = std::get_if<protocol::CrashTrace>(&body)) return envelope + 200 * trace->frames.size();
   return envelope;
 }

@@ -103,6 +103,8 @@ void apply(const Change& change, const Reported& reported, const ByeReport& bye)
   arm(change, "exit", scaled(change.run, exit_after_bye));
 }
 
+void apply(const Change&, const Reported&, const SigninReport&) {}   // of a session, not of the machine
+
 void apply(const Change&, const Reported&, const OtherReport&) {}
 
 }  // namespace

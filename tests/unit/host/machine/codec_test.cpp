@@ -37,7 +37,7 @@ std::vector<EventBody> one_of_each() {
           finding,
           make_report(3, make_service("web", ServiceState::failed, cause)),
           make_report(4, crash, Channel::console),
-          make_report(5, OtherReport{"signin", R"({"a":[1,2]})"}),
+          make_report(5, OtherReport{"receipt", R"({"a":[1,2]})"}),
           DeadlinePassed{"stage:kernel"},
           StopRequested{StopKind::reboot, std::chrono::milliseconds(1500), "a"},
           VmmExited{ExitSignal{11, true}, "guest-reset", 1, 2, 3, 4, {"qemu: out of luck", "bye"}},
