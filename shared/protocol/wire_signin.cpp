@@ -29,7 +29,8 @@ Result<std::string> read_screen(const json& object) {
 Result<void> check_step(const SigninReport& report) {
   if (report.step == SigninReport::Step::credential_found && !report.credential) return Error(Errc::invalid, "credential: missing");
   if (report.step == SigninReport::Step::failed && !report.cause) return Error(Errc::invalid, "cause: missing");
-  if (report.step != SigninReport::Step::url_found && !report.private_url.empty()) return Error(Errc::invalid, "private_url: not of this step");
+  if (report.step != SigninReport::Step::url_found && !report.private_url.empty())
+    return Error(Errc::invalid, "private_url: not of this step");
   return {};
 }
 
@@ -39,11 +40,14 @@ json to_json(const SigninReport& report) {
   json object = {{"session", report.session.value()}, {"provider", text(report.provider, 32)}, {"step", vigil::to_text(report.step)}};
   if (!report.detail.empty()) object["detail"] = text(report.detail, max_detail_bytes);
   // Cut, an address would be another one: rather none.
-  if (!report.private_url.empty() && report.private_url.size() <= max_url_bytes) object["private_url"] = text(report.private_url, max_url_bytes);
+  if (!report.private_url.empty() && report.private_url.size() <= max_url_bytes)
+    object["private_url"] = text(report.private_url, max_url_bytes);
   if (!report.cli_version.empty()) object["cli_version"] = text(report.cli_version, 64);
   if (report.credential) object["credential"] = to_json(*report.credential);
   if (report.cause) object["cause"] = to_json(*report.cause);
-  if (!report.screen.empty()) object["screen_b64"] = to_base64(std::string_view(report.screen).substr(report.screen.size() - std::min(report.screen.size(), max_screen_bytes)));
+  if (!report.screen.empty())
+    object["screen_b64"] =
+        to_base64(std::string_view(report.screen).substr(report.screen.size() - std::min(report.screen.size(), max_screen_bytes)));
   return object;
 }
 
@@ -59,8 +63,8 @@ Result<SigninReport> parse_signin(const json& object) {
   TRY(credential, read_credential(object));
   TRY(cause, read_cause_if_any(object, "cause"));
   TRY(screen, read_screen(object));
-  report = {std::move(session),     std::move(provider),   step,             std::move(detail), std::move(url),
-            std::move(cli_version), std::move(credential), std::move(cause), std::move(screen)};
+  report = {std::move(session), std::move(provider), step, std::move(detail), std::move(url), std::move(cli_version), std::move(credential),
+            std::move(cause),   std::move(screen)};
   TRY_VOID(check_step(report));
   return report;
 }

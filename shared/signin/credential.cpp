@@ -113,7 +113,8 @@ std::string why_not(const CredentialProblem& problem) {
     case CredentialFault::truncated: return "ends early, after " + std::to_string(problem.bytes) + " bytes";
     case CredentialFault::oversized: return "has " + std::to_string(problem.bytes) + " bytes, more than a credential may have";
     case CredentialFault::not_json: return "is no JSON object";
-    case CredentialFault::other_provider: return "is one of " + std::string(to_text(*problem.looks_like)) + "; lacks " + joined(problem.missing);
+    case CredentialFault::other_provider:
+      return "is one of " + std::string(to_text(*problem.looks_like)) + "; lacks " + joined(problem.missing);
     case CredentialFault::missing_fields: return "lacks " + joined(problem.missing) + "; has " + joined(problem.seen);
   }
   return "is not understood";

@@ -46,8 +46,12 @@ std::optional<std::int64_t> expiry_unix_ms(Provider provider, std::string_view b
 }  // namespace vigil::signin
 
 namespace vigil {
-template <> inline constexpr auto enum_table<signin::CredentialFault> = make_enum_table<signin::CredentialFault>({
-    {signin::CredentialFault::empty, "empty"}, {signin::CredentialFault::truncated, "truncated"}, {signin::CredentialFault::oversized, "oversized"},
-    {signin::CredentialFault::not_json, "not_json"}, {signin::CredentialFault::other_provider, "other_provider"},
-    {signin::CredentialFault::missing_fields, "missing_fields"}});
+template <>
+inline constexpr auto enum_table<signin::CredentialFault> =
+    make_enum_table<signin::CredentialFault>({{signin::CredentialFault::empty, "empty"},
+                                              {signin::CredentialFault::truncated, "truncated"},
+                                              {signin::CredentialFault::oversized, "oversized"},
+                                              {signin::CredentialFault::not_json, "not_json"},
+                                              {signin::CredentialFault::other_provider, "other_provider"},
+                                              {signin::CredentialFault::missing_fields, "missing_fields"}});
 }  // namespace vigil

@@ -17,10 +17,10 @@ enum class Provider { claude_code, codex, gemini_cli };
 
 /// A screen that waits for a key: when every text of `shows` is on it and none of `not_with`, `keys` are typed, at most `times` in one sign-in.
 struct ScreenAnswer {
-  std::string_view name;               // for the log and the report
+  std::string_view name;  // for the log and the report
   std::span<const std::string_view> shows{};
   std::span<const std::string_view> not_with{};
-  std::string_view keys;
+  std::string_view keys{};
   std::uint8_t times = 1;
 };
 
@@ -44,23 +44,27 @@ struct EnvironmentVariable {
 
 struct ProviderRow {
   Provider provider{};
-  std::string_view title;                                  // "Claude Code"
-  std::span<const std::string_view> command{};               // the sign-in
-  std::span<const std::string_view> version{};               // prints its version
-  std::span<const std::string_view> check{};                 // cheap, without a prompt: ends with 0 when the stored credential is taken
-  std::span<const std::string_view> known_versions{};        // of which a transcript is kept
+  std::string_view title;  // "Claude Code"
+  std::span<const std::string_view> command{};  // the sign-in
+  std::span<const std::string_view> version{};  // prints its version
+  /// Cheap, without a prompt: ends with 0, and with none of check_refusals in its output, when the stored credential is taken.
+  std::span<const std::string_view> check{};
+  std::span<const std::string_view> check_refusals{};
+  std::span<const EnvironmentVariable> use_environment{};  // for the check and for prompts, where the credential is used
+  std::span<const std::string_view> known_versions{};  // of which a transcript is kept
   std::span<const EnvironmentVariable> environment{};
   std::span<const ScreenAnswer> answers{};
   std::span<const UrlRule> urls{};
-  std::uint16_t callback_port = 0;                         // on 127.0.0.1; 0: the CLI chooses one
-  std::string_view callback_path;                          // "/auth/callback"
-  std::span<const std::string_view> signed_in_texts{};       // any of them on the screen: the CLI has what it needs
-  std::string_view credential_path;                        // ".codex/auth.json"
-  std::string_view schema;                                 // its name: "codex/1"
+  std::uint16_t callback_port = 0;  // on 127.0.0.1; 0: the CLI chooses one
+  std::uint32_t patience_s = 0;  // how long the CLI itself waits for the user; 0: as long as it lives
+  std::string_view callback_path;  // "/auth/callback"
+  std::span<const std::string_view> signed_in_texts{};  // any of them on the screen: the CLI has what it needs
+  std::string_view credential_path;  // ".codex/auth.json"
+  std::string_view schema;  // its name: "codex/1"
   std::span<const CredentialField> fields{};
-  std::string_view expiry_field{};                          // milliseconds of wall time; empty: the file does not say
+  std::string_view expiry_field{};  // milliseconds of wall time; empty: the file does not say
   std::uint32_t max_credential_bytes = 64 * 1024;
-  std::uint32_t deliver_mode = 0600;                       // into the CLI VM, at credential_path of its user
+  std::uint32_t deliver_mode = 0600;  // into the CLI VM, at credential_path of its user
 };
 
 std::span<const ProviderRow> provider_table();
@@ -74,8 +78,12 @@ bool is_sign_in_url(const ProviderRow& row, std::string_view url);
 }  // namespace vigil::signin
 
 namespace vigil {
-template <> inline constexpr auto enum_table<signin::Provider> = make_enum_table<signin::Provider>({
-    {signin::Provider::claude_code, "claude_code"}, {signin::Provider::codex, "codex"}, {signin::Provider::gemini_cli, "gemini_cli"}});
-template <> inline constexpr auto enum_table<signin::FieldKind> = make_enum_table<signin::FieldKind>({
-    {signin::FieldKind::text, "text"}, {signin::FieldKind::number, "number"}, {signin::FieldKind::object, "object"}, {signin::FieldKind::list, "list"}});
+template <>
+inline constexpr auto enum_table<signin::Provider> = make_enum_table<signin::Provider>(
+    {{signin::Provider::claude_code, "claude_code"}, {signin::Provider::codex, "codex"}, {signin::Provider::gemini_cli, "gemini_cli"}});
+template <>
+inline constexpr auto enum_table<signin::FieldKind> = make_enum_table<signin::FieldKind>({{signin::FieldKind::text, "text"},
+                                                                                          {signin::FieldKind::number, "number"},
+                                                                                          {signin::FieldKind::object, "object"},
+                                                                                          {signin::FieldKind::list, "list"}});
 }  // namespace vigil

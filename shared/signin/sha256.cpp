@@ -21,7 +21,8 @@ constexpr std::array<std::uint32_t, 64> round_constants = {
 std::array<std::uint32_t, 64> schedule_of(const unsigned char* block) {
   std::array<std::uint32_t, 64> words{};
   for (std::size_t i = 0; i < 16; ++i)
-    words[i] = std::uint32_t{block[4 * i]} << 24 | std::uint32_t{block[4 * i + 1]} << 16 | std::uint32_t{block[4 * i + 2]} << 8 | block[4 * i + 3];
+    words[i] =
+        std::uint32_t{block[4 * i]} << 24 | std::uint32_t{block[4 * i + 1]} << 16 | std::uint32_t{block[4 * i + 2]} << 8 | block[4 * i + 3];
   for (std::size_t i = 16; i < 64; ++i) {
     const auto a = words[i - 15], b = words[i - 2];
     const auto low = std::rotr(a, 7) ^ std::rotr(a, 18) ^ (a >> 3), high = std::rotr(b, 17) ^ std::rotr(b, 19) ^ (b >> 10);

@@ -35,7 +35,8 @@ CredentialProblem problem_of(Provider provider, std::string_view bytes) {
 TEST_CASE("credential: what fits its provider gives schema, size and hash", "[shared][signin]") {
   for (const auto& row : provider_table()) {
     const auto bytes = credential_of(row.provider);
-    CHECK(std::get<CredentialFacts>(check_credential(row.provider, bytes)) == CredentialFacts{std::string(row.schema), bytes.size(), sha256_hex(bytes)});
+    CHECK(std::get<CredentialFacts>(check_credential(row.provider, bytes)) ==
+          CredentialFacts{std::string(row.schema), bytes.size(), sha256_hex(bytes)});
   }
 }
 
@@ -61,10 +62,12 @@ TEST_CASE("credential: one of another provider is named as that", "[shared][sign
 }
 
 TEST_CASE("credential: missing fields are named, and those that are there", "[shared][signin]") {
-  const auto problem = problem_of(Provider::codex, R"({"tokens":{"access_token":"SECRET","refresh_token":""},"last_refresh":7,"SECRET with blanks":1})");
+  const auto problem =
+      problem_of(Provider::codex, R"({"tokens":{"access_token":"SECRET","refresh_token":""},"last_refresh":7,"SECRET with blanks":1})");
   CHECK(problem.fault == CredentialFault::missing_fields);
   CHECK(problem.missing == std::vector<std::string>{"tokens.id_token", "tokens.refresh_token", "last_refresh"});
-  CHECK(why_not(problem) == "lacks tokens.id_token, tokens.refresh_token, last_refresh; has last_refresh, tokens, tokens.access_token, tokens.refresh_token");
+  CHECK(why_not(problem) ==
+        "lacks tokens.id_token, tokens.refresh_token, last_refresh; has last_refresh, tokens, tokens.access_token, tokens.refresh_token");
 }
 
 TEST_CASE("credential: neither JSON nor of a bearable size", "[shared][signin]") {
@@ -87,7 +90,8 @@ TEST_CASE("credential: its expiry, where it has one", "[shared][signin]") {
 TEST_CASE("sha256: the examples of FIPS 180-4, and lengths around a block", "[shared][signin]") {
   CHECK(sha256_hex("") == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
   CHECK(sha256_hex("abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
-  CHECK(sha256_hex("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq") == "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
+  CHECK(sha256_hex("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq") ==
+        "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
   CHECK(sha256_hex(std::string(64, 'a')) == "ffe054fe7ae0cb6dc65c3af9b61d5209f439851db43d0ba5997337df154668eb");
   CHECK(sha256_hex(std::string(1'000'000, 'a')) == "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
 }

@@ -26,7 +26,8 @@ TEST_CASE("provider table: every row is whole", "[shared][signin]") {
 
 TEST_CASE("provider table: a sign-in address is recognised by host, path and parameters, whole", "[shared][signin]") {
   const auto& row = provider_row(Provider::codex);
-  const std::string query = "?response_type=code&client_id=app&redirect_uri=http%3A%2F%2Flocalhost%3A1455%2Fauth%2Fcallback&code_challenge=x&state=y";
+  const std::string query =
+      "?response_type=code&client_id=app&redirect_uri=http%3A%2F%2Flocalhost%3A1455%2Fauth%2Fcallback&code_challenge=x&state=y";
   CHECK(is_sign_in_url(row, "https://auth.openai.com/oauth/authorize" + query));
   CHECK_FALSE(is_sign_in_url(row, "http://auth.openai.com/oauth/authorize" + query));
   CHECK_FALSE(is_sign_in_url(row, "https://auth.openai.com.evil.example/oauth/authorize" + query));
