@@ -17,6 +17,7 @@
 #include "guest/log/log.hpp"
 #include "guest/process/remove_tree.hpp"
 #include "guest/process/small_file.hpp"
+#include "guest/signin/open_url.hpp"
 #include "guest/streams/file_worker.hpp"
 #include "shared/protocol/codec.hpp"
 
@@ -170,6 +171,7 @@ int run_command(const std::vector<std::string>& words) {
   if (std::holds_alternative<config::ServeSystemd>(*options)) return serve_systemd();
   if (const auto* failed = std::get_if<config::TellUnitFailed>(&*options)) return control::tell_unit_failed(*failed);
   if (std::holds_alternative<config::ServeFileStream>(*options)) return files::serve(streams::worker_connection_fd, streams::worker_opening_fd);
+  if (const auto* open = std::get_if<config::OpenUrl>(&*options)) return signin::hand_over_url(open->url);
   if (::getpid() != 1) {
     std::fprintf(stderr, "vigil-guest: init runs as PID 1 of a VM only\n");
     return exit_usage;

@@ -16,7 +16,9 @@
 
 #include <malloc.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include <climits>
 #include <utility>
 
 namespace vigil::guest::agent {
@@ -32,6 +34,13 @@ constexpr auto configuration_deadline = 5s;
 constexpr auto stop_grace = 10s;      // for all services together; each has its own, shorter one
 constexpr auto bye_deadline = 500ms;
 constexpr auto trace_budget = 2s;      // of a core helper; what it has by then is the trace
+
+/// For programs that run it under another name, as another user.
+std::string own_program() {
+  char path[PATH_MAX];
+  const ssize_t length = ::readlink("/proc/self/exe", path, sizeof path);
+  return length > 0 ? std::string(path, static_cast<std::size_t>(length)) : "/proc/self/exe";
+}
 
 link::LinkFacts facts_for(const AgentSetup& setup) {
   link::LinkFacts facts;
@@ -62,6 +71,7 @@ Agent::Agent(AgentSetup setup, link::Dialler& dialler, console::ConsolePort cons
       output_logs_(setup_.boot.value()),
       exec_sessions_({loop_, launcher_, reaper_, setup_.supervisor.cgroup_root, setup_.supervisor.env}),
       file_workers_(exec_sessions_.host(), "/proc/self/exe"),
+      sign_ins_({exec_sessions_.host(), line_.reporter(), setup_.supervisor.runtime_dir + "/signin", own_program(), scale_}),
       clock_(loop_,
              [this](std::int64_t seconds) {
                health_.raise(protocol::make_cause(protocol::CauseCode::guest_clock_jumped, {{"delta", seconds}}));
@@ -104,7 +114,8 @@ void Agent::listen_for_streams() {
     setup_.problems.push_back("streams: " + listener.error().message());
     return;
   }
-  streams_.emplace(loop_, std::move(*listener), in_vm ? link::accept_vsock : link::accept_unix, streams::make_opener(loop_, exec_sessions_, file_workers_, output_logs_));
+  streams_.emplace(loop_, std::move(*listener), in_vm ? link::accept_vsock : link::accept_unix,
+                   sign_ins_.opener(streams::make_opener(loop_, exec_sessions_, file_workers_, output_logs_)));
 }
 
 void Agent::open_egress() {

@@ -20,6 +20,7 @@
 #include "guest/link/host_line.hpp"
 #include "guest/process/launcher.hpp"
 #include "guest/process/reaper.hpp"
+#include "guest/signin/sign_ins.hpp"
 #include "guest/streams/exec_sessions.hpp"
 #include "guest/streams/file_worker.hpp"
 #include "guest/streams/stream_server.hpp"
@@ -102,6 +103,7 @@ private:
   process::OutputLogs output_logs_;
   streams::ExecSessions exec_sessions_;
   streams::FileWorkers file_workers_;
+  signin::SignIns sign_ins_;
   std::optional<streams::StreamServer> streams_;
   std::optional<egress::EgressProxy> egress_;
   health::ClockWatch clock_;

@@ -9,6 +9,11 @@ using Kind = protocol::ByeReport::Kind;
 
 std::string_view base_name(std::string_view path) { return path.substr(path.rfind('/') + 1); }
 
+/// The names under which programs ask for a browser; guest/signin makes links of them.
+bool is_browser_name(std::string_view program) {
+  return program == "open-url" || program == "xdg-open" || program == "sensible-browser" || program == "x-www-browser" || program == "www-browser";
+}
+
 std::string* text_option(RunOptions& run, std::string_view name) {
   if (name == "--services") return &run.services;
   if (name == "--link") return &run.link;
@@ -112,6 +117,7 @@ Result<AgentOptions> parse_agent_options(const std::vector<std::string>& words) 
   // A halted virtual CPU helps nobody: halt powers off.
   if (called == "poweroff" || called == "halt") return AgentOptions(AskInit{Kind::poweroff});
   if (called == "reboot") return AgentOptions(AskInit{Kind::reboot});
+  if (is_browser_name(called) && words.size() >= 2) return AgentOptions(OpenUrl{words.back()});   // options of a browser are nothing to us
   if (words.size() < 2) return Error(Errc::invalid, "a command is needed");
   const std::string& command = words[1];
   if (command == "run") return parse_run(words);
@@ -120,6 +126,7 @@ Result<AgentOptions> parse_agent_options(const std::vector<std::string>& words) 
   if (command == "why") return parse_ask(AskAgent::Verb::why, words);
   if (command == "logs") return parse_ask(AskAgent::Verb::logs, words);
   if (command == "ctl") return parse_ask(AskAgent::Verb::ctl, words);
+  if (command == "open-url" && words.size() == 3) return AgentOptions(OpenUrl{words[2]});
   if (command == "unit-failed" && words.size() == 3) return AgentOptions(TellUnitFailed{words[2]});
   if (words.size() > 2) return Error(Errc::invalid, command + " does not know " + words[2]);
   if (command == "poweroff" || command == "halt") return AgentOptions(AskInit{Kind::poweroff});

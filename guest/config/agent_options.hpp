@@ -11,6 +11,7 @@
 //   vigil-guest systemd                    (started by systemd as vigil-guest.service)
 //   vigil-guest unit-failed UNIT           (started by systemd when a unit has failed)
 //   vigil-guest file-stream                (started by the agent: serves one file stream)
+//   vigil-guest open-url URL               (also as xdg-open and its like: run by a CLI that signs a user in)
 //
 // Errors: Errc::invalid naming the word that is wrong.
 #pragma once
@@ -49,9 +50,10 @@ struct ShowVersion {};
 struct BeInit {};
 struct ServeFileStream {};
 struct ServeSystemd {};
+struct OpenUrl { std::string url; };
 struct TellUnitFailed { std::string unit; std::string socket = "/run/vigil/agent.sock"; };
 
-using AgentOptions = std::variant<RunOptions, CheckOptions, AskAgent, AskInit, ShowVersion, BeInit, ServeFileStream, ServeSystemd, TellUnitFailed>;
+using AgentOptions = std::variant<RunOptions, CheckOptions, AskAgent, AskInit, ShowVersion, BeInit, ServeFileStream, ServeSystemd, TellUnitFailed, OpenUrl>;
 
 /// `words` holds argv[0] too.
 Result<AgentOptions> parse_agent_options(const std::vector<std::string>& words);
