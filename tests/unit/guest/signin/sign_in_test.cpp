@@ -73,7 +73,7 @@ public:
     server.reset();
     sign_ins.reset();
     fs::remove(file);
-    if (made_directory) fs::remove(home + "/.codex");
+    if (made_directory) fs::remove_all(home + "/.codex");
     fs::remove_all(folder + "/bin");
     fs::remove_all(folder + "/doors");
   }
