@@ -38,6 +38,9 @@ Options parse_options(int argc, char** argv) {
     app.add_option("--blackbox-count", options.keep_limits.count, "black boxes that are kept; 0: any number (10000)");
     app.add_option("--blackbox-size", keep_mib, "MiB of all black boxes together; 0: any size (4096)")->check(CLI::Range(0, 1 << 30));
     app.add_option("--reconcile-every", reconcile_s, "seconds from one look for processes and directories without an owner to the next (60)")->check(CLI::Range(1, 86400));
+    app.add_option("--vault-key", options.vault_key,
+                   "file of at least 32 bytes (mode 0600) that the vault of credentials is sealed under (the systemd credential vigil-master-key, else STATE/master.key, made when it is needed)");
+    app.add_option("--vault-old-key", options.vault_old_key, "the file that it was sealed under before: given once, when --vault-key is another one");
     app.add_flag("--foreground", foreground, "stay in the foreground (it always does)");
     try {
         app.parse(argc, argv);
