@@ -12,11 +12,13 @@
 #include "guest/init/power.hpp"
 #include "guest/init/self_protection.hpp"
 #include "guest/init/system_setup.hpp"
+#include "guest/journal/keep_crashes.hpp"
 #include "guest/link/unix_dial.hpp"
 #include "guest/link/vsock_dial.hpp"
 #include "guest/log/log.hpp"
 #include "guest/process/remove_tree.hpp"
 #include "guest/process/small_file.hpp"
+#include "guest/signin/open_url.hpp"
 #include "guest/streams/file_worker.hpp"
 #include "shared/protocol/codec.hpp"
 
@@ -61,6 +63,7 @@ std::string kernel_boot_id() {
   setup.image = command_line.image;
   setup.accelerator = command_line.accelerator;
   setup.services = "/etc/vigil/services.d";
+  setup.journal = journal::journal_directory;
   setup.supervisor.cgroup_root = system.has_cgroups ? "/sys/fs/cgroup" : "";
   setup.supervisor.tracefs = system.has_tracefs ? "/sys/kernel/tracing" : "";
 
@@ -91,6 +94,7 @@ int serve_systemd() {
   };
   setup.image = command_line.image;
   setup.accelerator = command_line.accelerator;
+  setup.journal = journal::journal_directory;
   setup.supervisor.tracefs = "";
 
   static link::VsockDialler dialler;
@@ -122,6 +126,7 @@ int run_outside(const config::RunOptions& options) {
   setup.accelerator = options.accelerator;
   setup.services = options.services;
   setup.streams_socket = options.streams;
+  setup.journal = options.journal;
   setup.supervisor.cgroup_root = options.cgroup;
   setup.supervisor.tracefs = "";      // the machine's trace events are not ours
   std::string made_dir = options.runtime_dir.empty() ? "/tmp/vigil-guest-XXXXXX" : "";
@@ -169,7 +174,10 @@ int run_command(const std::vector<std::string>& words) {
   if (std::holds_alternative<config::ShowVersion>(*options)) return show_version();
   if (std::holds_alternative<config::ServeSystemd>(*options)) return serve_systemd();
   if (const auto* failed = std::get_if<config::TellUnitFailed>(&*options)) return control::tell_unit_failed(*failed);
+  if (const auto* keep = std::get_if<config::KeepCrashes>(&*options))
+    return journal::keep_crashes(keep->directory, journal::parse_change(keep->change), journal::payload_fd);
   if (std::holds_alternative<config::ServeFileStream>(*options)) return files::serve(streams::worker_connection_fd, streams::worker_opening_fd);
+  if (const auto* open = std::get_if<config::OpenUrl>(&*options)) return signin::hand_over_url(open->url);
   if (::getpid() != 1) {
     std::fprintf(stderr, "vigil-guest: init runs as PID 1 of a VM only\n");
     return exit_usage;

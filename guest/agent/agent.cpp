@@ -16,7 +16,9 @@
 
 #include <malloc.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include <climits>
 #include <utility>
 
 namespace vigil::guest::agent {
@@ -31,7 +33,15 @@ namespace {
 constexpr auto configuration_deadline = 5s;
 constexpr auto stop_grace = 10s;      // for all services together; each has its own, shorter one
 constexpr auto bye_deadline = 500ms;
+constexpr auto settle_deadline = 500ms;  // of the disk, for crash reports that the host has not taken
 constexpr auto trace_budget = 2s;      // of a core helper; what it has by then is the trace
+
+/// For programs that run it under another name, as another user.
+std::string own_program() {
+  char path[PATH_MAX];
+  const ssize_t length = ::readlink("/proc/self/exe", path, sizeof path);
+  return length > 0 ? std::string(path, static_cast<std::size_t>(length)) : "/proc/self/exe";
+}
 
 link::LinkFacts facts_for(const AgentSetup& setup) {
   link::LinkFacts facts;
@@ -46,12 +56,7 @@ link::LinkFacts facts_for(const AgentSetup& setup) {
 Agent::Agent(AgentSetup setup, link::Dialler& dialler, console::ConsolePort console)
     : setup_(std::move(setup)),
       scale_(protocol::deadline_scale(setup_.accelerator)),
-      line_(loop_, dialler, std::move(console), facts_for(setup_),
-            {[this](const protocol::Welcome& welcome) { welcomed(welcome); },
-             [this](const protocol::Request& request) { requested(request); },
-             {},
-             [this](UnixUs host_unix_us) { host_clock_said(host_unix_us); }},
-            std::exchange(setup_.left.outbox, {})),
+      line_(loop_, dialler, std::move(console), facts_for(setup_), link_events(), std::exchange(setup_.left.outbox, {})),
       reaper_(loop_),
       ports_(line_.reporter(), setup_.place == Place::vm ? health::ListeningPorts::Scope::machine : health::ListeningPorts::Scope::services,
              [this](pid_t pid) { return service_of(pid); }),
@@ -59,9 +64,11 @@ Agent::Agent(AgentSetup setup, link::Dialler& dialler, console::ConsolePort cons
               {[this](pid_t pid) { return service_of(pid); }, [this] { ports_.look(); }}),
       health_before_death_(line_.reporter(), health_),
       cores_(loop_, health_before_death_, trace_budget * scale_ * 3 / 2),
+      journal_(journal_tools(), setup_.journal),
       output_logs_(setup_.boot.value()),
       exec_sessions_({loop_, launcher_, reaper_, setup_.supervisor.cgroup_root, setup_.supervisor.env}),
       file_workers_(exec_sessions_.host(), "/proc/self/exe"),
+      sign_ins_({exec_sessions_.host(), line_.reporter(), setup_.supervisor.runtime_dir + "/signin", own_program(), scale_}),
       clock_(loop_,
              [this](std::int64_t seconds) {
                health_.raise(protocol::make_cause(protocol::CauseCode::guest_clock_jumped, {{"delta", seconds}}));
@@ -70,6 +77,21 @@ Agent::Agent(AgentSetup setup, link::Dialler& dialler, console::ConsolePort cons
         if (setup_.init == Init::systemd) asked_by_systemd(ask);
         else shut_down(ask);
       }) {}
+
+link::LinkEvents Agent::link_events() {
+  return {[this](const protocol::Welcome& welcome) { welcomed(welcome); },
+          [this](const protocol::Request& request) { requested(request); },
+          [this] { journal_.acknowledged(); },
+          [this](UnixUs host_unix_us) { host_clock_said(host_unix_us); }};
+}
+
+journal::JournalTools Agent::journal_tools() {
+  const auto trouble = [this](const std::string& reason) {
+    log::warning("journal.not_kept", {{"err", reason}});
+    health_.raise(protocol::make_cause(protocol::CauseCode::guest_crash_not_kept, {{"path", setup_.journal}, {"reason", reason}}));
+  };
+  return {loop_, launcher_, reaper_, line_.outbox(), [this] { return line_.link().is_up(); }, trouble, "/proc/self/exe", scale_};
+}
 
 Kind Agent::run() {
   reaper_.on_orphan([](const process::ProcessEnd& end) {
@@ -81,6 +103,9 @@ Kind Agent::run() {
   if (setup_.left.welcome) welcome_ = *setup_.left.welcome;
   tell_sudden_end();
   keep_for_next_life();
+  line_.reporter().on_crash_queued([this] { journal_.crash_queued(); });
+  const bool is_first_life = setup_.left.life == 0;
+  if (!is_first_life) send_kept_crashes();   // those of this boot keep their numbers, which come before all that the link will carry
   line_.link().resume(take_connection());
   ::mkdir(setup_.supervisor.runtime_dir.c_str(), 0755);
   control_.emplace(loop_, setup_.supervisor.runtime_dir + "/agent.sock", [this](const protocol::Request& request) { return answer_inside(request); });
@@ -91,8 +116,23 @@ Kind Agent::run() {
     configuration_deadline_ = loop_.after(configuration_deadline * scale_, [this] { start_services({}, Configured::by_default); });
   }
   if (setup_.init == Init::systemd) systemd::notify_service("READY=1");
+  if (is_first_life) loop_.post([this] { send_kept_crashes(); });   // after the services have been started
   loop_.run();
   return ending_ ? ending_->kind : Kind::poweroff;
+}
+
+void Agent::send_kept_crashes() {
+  auto left = journal_.take_left();
+  for (auto& kept : left.crashes) {
+    auto& crash = std::get<protocol::CrashReport>(kept.body);
+    if (kept.boot == setup_.boot && !crash.origin) {
+      line_.outbox().restore(std::move(kept));
+      continue;
+    }
+    if (!crash.origin) crash.origin = std::pair(kept.boot, kept.seq);
+    line_.reporter().submit(std::move(crash));
+  }
+  if (!left.crashes.empty()) log::info("journal.sent_again", {{"crashes", left.crashes.size()}});
 }
 
 void Agent::listen_for_streams() {
@@ -104,7 +144,8 @@ void Agent::listen_for_streams() {
     setup_.problems.push_back("streams: " + listener.error().message());
     return;
   }
-  streams_.emplace(loop_, std::move(*listener), in_vm ? link::accept_vsock : link::accept_unix, streams::make_opener(loop_, exec_sessions_, file_workers_, output_logs_));
+  streams_.emplace(loop_, std::move(*listener), in_vm ? link::accept_vsock : link::accept_unix,
+                   sign_ins_.opener(streams::make_opener(loop_, exec_sessions_, file_workers_, output_logs_)));
 }
 
 void Agent::open_egress() {
@@ -330,7 +371,8 @@ void Agent::shut_down(const init::ShutdownAsk& ask) {
 
 void Agent::say_bye() {
   output_logs_.flush();
-  line_.say_bye({ending_->kind, ending_->asked_by, ending_->host_asked}, bye_deadline * scale_, [this] { loop_.stop(); });
+  line_.say_bye({ending_->kind, ending_->asked_by, ending_->host_asked}, bye_deadline * scale_,
+                [this] { journal_.settle(settle_deadline * scale_, [this] { loop_.stop(); }); });
 }
 
 void Agent::report(Stage stage, Phase phase, std::string detail, std::optional<protocol::Cause> cause) {

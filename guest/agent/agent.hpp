@@ -16,10 +16,12 @@
 #include "guest/health/listening_ports.hpp"
 #include "guest/init/shutdown_signals.hpp"
 #include "guest/init/wall_clock.hpp"
+#include "guest/journal/crash_journal.hpp"
 #include "guest/link/guest_request.hpp"
 #include "guest/link/host_line.hpp"
 #include "guest/process/launcher.hpp"
 #include "guest/process/reaper.hpp"
+#include "guest/signin/sign_ins.hpp"
 #include "guest/streams/exec_sessions.hpp"
 #include "guest/streams/file_worker.hpp"
 #include "guest/streams/stream_server.hpp"
@@ -48,6 +50,7 @@ struct AgentSetup {
   supervisor::SupervisorOptions supervisor;
   boot::Handover left;                // by the initramfs life; in it the configuration, when it came already
   std::vector<std::string> problems;  // of the system's setup, for the diagnosis
+  std::string journal;                // directory in which crash reports outlive this boot; empty: none do
   std::string streams_socket;         // outside a VM: where the host's streams arrive; empty: nowhere
 };
 
@@ -72,6 +75,9 @@ private:
   void run_services(const protocol::GuestConfig& config, supervisor::SupervisorEvents events);
   void adopt_units(const protocol::GuestConfig& config, supervisor::SupervisorEvents events);
   void keep_for_next_life();
+  void send_kept_crashes();
+  journal::JournalTools journal_tools();
+  link::LinkEvents link_events();
   void tell_sudden_end();
   void asked_by_systemd(const init::ShutdownAsk& ask);
   bool answers_later(const protocol::Request& request, const link::GuestRequest& parsed);
@@ -99,9 +105,11 @@ private:
   evidence::CoreIntake cores_;  // what the supervisor reports to
   init::WallClock wall_clock_;
   process::Launcher launcher_;
+  journal::CrashJournal journal_;
   process::OutputLogs output_logs_;
   streams::ExecSessions exec_sessions_;
   streams::FileWorkers file_workers_;
+  signin::SignIns sign_ins_;
   std::optional<streams::StreamServer> streams_;
   std::optional<egress::EgressProxy> egress_;
   health::ClockWatch clock_;

@@ -9,6 +9,11 @@ using Kind = protocol::ByeReport::Kind;
 
 std::string_view base_name(std::string_view path) { return path.substr(path.rfind('/') + 1); }
 
+/// The names under which programs ask for a browser; guest/signin makes links of them.
+bool is_browser_name(std::string_view program) {
+  return program == "open-url" || program == "xdg-open" || program == "sensible-browser" || program == "x-www-browser" || program == "www-browser";
+}
+
 std::string* text_option(RunOptions& run, std::string_view name) {
   if (name == "--services") return &run.services;
   if (name == "--link") return &run.link;
@@ -17,6 +22,7 @@ std::string* text_option(RunOptions& run, std::string_view name) {
   if (name == "--boot-id") return &run.boot_id;
   if (name == "--console") return &run.console;
   if (name == "--runtime-dir") return &run.runtime_dir;
+  if (name == "--journal") return &run.journal;
   if (name == "--cgroup") return &run.cgroup;
   if (name == "--image") return &run.image;
   return nullptr;
@@ -112,6 +118,7 @@ Result<AgentOptions> parse_agent_options(const std::vector<std::string>& words) 
   // A halted virtual CPU helps nobody: halt powers off.
   if (called == "poweroff" || called == "halt") return AgentOptions(AskInit{Kind::poweroff});
   if (called == "reboot") return AgentOptions(AskInit{Kind::reboot});
+  if (is_browser_name(called) && words.size() >= 2) return AgentOptions(OpenUrl{words.back()});   // options of a browser are nothing to us
   if (words.size() < 2) return Error(Errc::invalid, "a command is needed");
   const std::string& command = words[1];
   if (command == "run") return parse_run(words);
@@ -120,7 +127,9 @@ Result<AgentOptions> parse_agent_options(const std::vector<std::string>& words) 
   if (command == "why") return parse_ask(AskAgent::Verb::why, words);
   if (command == "logs") return parse_ask(AskAgent::Verb::logs, words);
   if (command == "ctl") return parse_ask(AskAgent::Verb::ctl, words);
+  if (command == "open-url" && words.size() == 3) return AgentOptions(OpenUrl{words[2]});
   if (command == "unit-failed" && words.size() == 3) return AgentOptions(TellUnitFailed{words[2]});
+  if (command == "keep-crashes" && words.size() == 4) return AgentOptions(KeepCrashes{words[2], words[3]});
   if (words.size() > 2) return Error(Errc::invalid, command + " does not know " + words[2]);
   if (command == "poweroff" || command == "halt") return AgentOptions(AskInit{Kind::poweroff});
   if (command == "reboot") return AgentOptions(AskInit{Kind::reboot});
@@ -133,7 +142,8 @@ Result<AgentOptions> parse_agent_options(const std::vector<std::string>& words) 
 
 std::string usage() {
   return "usage: vigil-guest run --services DIR --link unix:PATH [--streams unix:PATH] [--config FILE] [--boot-id ID]\n"
-         "                       [--console FILE] [--runtime-dir DIR] [--cgroup DIR] [--image DIGEST] [--accelerator kvm|tcg]\n"
+         "                       [--console FILE] [--runtime-dir DIR] [--journal DIR] [--cgroup DIR] [--image DIGEST]\n"
+         "                       [--accelerator kvm|tcg]\n"
          "       vigil-guest check DIR [--json]      every error of the service files; 0 right, 1 wrong, 2 usage\n"
          "       vigil-guest status [--json]         state, services, ports; as root inside the VM, as all below\n"
          "       vigil-guest why [--json]            what is wrong, with evidence and what to do\n"

@@ -11,6 +11,7 @@
 //   vigil-guest systemd                    (started by systemd as vigil-guest.service)
 //   vigil-guest unit-failed UNIT           (started by systemd when a unit has failed)
 //   vigil-guest file-stream                (started by the agent: serves one file stream)
+//   vigil-guest open-url URL               (also as xdg-open and its like: run by a CLI that signs a user in)
 //
 // Errors: Errc::invalid naming the word that is wrong.
 #pragma once
@@ -32,6 +33,7 @@ struct RunOptions {
   std::string boot_id;                // empty: the kernel's
   std::string console;                // where console records go; empty: nowhere
   std::string runtime_dir;            // empty: a directory of its own below /tmp
+  std::string journal;                // where crash reports are kept for a later life; empty: nowhere
   std::string cgroup;                 // a delegated cgroup v2 directory; empty: none
   std::string image;
   protocol::Accelerator accelerator = protocol::Accelerator::kvm;
@@ -48,10 +50,12 @@ struct AskInit { protocol::ByeReport::Kind kind = protocol::ByeReport::Kind::pow
 struct ShowVersion {};
 struct BeInit {};
 struct ServeFileStream {};
+struct KeepCrashes { std::string directory, change; };
 struct ServeSystemd {};
+struct OpenUrl { std::string url; };
 struct TellUnitFailed { std::string unit; std::string socket = "/run/vigil/agent.sock"; };
 
-using AgentOptions = std::variant<RunOptions, CheckOptions, AskAgent, AskInit, ShowVersion, BeInit, ServeFileStream, ServeSystemd, TellUnitFailed>;
+using AgentOptions = std::variant<RunOptions, CheckOptions, AskAgent, AskInit, ShowVersion, BeInit, ServeFileStream, ServeSystemd, TellUnitFailed, KeepCrashes, OpenUrl>;
 
 /// `words` holds argv[0] too.
 Result<AgentOptions> parse_agent_options(const std::vector<std::string>& words);

@@ -61,6 +61,21 @@ Result<streams::Chunk> Connection::receive() {
   }
 }
 
+Result<void> Connection::wait_for(int fd) {
+  for (;;) {
+    pollfd waits[2] = {{fd, POLLIN, 0}, {fd_.get(), POLLIN | POLLRDHUP, 0}};
+    if (::poll(waits, 2, -1) < 0 && errno != EINTR) return Error::from_errno("poll", errno);
+    if (waits[1].revents != 0) {
+      char ignored[4096];
+      const ssize_t count = ::recv(fd_.get(), ignored, sizeof ignored, MSG_DONTWAIT);
+      const bool is_closed =
+          count == 0 || (count < 0 && errno != EAGAIN && errno != EINTR) || (waits[1].revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
+      if (is_closed) return Error(Errc::unavailable, host_gone);
+    }
+    if (waits[0].revents != 0) return {};
+  }
+}
+
 Result<void> Connection::write(std::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t count = ::send(fd_.get(), bytes.data(), std::min(bytes.size(), protocol::max_guest_send_bytes), MSG_NOSIGNAL);

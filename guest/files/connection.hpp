@@ -21,6 +21,8 @@ public:
   /// The last word; returns when the host has closed.
   void finish(const streams::Control& last, streams::Channel ended = streams::Channel::data);
   Result<streams::Chunk> receive();
+  /// Until `fd` can be read. Errc::unavailable: the host has closed; what it says meanwhile is for nobody.
+  Result<void> wait_for(int fd);
 
 private:
   Result<void> write(std::string_view bytes);

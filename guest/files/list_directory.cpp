@@ -1,6 +1,6 @@
+#include "guest/files/entry_name.hpp"
 #include "guest/files/ops.hpp"
 
-#include "shared/base/encoding.hpp"
 #include "shared/json/json.hpp"
 
 #include <nlohmann/json.hpp>
@@ -28,12 +28,6 @@ const char* type_of(mode_t mode) {
   if (S_ISFIFO(mode)) return "fifo";
   if (S_ISSOCK(mode)) return "socket";
   return S_ISCHR(mode) ? "character_device" : "block_device";
-}
-
-/// Names are bytes; what is no UTF-8 travels as base64.
-void put_name(json& entry, const std::string& key, const std::string& bytes) {
-  if (to_valid_utf8(bytes, bytes.size()) == bytes) entry[key] = bytes;
-  else entry[key + "_b64"] = to_base64(bytes);
 }
 
 std::string line_of(int directory, const std::string& name) {

@@ -32,6 +32,7 @@ int serve(int connection_fd, int opening_fd) {
   std::visit(Overloaded{[&](const streams::FileReadOpening& read) { read_file(connection, read); },
                         [&](const streams::FileWriteOpening& write) { write_file(connection, write); },
                         [&](const streams::DirListOpening& list) { list_directory(connection, list); },
+                        [&](const streams::DirWatchOpening& watch) { watch_directory(connection, watch); },
                         [&](const auto&) { connection.refuse(Error(Errc::unsupported, "not a file stream")); }},
              *opening);
   return EXIT_SUCCESS;

@@ -36,6 +36,8 @@ std::size_t size_of(const protocol::ReportBody& body) {
     return bytes;
   }
   if (const auto* net = std::get_if<protocol::NetReport>(&body)) return envelope + 150 * net->listeners.size();
+  if (const auto* signin = std::get_if<protocol::SigninReport>(&body))
+    return envelope + signin->private_url.size() + 2 * signin->screen.size() + (signin->cause ? size_of(*signin->cause) : 0);
   if (const auto* trace = std::get_if<protocol::CrashTrace>(&body)) return envelope + 200 * trace->frames.size();
   return envelope;
 }
@@ -94,6 +96,23 @@ void Outbox::mark_sent(Seq seq) {
 }
 
 Seq Outbox::first_unacked() const { return entries_.empty() ? next_seq_ : entries_.front().report.seq; }
+
+void Outbox::restore(protocol::Report report) {
+  if (report.seq == 0 || report.seq > highest_sent_ || (is_crash(report.body) && crashes_ >= limits_.crashes)) return;
+  const auto place = place_of(report.seq);
+  if (place != entries_.end() && place->report.seq == report.seq) return;
+  const std::size_t bytes = size_of(report.body);
+  if (is_crash(report.body)) ++crashes_;
+  else bytes_ += bytes;
+  note_kept(*entries_.insert(place, Entry{std::move(report), bytes}));
+}
+
+std::vector<const protocol::Report*> Outbox::crashes() const {
+  std::vector<const protocol::Report*> found;
+  for (const Entry& entry : entries_)
+    if (is_crash(entry.report.body)) found.push_back(&entry.report);
+  return found;
+}
 
 OutboxState Outbox::state() const {
   OutboxState state{next_seq_, last_sent_, highest_sent_, {}};

@@ -50,6 +50,11 @@ public:
   /// A new link: everything unacknowledged goes again.
   void rewind() { last_sent_ = 0; }
 
+  /// One of an earlier life of the agent in this boot, under the number that it has. Ignored when the number is not an earlier one, or kept here already.
+  void restore(protocol::Report report);
+  /// The crash reports that the host has not acknowledged, oldest first; the pointers live as next_to_send()'s.
+  std::vector<const protocol::Report*> crashes() const;
+
   Seq next_seq() const { return next_seq_; }
   /// Everything before it the host has acknowledged.
   Seq first_unacked() const;

@@ -18,8 +18,10 @@ Seq Reporter::submit(protocol::ReportBody body) {
     if (take_console_credit()) print_(outbox_.next_seq(), protocol::encode_digest(body));
     else ++left_out_;
   }
+  const bool is_crash = std::holds_alternative<protocol::CrashReport>(body);
   const Seq seq = outbox_.append(std::move(body));
   if (wake_) wake_();
+  if (is_crash && keep_crash_) keep_crash_();
   return seq;
 }
 
@@ -32,6 +34,8 @@ bool Reporter::belongs_on_console(const protocol::ReportBody& body) {
     health_printed_us_ = clock_.mono_us();
     return true;
   }
+  // The boot that it is of has printed it; a second digest would be a second crash to whoever knows the console alone.
+  if (const auto* crash = std::get_if<protocol::CrashReport>(&body); crash && crash->origin) return false;
   return std::holds_alternative<protocol::StageReport>(body) || std::holds_alternative<protocol::ServiceReport>(body) ||
          std::holds_alternative<protocol::CrashReport>(body) || std::holds_alternative<protocol::ByeReport>(body);
 }

@@ -27,6 +27,8 @@ public:
   Seq submit(protocol::ReportBody body) override;
   /// Called after each report that was queued: the link sends it.
   void on_queued(std::function<void()> wake) { wake_ = std::move(wake); }
+  /// Called after each crash report that was queued: the journal keeps it.
+  void on_crash_queued(std::function<void()> keep) { keep_crash_ = std::move(keep); }
   std::uint64_t digests_left_out() const { return left_out_; }
 
 private:
@@ -36,7 +38,7 @@ private:
   Outbox& outbox_;
   const Clock& clock_;
   DigestPrinter print_;
-  std::function<void()> wake_;
+  std::function<void()> wake_, keep_crash_;
   std::uint64_t credit_ = console_burst, left_out_ = 0;
   MonoUs credited_us_ = 0, health_printed_us_ = 0;
   Seq health_first_unacked_ = 0;

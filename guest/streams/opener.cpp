@@ -27,9 +27,19 @@ public:
   Made operator()(const FileReadOpening&) const { return hand_over(); }
   Made operator()(const FileWriteOpening&) const { return hand_over(); }
   Made operator()(const DirListOpening&) const { return hand_over(); }
+  Made operator()(const DirWatchOpening&) const { return hand_over(); }
   Made operator()(const LogFollowOpening& log) const { return LogFollow::open(loop_, stream_, logs_, log); }
 
+  // Sign-ins have a folder of their own, which comes before this table.
+  Made operator()(const SigninRunOpening&) const { return not_here(); }
+  Made operator()(const SigninTakeOpening&) const { return not_here(); }
+  Made operator()(const SigninForgetOpening&) const { return not_here(); }
+
 private:
+  Made not_here() const {
+    stream_.refuse(Error(Errc::unsupported, "this agent signs nobody in"));
+    return nullptr;
+  }
   Made attach(const Result<std::shared_ptr<ExecSession>>& session) const {
     if (session) return std::make_unique<ExecStream>(stream_, sessions_, *session);
     stream_.refuse(session.error());

@@ -7,7 +7,9 @@
 namespace vigil::access {
 
 bool Caller::may(Scope wanted) const {
-    if (scopes.contains(Scope::admin) || scopes.contains(wanted)) return true;
+    if (scopes.contains(wanted)) return true;
+    if (wanted == Scope::vault_read) return false;   // who is to see credentials is told so by name
+    if (scopes.contains(Scope::admin)) return true;
     return wanted == Scope::read && scopes.contains(Scope::operate);
 }
 
@@ -37,10 +39,10 @@ Result<std::set<Scope>> parse_scopes(std::string_view text) {
         const auto word = text.substr(0, text.find(','));
         text.remove_prefix(std::min(text.size(), word.size() + 1));
         const auto scope = parse_enum<Scope>(word);
-        if (!scope) return Error(Errc::invalid, "scopes: \"" + std::string(word.substr(0, 80)) + "\" is none of read, operate, admin, metrics");
+        if (!scope) return Error(Errc::invalid, "scopes: \"" + std::string(word.substr(0, 80)) + "\" is none of read, operate, admin, metrics, vault:read");
         scopes.insert(*scope);
     }
-    if (scopes.empty()) return Error(Errc::invalid, "scopes: at least one of read, operate, admin, metrics");
+    if (scopes.empty()) return Error(Errc::invalid, "scopes: at least one of read, operate, admin, metrics, vault:read");
     return scopes;
 }
 

@@ -14,11 +14,11 @@
 
 namespace vigil::access {
 
-enum class Scope { read, operate, admin, metrics };
+enum class Scope { read, operate, admin, metrics, vault_read };
 
 struct Caller {
     std::string owner;
-    std::set<Scope> scopes;                       // operate holds read, admin holds all
+    std::set<Scope> scopes;                       // operate holds read, admin holds all but vault_read
     std::string name;                             // for logs and events: "uid 0", "alice (token 0123456789)"
 
     bool may(Scope wanted) const;
@@ -40,5 +40,6 @@ Result<std::set<Scope>> parse_scopes(std::string_view text);
 
 namespace vigil {
 template <> inline constexpr auto enum_table<access::Scope> = make_enum_table<access::Scope>({
-    {access::Scope::read, "read"}, {access::Scope::operate, "operate"}, {access::Scope::admin, "admin"}, {access::Scope::metrics, "metrics"}});
+    {access::Scope::read, "read"}, {access::Scope::operate, "operate"}, {access::Scope::admin, "admin"}, {access::Scope::metrics, "metrics"},
+    {access::Scope::vault_read, "vault:read"}});
 }  // namespace vigil

@@ -49,6 +49,29 @@ void group_crashes(const Context& context, const Request& request, const Reply& 
 void list_blackboxes(const Context& context, const Request& request, const Reply& reply);
 void get_blackbox(const Context& context, const Request& request, const Reply& reply);
 void export_blackbox(const Context& context, const Request& request, const Reply& reply);
+// sessions.cpp
+void create_session(const Context& context, const Request& request, const Reply& reply);
+void list_sessions(const Context& context, const Request& request, const Reply& reply);
+void get_session(const Context& context, const Request& request, const Reply& reply);
+void stream_session_events(const Context& context, const Request& request, const Reply& reply);
+void cancel_session(const Context& context, const Request& request, const Reply& reply);
+void hold_session(const Context& context, const Request& request, const Reply& reply);
+// auth_routes.cpp
+void start_auth(const Context& context, const Request& request, const Reply& reply);
+void get_auth_session(const Context& context, const Request& request, const Reply& reply);
+void get_auth_url(const Context& context, const Request& request, const Reply& reply);
+void get_auth_credentials(const Context& context, const Request& request, const Reply& reply);
+void hold_auth(const Context& context, const Request& request, const Reply& reply);
+void end_auth(const Context& context, const Request& request, const Reply& reply);
+void store_auth_credentials(const Context& context, const Request& request, const Reply& reply);
+// vault.cpp
+void list_vault(const Context& context, const Request& request, const Reply& reply);
+void get_vault_entry(const Context& context, const Request& request, const Reply& reply);
+void reveal_credential(const Context& context, const Request& request, const Reply& reply);
+void note_refused_reveal(const Context& context, const Request& request);   // in the audit log
+void remove_credential(const Context& context, const Request& request, const Reply& reply);
+void list_vault_audit(const Context& context, const Request& request, const Reply& reply);
+void rotate_vault(const Context& context, const Request& request, const Reply& reply);
 // tokens.cpp
 void list_tokens(const Context& context, const Request& request, const Reply& reply);
 void create_token(const Context& context, const Request& request, const Reply& reply);

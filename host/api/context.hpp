@@ -18,6 +18,14 @@ namespace vigil::ports {
 class Server;
 }
 
+namespace vigil::sessions {
+class Sessions;
+}
+
+namespace vigil::vault {
+class Vault;
+}
+
 namespace vigil::api {
 
 struct Context {
@@ -30,6 +38,8 @@ struct Context {
     const egress::Counters* egress = nullptr;
     access::Gate* gate = nullptr;            // null: everybody is the local admin (tests)
     store::Store* tokens = nullptr;          // where tokens are written; null: nowhere
+    sessions::Sessions* sessions = nullptr;  // null: none are kept
+    vault::Vault* vault = nullptr;
     access::Caller caller{"", {access::Scope::admin}, ""};   // of the request at hand
 };
 

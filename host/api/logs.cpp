@@ -33,7 +33,7 @@ std::string said_before(const machine::Run& run, const std::string& service) {
     std::string out;
     for (const auto& record : run.crashes) {
         const auto& crash = record.report;
-        if (crash.service != service) continue;
+        if (crash.service != service || crash.origin) continue;
         add_part(out, crash.process + " pid " + std::to_string(crash.pid) + ", " + protocol::to_text(crash.exit), crash.stdout_tail + crash.stderr_tail);
     }
     return out;

@@ -56,6 +56,26 @@ constexpr Row rows[] = {
     {Method::get, "/v1/images", Scope::read, list_images},
     {Method::get, "/v1/images/{reference}", Scope::read, get_image},
     {Method::post, "/v1/images/{reference}/verify", Scope::admin, verify_image},
+    {Method::post, "/v1/sessions", Scope::operate, create_session},
+    {Method::get, "/v1/sessions", Scope::read, list_sessions},
+    {Method::get, "/v1/sessions/{session}", Scope::operate, get_session},
+    {Method::get, "/v1/sessions/{session}/events", Scope::operate, stream_session_events},
+    {Method::post, "/v1/sessions/{session}/cancel", Scope::operate, cancel_session},
+    {Method::post, "/v1/sessions/{session}/heartbeat", Scope::operate, hold_session},
+    {Method::get, "/v1/vault", Scope::read, list_vault},
+    {Method::get, "/v1/vault/{user}/{provider}", Scope::read, get_vault_entry},
+    {Method::del, "/v1/vault/{user}/{provider}", Scope::operate, remove_credential},
+    {Method::get, "/v1/vault/{user}/{provider}/credential", Scope::vault_read, reveal_credential},
+    {Method::get, "/v1/vault-audit", Scope::read, list_vault_audit},
+    {Method::post, "/v1/vault-rotate", Scope::admin, rotate_vault},
+    {Method::post, "/api/auth/start", Scope::operate, start_auth},
+    {Method::get, "/api/auth/session/{session}", Scope::operate, get_auth_session},
+    {Method::get, "/api/auth/session/{session}/oauth-url", Scope::operate, get_auth_url},
+    {Method::get, "/api/auth/session/{session}/credentials/status", Scope::operate, get_auth_credentials},
+    {Method::post, "/api/auth/session/{session}/heartbeat", Scope::operate, hold_auth},
+    {Method::post, "/api/auth/session/{session}/cancel", Scope::operate, end_auth},
+    {Method::post, "/api/auth/credentials/store", Scope::operate, store_auth_credentials},
+    {Method::del, "/api/vm/auth/{session}", Scope::operate, end_auth},
     {Method::get, "/v1/tokens", Scope::admin, list_tokens},
     {Method::post, "/v1/tokens", Scope::admin, create_token},
     {Method::del, "/v1/tokens/{token}", Scope::admin, revoke_token},
@@ -82,7 +102,10 @@ void guard(Context context, const Row& row, const Request& request, const Reply&
         auto admitted = context.gate->admit(request);
         if (auto* refusal = std::get_if<http::Response>(&admitted)) return reply.send(std::move(*refusal));
         context.caller = std::move(std::get<access::Caller>(admitted));
-        if (auto refusal = context.gate->refuse(context.caller, *row.needs)) return reply.send(std::move(*refusal));
+        if (auto refusal = context.gate->refuse(context.caller, *row.needs)) {
+            if (*row.needs == Scope::vault_read) note_refused_reveal(context, request);
+            return reply.send(std::move(*refusal));
+        }
         if (auto refusal = hidden(context, request)) return reply.send(std::move(*refusal));
     }
     row.answer(context, request, reply);

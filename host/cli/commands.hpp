@@ -59,6 +59,8 @@ void add_ports(CLI::App& app, Cli& cli);
 void add_egress(CLI::App& app, Cli& cli);
 void add_rm(CLI::App& app, Cli& cli);
 void add_image(CLI::App& app, Cli& cli);
+void add_session(CLI::App& app, Cli& cli);
+void add_vault(CLI::App& app, Cli& cli);
 void add_token(CLI::App& app, Cli& cli);
 void add_doctor(CLI::App& app, Cli& cli);
 void add_version(CLI::App& app, Cli& cli);

@@ -4,6 +4,7 @@
 #include "host/api/to_json.hpp"
 #include "host/blackbox/masking.hpp"
 #include "host/daemon/evidence.hpp"
+#include "host/fault/fault_point.hpp"
 #include "host/logs/masker.hpp"
 #include "host/machine/event_codec.hpp"
 #include "host/shim/bounded_file.hpp"
@@ -130,6 +131,7 @@ asio::awaitable<Result<BoxJob>> collect_box(RunHost* host, store::Store* store, 
 }
 
 Result<void> pack_box(const BoxJob& job) {
+    const fault::Around around(fault::Step::pack_box);
     blackbox::ArchiveWriter writer(job.box);
     TRY_VOID(writer.open());
     const auto add = [&](const char* name, const std::string& text) -> Result<void> {
@@ -182,6 +184,7 @@ bool is_boxed(const fs::path& log_dir) {
 }
 
 void drop_old_runs(const Places& places, const InstanceId& id, std::size_t keep) {
+    const fault::Around around(fault::Step::drop_runs);
     std::vector<std::pair<std::uint32_t, fs::path>> runs;
     std::error_code failure;
     for (fs::directory_iterator each(places.instance(id) / "runs", failure), end; !failure && each != end; each.increment(failure))

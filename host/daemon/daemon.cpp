@@ -8,10 +8,12 @@
 #include "host/daemon/readiness.hpp"
 #include "host/daemon/reconciler.hpp"
 #include "host/daemon/service_notice.hpp"
+#include "host/daemon/session_vms.hpp"
 #include "host/daemon/state_lock.hpp"
 #include "host/daemon/vm_registry.hpp"
 #include "host/http/server.hpp"
 #include "host/ports/server.hpp"
+#include "host/sessions/sessions.hpp"
 #include "host/vmm/driver_factory.hpp"
 
 #include <boost/asio/co_spawn.hpp>
@@ -25,6 +27,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 
 namespace vigil::daemon {
 
@@ -77,6 +80,11 @@ void enter_own_group() {
     spdlog::info("daemon.group delegated={} leaf={} controllers={}", leaf->path, cgroup::leaf_name, controllers.empty() ? "none" : controllers);
 }
 
+vault::VaultPlaces vault_places(const Options& options) {
+    const char* const credentials = std::getenv("CREDENTIALS_DIRECTORY");
+    return {options.places.vault().string(), {options.vault_key, credentials == nullptr ? "" : credentials, options.places.master_key()}, options.vault_old_key};
+}
+
 class Daemon {
   public:
     Daemon(const Options& options, Doors doors, const systemd::Notifier& notifier, std::unique_ptr<store::Store> store)
@@ -93,7 +101,10 @@ class Daemon {
           relays_(io_.get_executor()),
           ports_(io_, registry_, bus_, ports_options(options_, host_.accelerator.accelerator)),
           gate_(*store_, clock_, ::geteuid()),
-          server_(io_, http::Router(api::make_routes({registry_, host_.images, *store_, bus_, relays_, &ports_, &outside_.counters, &gate_, store_.get()})),
+          vault_(vault_places(options), clock_),
+          session_vms_(registry_),
+          sessions_(io_, clock_, session_vms_, vault_, bus_, options.places.sessions().string(), static_cast<std::uint32_t>(protocol::deadline_scale(host_.accelerator.accelerator))),
+          server_(io_, http::Router(api::make_routes({registry_, host_.images, *store_, bus_, relays_, &ports_, &outside_.counters, &gate_, store_.get(), &sessions_, &vault_})),
                   {options_.places.socket, options_.socket_mode, {}, options_.listen, [this](const http::Request& head) { return gate_.refuse_stranger(head); }}),
           notice_(io_.get_executor(), notifier, [this] { return registry_.in_words(); }),
           signals_(io_, SIGTERM, SIGINT),
@@ -107,6 +118,9 @@ class Daemon {
         host_.shelf = std::make_unique<blackbox::Shelf>(io_.get_executor(), pool_, options_.places.blackboxes(), options_.places.run / "opened", options_.keep_limits);
         pipeline_.observe_by([this](const machine::VmState& state, const machine::VmEvent& event) { host_.metrics.observe(state, event); });
         TRY_VOID(registry_.load());
+        // VMs do not wait for a vault that is damaged: its routes say what is wrong with it.
+        if (const auto opened = vault_.open(); !opened) spdlog::error("vault.refused err=\"{}\"", opened.error().message());
+        sessions_.load();
         if (auto listening = open_doors(); !listening) return close(listening.error());
         spdlog::info("daemon.listening what=api address=unix:{}", options_.places.socket);
         if (!server_.tcp_address().empty()) spdlog::info("daemon.listening what=api address=http://{}", server_.tcp_address());
@@ -171,6 +185,7 @@ class Daemon {
         co_await ports_.stop();
         co_await relays_.stop();
         co_await policy_watch_.stop();
+        co_await sessions_.stop();
         co_await reconciler_.stop();
         co_await registry_.stop();
         if (host_.shelf) co_await host_.shelf->stop();
@@ -192,6 +207,9 @@ class Daemon {
     streams::Relays relays_;
     ports::Server ports_;
     access::Gate gate_;
+    vault::Vault vault_;
+    SessionVms session_vms_;
+    sessions::Sessions sessions_;
     http::Server server_;
     ServiceNotice notice_;
     asio::signal_set signals_;

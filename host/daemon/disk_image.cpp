@@ -1,5 +1,6 @@
 #include "host/daemon/disk_image.hpp"
 
+#include "host/fault/fault_point.hpp"
 #include "shared/base/unique_fd.hpp"
 
 #include <fcntl.h>
@@ -75,6 +76,7 @@ Result<void> fill(int from, int to, std::uint64_t bytes, const fs::path& path) {
 Result<void> make_disk(const fs::path& from, const fs::path& to, std::uint64_t bytes) {
     std::error_code ignored;
     if (fs::exists(to, ignored)) return {};
+    const fault::Around around(fault::Step::make_disk);
     const fs::path unfinished = to.string() + ".new";
     const UniqueFd source(::open(from.c_str(), O_RDONLY | O_CLOEXEC));
     if (!source) return failed(from, "open");

@@ -1,5 +1,6 @@
 #include "host/daemon/event_pipeline.hpp"
 
+#include "host/fault/fault_point.hpp"
 #include "host/machine/reduce.hpp"
 #include "host/verdict/verdict.hpp"
 
@@ -115,7 +116,10 @@ void EventPipeline::flush() {
         work = turn.take_work();
     }
     if (std::exchange(refusing_, false)) spdlog::info("store.commits_again");
-    bus_.publish(encoded);
+    {
+        const fault::Around around(fault::Step::publish);
+        bus_.publish(encoded);
+    }
     for (const auto& item : items)
         if (item.is_new && observer_) observer_(item.subject->state(), item.event);
     for (const auto& [subject, done] : work) subject->committed(done.effects, done.reported);

@@ -3,6 +3,7 @@
 #include "host/blackbox/archive.hpp"
 #include "host/blackbox/box_name.hpp"
 #include "host/daemon/box_packing.hpp"
+#include "host/fault/fault_point.hpp"
 #include "host/shim/bounded_file.hpp"
 #include "host/shim/shim_spec.hpp"
 #include "shared/base/unique_fd.hpp"
@@ -49,6 +50,7 @@ Result<void> move_into(const fs::path& from, const fs::path& directory) {
 }  // namespace
 
 Result<void> make_instance_dir(const Places& places, const InstanceId& id, const machine::InstanceSpec& spec) {
+    const fault::Around around(fault::Step::make_instance);
     std::error_code failure;
     const auto directory = places.instance(id);
     fs::create_directories(directory, failure);
@@ -71,6 +73,7 @@ Result<std::string> set_aside(const Places& places, const InstanceId& id, UnixUs
 }
 
 Result<void> archive_and_delete(const Places& places, const InstanceId& id) {
+    const fault::Around around(fault::Step::remove_instance);
     std::error_code failure;
     const auto directory = places.instance(id);
     drop_old_runs(places, id, 0);

@@ -1,5 +1,6 @@
 #include "host/daemon/kept_secrets.hpp"
 
+#include "host/fault/fault_point.hpp"
 #include "host/images/sha256.hpp"
 #include "shared/base/unique_fd.hpp"
 #include "shared/json/json.hpp"
@@ -117,6 +118,7 @@ std::string bound_to(const InstanceId& id) { return "vigil secrets of " + id.val
 
 Result<void> keep_secrets(const Places& places, const InstanceId& id, const Secrets& secrets) {
     if (secrets.empty()) return {};
+    const fault::Around around(fault::Step::keep_secrets);
     TRY(key, master_key(places));
     TRY(sealed, seal(key, bound_to(id), dump_json(nlohmann::json(secrets))));
     return write_private(sealed_path(places, id), sealed);

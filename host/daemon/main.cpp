@@ -1,4 +1,5 @@
 #include "host/daemon/daemon.hpp"
+#include "host/daemon/store_command.hpp"
 
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
@@ -25,6 +26,7 @@ void raise_descriptor_limit() {
 
 int main(int argc, char** argv) {
     const auto options = vigil::daemon::parse_options(argc, argv);
+    if (options.command != vigil::daemon::Command::serve) return vigil::daemon::run_store_command(options);
     spdlog::set_default_logger(spdlog::stderr_logger_st("vigild"));
     spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %l %v", spdlog::pattern_time_type::utc);
     spdlog::set_level(spdlog::level::from_str(options.log_level));

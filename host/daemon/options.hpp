@@ -12,7 +12,10 @@
 
 namespace vigil::daemon {
 
+enum class Command { serve, check_store, rebuild_store };
+
 struct Options {
+    Command command = Command::serve;
     Places places;
     unsigned socket_mode = 0600;     // 0660 with --group
     std::string socket_group;
@@ -22,6 +25,7 @@ struct Options {
     std::string log_level = "info";
     vmm::VmmKind vmm = vmm::VmmKind::automatic;   // of VMs that leave the choice
     std::chrono::seconds reconcile_every{60}, policy_every{10};
+    std::string vault_key, vault_old_key;         // files; empty: systemd's credential, or STATE/master.key
     logs::LogLimits log_limits;
     blackbox::KeepLimits keep_limits;
 };

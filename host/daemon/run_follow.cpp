@@ -1,6 +1,7 @@
 // VmRun, second part: from the shim's start to the VMM's end, also when the daemon was away in between.
 #include "host/daemon/run_user.hpp"
 #include "host/daemon/vm_run.hpp"
+#include "host/fault/fault_point.hpp"
 #include "host/shim/bounded_file.hpp"
 #include "host/shim/shim_note.hpp"
 #include "shared/base/overloaded.hpp"
@@ -56,14 +57,24 @@ asio::awaitable<void> VmRun::launch() {
         co_return;
     }
     auto spec = std::move(std::get<shim::ShimSpec>(prepared));
-    auto shim = co_await shim::spawn_shim(host_.shim_program(), std::move(spec));
-    if (!shim) {
-        fail_start(start_failed(shim.error().message()));
+    auto spawned = co_await spawn(std::move(spec));
+    if (!spawned) {
+        fail_start(start_failed(spawned.error().message()));
         co_return;
     }
-    const shim::ShimNote note{number_, *shim, shim::host_boot_id()};
-    if (const auto noted = shim::write_shim_note(run_dir_, note); !noted) spdlog::warn("run.note_failed vm={} err=\"{}\"", id_.value(), noted.error().message());
+    note_shim(*spawned);
     co_await follow(0);
+}
+
+asio::awaitable<Result<shim::ProcessIdentity>> VmRun::spawn(shim::ShimSpec spec) {
+    const fault::Around around(fault::Step::spawn_shim);
+    co_return co_await shim::spawn_shim(host_.shim_program(), std::move(spec));
+}
+
+void VmRun::note_shim(const shim::ProcessIdentity& shim) {
+    const fault::Around around(fault::Step::note_shim);
+    const shim::ShimNote note{number_, shim, shim::host_boot_id()};
+    if (const auto noted = shim::write_shim_note(run_dir_, note); !noted) spdlog::warn("run.note_failed vm={} err=\"{}\"", id_.value(), noted.error().message());
 }
 
 asio::awaitable<void> VmRun::take_up() {
@@ -159,7 +170,8 @@ asio::awaitable<void> VmRun::control() {
             control_ended_.notify();
         }
     };
-    auto connected = co_await vmm_->driver->connect(control_socket_, std::move(on_event));
+    auto connecting = connect(std::move(on_event));
+    auto connected = co_await std::move(connecting);
     if (!connected) {
         control_open_ = false;
         spdlog::warn("run.control_failed vm={} err=\"{}\"", id_.value(), connected.error().message());
@@ -174,6 +186,11 @@ asio::awaitable<void> VmRun::control() {
     if (vm_->has_events()) co_return;
     control_open_ = false;
     control_ended_.notify();
+}
+
+asio::awaitable<Result<std::unique_ptr<vmm::RunningVm>>> VmRun::connect(vmm::OnVmmEvent on_event) {
+    const fault::Around around(fault::Step::connect_vmm);
+    co_return co_await vmm_->driver->connect(control_socket_, std::move(on_event));
 }
 
 void VmRun::give_up_start(protocol::Cause cause) {

@@ -3,6 +3,7 @@
 #include "host/daemon/disk_image.hpp"
 #include "host/daemon/run_user.hpp"
 #include "host/daemon/vm_run.hpp"
+#include "host/fault/fault_point.hpp"
 #include "host/machine/egress_policy.hpp"
 #include "host/reconcile/look.hpp"
 #include "host/vmm/kernel_command_line.hpp"
@@ -42,6 +43,7 @@ protocol::Cause cause_of(const Error& error, const Places& places) {
 
 /// Empty, 0700 and marked as ours: leftovers of a run before are ours to take away, for that run has ended.
 Result<void> make_run_dir(const std::filesystem::path& path, const std::string& owner, const std::optional<shim::Credentials>& user) {
+    const fault::Around around(fault::Step::make_run_dir);
     std::error_code failure;
     std::filesystem::remove_all(path, failure);
     if (failure) return Error(Errc::io, "clear " + path.string() + ": " + failure.message());
@@ -110,11 +112,16 @@ Result<void> VmRun::open_link(const images::Image* image) {
     if (const auto& run = owner_.run_state().run; run && run->link && owner_.check_token(run->link->boot, "") == guest_link::TokenCheck::differs)
         options.bound_boot = run->link->boot;
     link_ = std::make_unique<guest_link::GuestLink>(host_.io, options, static_cast<guest_link::LinkOwner&>(*this), host_.clock);
-    TRY_VOID(link_->listen());
-    TRY_VOID(give_to(path, user_));  // the vsock device dials it
+    TRY_VOID(listen_for_guest(path));
     console_ = std::make_unique<RunConsole>(run_dir_, host_.clock);
     follow_logs();
     return open_egress();
+}
+
+Result<void> VmRun::listen_for_guest(const std::string& path) {
+    const fault::Around around(fault::Step::listen_link);
+    TRY_VOID(link_->listen());
+    return give_to(path, user_);  // the vsock device dials it
 }
 
 Result<void> VmRun::open_egress() {

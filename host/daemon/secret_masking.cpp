@@ -41,6 +41,11 @@ void mask_report(protocol::ReportBody& report, const Values& values) {
                           [&](protocol::HealthReport& health) {
                               for (auto& cause : health.causes) mask_cause(cause, values);
                           },
+                          [&](protocol::SigninReport& signin) {
+                              mask_text(signin.detail, values);
+                              mask_text(signin.screen, values);
+                              mask_cause(signin.cause, values);
+                          },
                           [&](protocol::OtherReport& other) { mask_text(other.json, values); }, [](protocol::CrashTrace&) {}, [](protocol::NetReport&) {},
                           [](protocol::DroppedReport&) {}, [](protocol::ByeReport&) {}},
                report);

@@ -2,6 +2,7 @@
 
 #include "host/async/blocking.hpp"
 #include "host/daemon/box_packing.hpp"
+#include "host/daemon/effect_step.hpp"
 #include "host/daemon/evidence.hpp"
 #include "host/daemon/kept_secrets.hpp"
 #include "host/images/sha256.hpp"
@@ -157,10 +158,11 @@ void VmActor::log_state() {
 
 void VmActor::committed(const std::vector<machine::Effect>& effects, const std::set<Stream>& reported) {
     log_state();
-    if (run_) {
+    if (run_ && !reported.empty()) {
+        const fault::Around around(fault::Step::acknowledge);
         for (const auto& [epoch, boot] : reported) run_->acknowledge(boot, epoch, acknowledged(boot, epoch));
-        run_->events_committed();
     }
+    if (run_) run_->events_committed();
     for (const auto& effect : effects) carry_out(effect);
 }
 
@@ -169,6 +171,7 @@ void VmActor::reports_refused() {
 }
 
 void VmActor::carry_out(const machine::Effect& effect) {
+    const fault::Around around(step_of(effect));
     std::visit(Overloaded{[this](const machine::ArmDeadline& arm) { deadlines_.arm(arm.name, arm.due_mono_us); },
                           [this](const machine::CancelDeadline& cancel) { deadlines_.cancel(cancel.name); },
                           [this](const machine::RequestGuestShutdown& request) {
@@ -208,14 +211,19 @@ asio::awaitable<void> VmActor::retire() {
         ended = replayed ? std::move(*replayed) : machine::VmState{};
     }
     if (ended.run) box_up(std::move(ended));
-    std::error_code ignored;
-    std::filesystem::remove_all(host_.places.run_dir(id_), ignored);
+    remove_run_dir();
     if (std::exchange(open_when_retired_, false)) {
         open_run();
         co_return;
     }
     autostart_when_idle();
     tell_idle();
+}
+
+void VmActor::remove_run_dir() {
+    const fault::Around around(fault::Step::remove_run_dir);
+    std::error_code ignored;
+    std::filesystem::remove_all(host_.places.run_dir(id_), ignored);
 }
 
 void VmActor::tell_idle() {
@@ -276,7 +284,7 @@ guest_link::TokenCheck VmActor::check_token(const BootId& boot, const std::strin
 }
 
 Result<void> VmActor::remember_token(const BootId& boot, const std::string& token) {
-    return store_.remember_token(id_, run_number(), boot, images::sha256_hex(token));
+    return pipeline_.record(*this, event(machine::TokenBound{boot, images::sha256_hex(token)}));
 }
 
 Seq VmActor::acknowledged(const BootId& boot, Epoch epoch) { return store_.acknowledged(id_, run_number(), epoch, boot); }

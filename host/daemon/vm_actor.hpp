@@ -74,6 +74,7 @@ class VmActor final : public EventSubject, private RunOwner {
     boost::asio::awaitable<void> retire();
     void box_up(machine::VmState ended);
     boost::asio::awaitable<void> pack(machine::VmState ended);
+    void remove_run_dir();
     void tell_idle();
     std::vector<std::string> secret_values() const;
 

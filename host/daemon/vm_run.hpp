@@ -73,12 +73,16 @@ class VmRun final : private guest_link::LinkOwner, private egress::EgressOwner {
     std::optional<protocol::Cause> unfit(const images::Image& image) const;
     std::variant<shim::ShimSpec, protocol::Cause> plan(const images::Image& image);
     Result<void> open_link(const images::Image* image);
+    Result<void> listen_for_guest(const std::string& path);
     Result<void> open_egress();
     void follow_logs();
     void follow_logs_when_due();
 
     boost::asio::awaitable<void> follow(std::uint64_t console_offset);
+    boost::asio::awaitable<Result<shim::ProcessIdentity>> spawn(shim::ShimSpec spec);
+    void note_shim(const shim::ProcessIdentity& shim);
     boost::asio::awaitable<void> control();
+    boost::asio::awaitable<Result<std::unique_ptr<vmm::RunningVm>>> connect(vmm::OnVmmEvent on_event);
     boost::asio::awaitable<void> press_power_button();
     boost::asio::awaitable<void> flush_console();
     boost::asio::awaitable<void> watch_pulse();

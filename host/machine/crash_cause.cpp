@@ -33,8 +33,8 @@ std::string place(const TraceFrame& frame) {
 Cause cause_of(const CrashRecord& crash) { return with_function(crash.report.cause, crash); }
 
 const CrashRecord* last_crash(const Run& run, const std::string& service) {
-  const auto last =
-      std::find_if(run.crashes.rbegin(), run.crashes.rend(), [&](const CrashRecord& crash) { return crash.report.service == service; });
+  const auto last = std::find_if(run.crashes.rbegin(), run.crashes.rend(),
+                                 [&](const CrashRecord& crash) { return crash.report.service == service && !crash.report.origin; });
   return last == run.crashes.rend() ? nullptr : &*last;
 }
 

@@ -81,6 +81,10 @@ json body_json(const PolicyDecided& body) {
 json body_json(const LogsLost& body) { return {{"service", body.service}, {"bytes", body.bytes}, {"reason", body.reason}}; }
 json body_json(const Reconciled& body) { return {{"what", body.what}, {"subject", body.subject}, {"action", body.action}, {"reason", body.reason}}; }
 json body_json(const RestartsEnded& body) { return {{"count", body.count}, {"first_run", body.first_run.value()}}; }
+json body_json(const TokenBound& body) { return {{"boot", body.boot.value()}, {"sha256", body.sha256}}; }
+json body_json(const ReportRepeated& body) {
+  return {{"boot", body.boot.value()}, {"epoch", body.epoch}, {"seq", body.seq}, {"origin_boot", body.origin_boot.value()}, {"origin_seq", body.origin_seq}};
+}
 
 template <class E>
 Result<E> read_enum(const json& object, const char* key) {
@@ -349,6 +353,21 @@ Result<EventBody> parse_policy_decided(const json& object) {
   return EventBody(body);
 }
 
+Result<EventBody> parse_token_bound(const json& object) {
+  TRY(boot, read_text(object, "boot"));
+  TRY(sha256, read_text(object, "sha256"));
+  return EventBody(TokenBound{BootId(boot), sha256});
+}
+
+Result<EventBody> parse_report_repeated(const json& object) {
+  TRY(boot, read_text(object, "boot"));
+  TRY(epoch, read_count(object, "epoch"));
+  TRY(seq, read_count(object, "seq"));
+  TRY(origin_boot, read_text(object, "origin_boot"));
+  TRY(origin_seq, read_count(object, "origin_seq"));
+  return EventBody(ReportRepeated{BootId(boot), static_cast<Epoch>(epoch), seq, BootId(origin_boot), origin_seq});
+}
+
 /// The bodies that are one text.
 template <class Body, const char* key>
 Result<EventBody> parse_text(const json& object) {
@@ -386,6 +405,8 @@ constexpr std::pair<std::string_view, Parse> parsers[] = {
     {"lease_set", parse_until<LeaseSet>},
     {"policy_paused", parse_until<PolicyPaused>},
     {"policy_decided", parse_policy_decided},
+    {"token_bound", parse_token_bound},
+    {"report_repeated", parse_report_repeated},
 };
 static_assert(std::size(parsers) == std::size(host_types) && std::size(parsers) == std::variant_size_v<EventBody> - 1);
 

@@ -10,7 +10,7 @@ namespace vigil::machine {
 inline constexpr std::string_view host_types[] = {
     "created",      "start_requested", "vmm_started",    "start_failed", "link_up",    "link_lost", "link_refused", "egress_refused", "clock_synced", "console_finding",
     "deadline_passed", "stop_requested", "vmm_exited", "device_exited", "vmm_halted", "shim_lost", "adopted", "state", "removed", "logs_lost", "reconciled",
-    "restarts_ended", "pulse", "hold_set", "lease_set", "policy_paused", "policy_decided"};
+    "restarts_ended", "pulse", "hold_set", "lease_set", "policy_paused", "policy_decided", "token_bound", "report_repeated"};
 
 /// Stands for a guest's report type that is empty or spelled like one of the host's: a guest must not be able to write the host's events.
 inline constexpr std::string_view other_type = "other";

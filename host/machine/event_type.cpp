@@ -37,6 +37,8 @@ std::string_view host_type(const EventBody& body) {
                         [](const LeaseSet&) { return std::string_view("lease_set"); },
                         [](const PolicyPaused&) { return std::string_view("policy_paused"); },
                         [](const PolicyDecided&) { return std::string_view("policy_decided"); },
+                        [](const TokenBound&) { return std::string_view("token_bound"); },
+                        [](const ReportRepeated&) { return std::string_view("report_repeated"); },
                     },
                     body);
 }

@@ -308,6 +308,8 @@ std::vector<Effect> reduce(VmState& state, const VmEvent& event) {
                  [&](const LeaseSet& body) { state.lease = body; },
                  [&](const PolicyPaused& body) { state.policy_paused = body; },
                  [&](const PolicyDecided& body) { state.decided[body.rule] = body; },
+                 [&](const TokenBound&) {},               // of the link, not of the VM
+                 [&](const ReportRepeated&) {},           // nothing that was not told before
              },
              event.body);
   state.last_seq = std::max(state.last_seq, event.seq);

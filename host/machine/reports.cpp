@@ -60,10 +60,16 @@ void apply(const Change& change, const Reported& reported, const ServiceReport& 
   record.first_ready_mono_us = change.event.mono_us;
 }
 
+/// The ids are unique within a boot, and what an earlier boot has kept on its disk comes among this one's.
+bool is_same(const CrashReport& one, const CrashReport& other) {
+  const auto boot_of = [](const CrashReport& crash) { return crash.origin ? crash.origin->first : BootId(); };
+  return one.crash == other.crash && boot_of(one) == boot_of(other);
+}
+
 void apply(const Change& change, const Reported& reported, const CrashReport& crash) {
   auto& crashes = change.run.crashes;
   CrashRecord record{change.event.seq, change.event.at_unix_us, reported.partial, crash, std::nullopt};
-  const auto same = std::find_if(crashes.begin(), crashes.end(), [&](const CrashRecord& each) { return each.report.crash == crash.crash; });
+  const auto same = std::find_if(crashes.begin(), crashes.end(), [&](const CrashRecord& each) { return is_same(each.report, crash); });
   if (same != crashes.end()) {
     if (reported.partial) return;
     record.at_unix_us = same->at_unix_us;
@@ -80,7 +86,7 @@ void apply(const Change& change, const Reported& reported, const CrashReport& cr
 
 void apply(const Change& change, const Reported&, const CrashTrace& trace) {
   for (auto& record : change.run.crashes)
-    if (record.report.crash == trace.crash) record.trace = trace;
+    if (record.report.crash == trace.crash && !record.report.origin) record.trace = trace;
 }
 
 void apply(const Change& change, const Reported& reported, const HealthReport& health) {
@@ -102,6 +108,8 @@ void apply(const Change& change, const Reported& reported, const ByeReport& bye)
   cancel(change, "console");
   arm(change, "exit", scaled(change.run, exit_after_bye));
 }
+
+void apply(const Change&, const Reported&, const SigninReport&) {}   // of a session, not of the machine
 
 void apply(const Change&, const Reported&, const OtherReport&) {}
 

@@ -169,6 +169,23 @@ struct PulseTaken {
   friend bool operator==(const PulseTaken&, const PulseTaken&) = default;
 };
 
+/// A boot of the guest has shown that it has the token of its link: from now on every hello of this boot must carry it. The token itself is nowhere.
+struct TokenBound {
+  BootId boot;
+  std::string sha256;                           // of the token, in hex
+  friend bool operator==(const TokenBound&, const TokenBound&) = default;
+};
+
+/// A crash report that an earlier boot had told already came once more, under a number of this boot: the number is known, the report is not stored twice.
+struct ReportRepeated {
+  BootId boot;
+  Epoch epoch = 0;
+  Seq seq = 0;
+  BootId origin_boot;
+  Seq origin_seq = 0;
+  friend bool operator==(const ReportRepeated&, const ReportRepeated&) = default;
+};
+
 /// Derived, recorded so that subscribers see it and so that an outcome never changes later; made by verdict::announcement().
 struct StateChanged {
   protocol::RunState state = protocol::RunState::stopped;
@@ -216,7 +233,7 @@ struct Removed { std::string actor; friend bool operator==(const Removed&, const
 using EventBody =
     std::variant<Created, StartRequested, VmmStarted, StartFailed, LinkUp, LinkLost, LinkRefused, EgressRefused, ClockSynced, ConsoleFinding, Reported,
                  DeadlinePassed, StopRequested, VmmExited, DeviceExited, VmmHalted, ShimLost, Adopted, StateChanged, Removed, LogsLost, Reconciled,
-                 RestartsEnded, PulseTaken, HoldSet, LeaseSet, PolicyPaused, PolicyDecided>;
+                 RestartsEnded, PulseTaken, HoldSet, LeaseSet, PolicyPaused, PolicyDecided, TokenBound, ReportRepeated>;
 
 struct VmEvent {
   EventSeq seq = 0;

@@ -1,17 +1,15 @@
-// One batch under way: what it adds to the store's memory and file once it is committed. Private to this folder.
+// One batch under way: what it adds to the log, the tables and the store's memory once it is committed. Private to this folder.
 #pragma once
 
-#include "host/store/store_state.hpp"
+#include "host/store/projection.hpp"
 
-#include <set>
-#include <variant>
 #include <vector>
 
 namespace vigil::store {
 
 class BatchState {
 public:
-  explicit BatchState(StoreState& store) : store_(store) { store_.has_batch = true; }
+  explicit BatchState(StoreState& store) : store_(store), projection_(store) { store_.has_batch = true; }
   BatchState(const BatchState&) = delete;
   BatchState& operator=(const BatchState&) = delete;
   ~BatchState() { store_.has_batch = false; }
@@ -19,50 +17,43 @@ public:
   /// Errors are those of reading the file.
   Result<Admission> add(machine::VmEvent& event);
   Result<void> commit();
-  bool empty() const { return encoded_.empty() && streams_.empty(); }
+  bool empty() const { return encoded_.empty(); }
   const std::vector<std::shared_ptr<const machine::EncodedEvent>>& encoded() const { return encoded_; }
   void fail(Error error) { failed_ = std::move(error); }
 
 private:
-  struct NewInstance { std::uint64_t row; InstanceId id; machine::InstanceSpec spec; UnixUs at; };
-  struct LastRun { std::uint64_t row; RunNumber run; };
-  struct RemovedAt { std::uint64_t row; UnixUs at; };
-  using Projection = std::variant<NewInstance, LastRun, RemovedAt>;
-  struct PartialChange { StreamKey stream; Seq seq; machine::EventSeq event; };   // event 0: replaced
-  struct Origin { std::uint64_t instance; std::string boot8; Seq seq; friend auto operator<=>(const Origin&, const Origin&) = default; };
+  struct LogRow { std::uint64_t instance = 0; Gaps stands_for; };
 
   machine::EventSeq next_seq() const { return store_.next_event + encoded_.size(); }
-  Result<std::optional<KnownInstance>> instance(const InstanceId& id);
-  bool is_name_taken(const InstanceName& name) const;
-  Result<Stream*> stream(const StreamKey& key);
   Result<Admission> add_created(machine::VmEvent& event, const machine::InstanceSpec& spec);
-  void project(const machine::VmEvent& event, const KnownInstance& instance);
-  void append(machine::VmEvent& event, std::uint64_t row);
-  /// Health comes every five seconds: one that says nothing new takes the place of the one before it, but for one a minute.
-  void thin_out_health(const machine::VmEvent& event, std::uint64_t row);
+  /// Numbers, encodes, projects.
+  Result<void> append(machine::VmEvent& event, std::uint64_t row);
 
-  Result<Admission> admit(machine::Reported& reported, std::uint64_t row, RunNumber run);
-  Result<Admission> admit_full(machine::Reported& reported, const StreamKey& key, Stream& stream);
-  /// A crash that an earlier boot could not send: known when that boot's stream or another boot has brought it.
-  Result<bool> take_origin(const protocol::CrashReport& crash, const StreamKey& key, machine::EventSeq& replaced);
+  /// Health comes every five seconds: one that says nothing new takes the place of the one before it, but for one a minute.
+  Gaps thin_out_health(const machine::VmEvent& event, std::uint64_t row);
+  const LatestHealth* latest_health(std::uint64_t row) const;
+  /// Of a run that is not known to live every report stays.
+  void note_life(const machine::VmEvent& event, std::uint64_t row);
+
+  Result<Admission> add_reported(machine::VmEvent& event, std::uint64_t row);
+  Result<Admission::Kind> admit_partial(Seq seq, const StreamKey& key);
+  /// Fills Reported::replaces; a crash that was told already becomes ReportRepeated.
+  Result<Admission::Kind> admit_full(machine::VmEvent& event, const StreamKey& key);
+  /// A crash that an earlier boot could not send: told when that boot's stream or another boot has brought it.
+  Result<bool> is_told(const Origin& origin, machine::EventSeq& replaced);
 
   Result<void> write();
-  Result<void> write_projections();
   Result<void> write_events();
-  Result<void> write_streams();
-  Result<void> write_partials();
   void keep();
 
   StoreState& store_;
+  Projection projection_;
   std::optional<Error> failed_;
   std::vector<std::shared_ptr<const machine::EncodedEvent>> encoded_;
-  std::vector<std::uint64_t> rows_;             // of the instance of each
-  std::map<InstanceId, KnownInstance> instances_;
-  std::map<StreamKey, Stream> streams_;
-  std::vector<Projection> projections_;
-  std::vector<PartialChange> partials_;
-  std::set<Origin> origins_;
+  std::vector<LogRow> rows_;                    // of each
+  std::vector<std::pair<std::uint64_t, InstanceId>> new_rows_;
   std::map<std::uint64_t, LatestHealth> health_;
+  std::set<std::uint64_t> dead_;                // rows of instances whose run is over
   std::vector<machine::EventSeq> superseded_;   // to be deleted
 };
 

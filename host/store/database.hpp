@@ -1,4 +1,4 @@
-// SQLite with one owner and Results instead of codes; private to this folder.
+// SQLite with one owner and Results instead of codes; for this folder, and for who keeps a file of its own beside the store (host/vault, host/sessions).
 //
 // Errors: a full disk is Errc::limit "host.disk_full: ..." (SQLITE_FULL; a quota only as long as SQLite still knows its errno); a file that is damaged or no
 //         database Errc::io; a unique or check constraint Errc::conflict; the rest Errc::io with SQLite's text.

@@ -57,7 +57,7 @@ EncodedEvent read_event(const Statement& row) {
 }
 
 constexpr char event_columns[] =
-    "SELECT e.seq, coalesce(i.id, ''), e.run, e.type, e.at_unix_us, e.mono_us, e.body FROM events e LEFT JOIN instances i ON i.row = e.instance WHERE e.seq > ? ";
+    "SELECT e.seq, coalesce(l.id, ''), e.run, e.type, e.at_unix_us, e.mono_us, e.body FROM events e LEFT JOIN log_instances l ON l.row = e.instance WHERE e.seq > ? ";
 
 }  // namespace
 

@@ -1,5 +1,6 @@
 #include "host/store/schema.hpp"
 
+#include "host/store/projector.hpp"
 #include "shared/base/unique_fd.hpp"
 
 #include <fcntl.h>
@@ -16,9 +17,14 @@ namespace {
 constexpr std::uint64_t application_id = 0x5667494c;   // "VgIL", at byte 68 of the file
 constexpr std::uint64_t checked_bytes = 64ULL << 20;   // a larger file is checked page by page as it is read
 
+struct Migration {
+  const char* sql;
+  Result<void> (*then)(Database&) = nullptr;    // in the same transaction
+};
+
 /// migrations[n] makes version n + 1 of version n. Never change one that was released: add one.
-constexpr const char* migrations[] = {
-    R"sql(
+constexpr Migration migrations[] = {
+    {R"sql(
 CREATE TABLE instances(
   row INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, name TEXT NOT NULL, spec TEXT NOT NULL, image_digest TEXT NOT NULL,
   created_unix_us INTEGER NOT NULL, removed_unix_us INTEGER, last_run INTEGER NOT NULL DEFAULT 0) STRICT;
@@ -37,19 +43,61 @@ CREATE TABLE origins(
 CREATE TABLE tokens(
   instance INTEGER NOT NULL REFERENCES instances(row), run INTEGER NOT NULL, boot TEXT NOT NULL, sha256 TEXT NOT NULL,
   PRIMARY KEY(instance, run, boot)) STRICT, WITHOUT ROWID;
-)sql",
-    R"sql(
+)sql"},
+    {R"sql(
 CREATE TABLE api_tokens(
   id TEXT PRIMARY KEY, sha256 TEXT NOT NULL, owner TEXT NOT NULL, scopes TEXT NOT NULL, label TEXT NOT NULL, created_unix_us INTEGER NOT NULL,
   expires_unix_us INTEGER, revoked_unix_us INTEGER) STRICT, WITHOUT ROWID;
+)sql"},
+    // The log comes to stand by itself: it names its instances, and what was in the tables until now is its first checkpoint.
+    {R"sql(
+CREATE TABLE log_instances(row INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE) STRICT;
+CREATE TABLE checkpoints(instance INTEGER PRIMARY KEY REFERENCES log_instances(row), seq INTEGER NOT NULL, body TEXT NOT NULL) STRICT;
+ALTER TABLE events ADD COLUMN stands_for TEXT;
+INSERT INTO log_instances(row, id) SELECT row, id FROM instances;
+INSERT INTO checkpoints(instance, seq, body) SELECT i.row, (SELECT coalesce(max(seq), 0) FROM events), json_object(
+  'name', i.name, 'spec', i.spec, 'image_digest', i.image_digest, 'created_unix_us', i.created_unix_us, 'removed_unix_us', i.removed_unix_us, 'last_run', i.last_run,
+  'streams', (SELECT json_group_array(json_object('boot', s.boot, 'run', s.run, 'epoch', s.epoch, 'last', s.last, 'gaps', s.gaps))
+              FROM streams s WHERE s.instance = i.row),
+  'partials', (SELECT json_group_array(json_object('boot', s.boot, 'run', s.run, 'epoch', s.epoch, 'seq', p.seq, 'event', p.event))
+               FROM partials p JOIN streams s ON s.row = p.stream WHERE s.instance = i.row),
+  'origins', (SELECT json_group_array(json_object('boot', o.boot, 'seq', o.seq)) FROM origins o WHERE o.instance = i.row),
+  'tokens', (SELECT json_group_array(json_object('run', t.run, 'boot', t.boot, 'sha256', t.sha256)) FROM tokens t WHERE t.instance = i.row)) FROM instances i;
+DROP TABLE partials;
+DROP TABLE streams;
+DROP TABLE origins;
+DROP TABLE tokens;
+DROP TABLE instances;
+CREATE TABLE instances(
+  row INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, name TEXT NOT NULL, spec TEXT NOT NULL, image_digest TEXT NOT NULL,
+  created_unix_us INTEGER NOT NULL, removed_unix_us INTEGER, last_run INTEGER NOT NULL DEFAULT 0) STRICT;
+CREATE UNIQUE INDEX instances_name ON instances(name) WHERE removed_unix_us IS NULL;
+CREATE TABLE streams(
+  instance INTEGER NOT NULL, boot TEXT NOT NULL, run INTEGER NOT NULL, epoch INTEGER NOT NULL, last INTEGER NOT NULL, gaps TEXT NOT NULL,
+  PRIMARY KEY(instance, boot, run, epoch)) STRICT, WITHOUT ROWID;
+CREATE TABLE partials(
+  instance INTEGER NOT NULL, boot TEXT NOT NULL, run INTEGER NOT NULL, epoch INTEGER NOT NULL, seq INTEGER NOT NULL, event INTEGER NOT NULL,
+  PRIMARY KEY(instance, boot, run, epoch, seq)) STRICT, WITHOUT ROWID;
+CREATE TABLE origins(
+  instance INTEGER NOT NULL, boot TEXT NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY(instance, boot, seq)) STRICT, WITHOUT ROWID;
+CREATE TABLE tokens(
+  instance INTEGER NOT NULL, run INTEGER NOT NULL, boot TEXT NOT NULL, sha256 TEXT NOT NULL, PRIMARY KEY(instance, run, boot)) STRICT, WITHOUT ROWID;
 )sql",
+     restore_checkpoints},
 };
 constexpr std::uint64_t newest_version = std::size(migrations);
 
+Result<void> run_migration(Database& database, std::uint64_t version) {
+  const auto& migration = migrations[version];
+  TRY_VOID(database.run("BEGIN IMMEDIATE"));
+  TRY_VOID(database.run(migration.sql));
+  if (migration.then != nullptr) TRY_VOID(migration.then(database));
+  return database.run(("PRAGMA user_version=" + std::to_string(version + 1) + ";COMMIT").c_str());
+}
+
 Result<void> migrate(Database& database, std::uint64_t from) {
   for (auto version = from; version < newest_version; ++version) {
-    const auto sql = "BEGIN IMMEDIATE;" + std::string(migrations[version]) + "PRAGMA user_version=" + std::to_string(version + 1) + ";COMMIT;";
-    const auto done = database.run(sql.c_str());
+    const auto done = run_migration(database, version);
     if (done) continue;
     database.roll_back();
     return done.error().with_context("migrate to version " + std::to_string(version + 1));
@@ -97,10 +145,11 @@ Result<void> make_new(const std::string& path) {
 
 }  // namespace
 
-Result<Database> open_schema(const std::string& path) {
+Result<Database> open_schema(const std::string& path, Age age) {
   std::error_code failed;
   const auto size = std::filesystem::file_size(path, failed);
   if (failed == std::errc::no_such_file_or_directory) {
+    if (age == Age::current_only) return Error(Errc::not_found, "there is no " + path);
     TRY_VOID(make_new(path));
   } else if (failed) {
     return Error::from_errno(path, failed.value());
@@ -109,8 +158,11 @@ Result<Database> open_schema(const std::string& path) {
   }
   TRY(database, Database::open(path, OpenMode::existing));
   TRY_VOID(check_content(database, path));
-  TRY_VOID(configure(database));
   TRY(version, database.integer("PRAGMA user_version"));
+  if (age == Age::current_only && version != newest_version)
+    return Error(Errc::unsupported, path + " is of an older version (its schema is " + std::to_string(version) + ", this one's " + std::to_string(newest_version) +
+                                        "); a start of vigild brings it forward");
+  TRY_VOID(configure(database));
   TRY_VOID(migrate(database, version));
   return std::move(database);
 }

@@ -9,7 +9,12 @@
 
 namespace vigil::store {
 
-/// Opens PATH as a store of the current version. When there is no such file, makes one beside it (mode 0600) and renames it into place.
-Result<Database> open_schema(const std::string& path);
+enum class Age {
+  any,            // an older file is migrated; when there is none, one is made beside it (mode 0600) and renamed into place
+  current_only,   // neither: Errc::not_found, Errc::unsupported
+};
+
+/// Opens PATH as a store of the current version.
+Result<Database> open_schema(const std::string& path, Age age = Age::any);
 
 }  // namespace vigil::store

@@ -60,13 +60,6 @@ Seq Store::acknowledged(const InstanceId& instance, RunNumber run, Epoch epoch, 
   return stream ? stream->last : 0;
 }
 
-Result<void> Store::remember_token(const InstanceId& instance, RunNumber run, const BootId& boot, std::string_view sha256_hex) {
-  TRY(known, state_->instance(instance));
-  if (!known) return Error(Errc::not_found, "there is no instance " + instance.value());
-  TRY(insert, state_->database.prepare("INSERT OR REPLACE INTO tokens(instance, run, boot, sha256) VALUES(?, ?, ?, ?)"));
-  return insert.bind(1, known->row).bind(2, std::uint64_t{run.value()}).bind(3, boot.value()).bind(4, sha256_hex).run();
-}
-
 Result<std::optional<std::string>> Store::token_sha256(const InstanceId& instance, RunNumber run, const BootId& boot) const {
   TRY(known, state_->instance(instance));
   if (!known) return std::optional<std::string>();

@@ -114,8 +114,7 @@ public:
   /// The high-water mark of a stream: everything up to it may be acknowledged. 0: nothing yet.
   Seq acknowledged(const InstanceId& instance, RunNumber run, Epoch epoch, const BootId& boot) const;
 
-  /// The link token of a boot, as SHA-256 in hex (the token itself is nowhere on the disk). Durable on return.
-  Result<void> remember_token(const InstanceId& instance, RunNumber run, const BootId& boot, std::string_view sha256_hex);
+  /// The link token of a boot, as SHA-256 in hex, as the newest TokenBound has it.
   Result<std::optional<std::string>> token_sha256(const InstanceId& instance, RunNumber run, const BootId& boot) const;
 
   /// Tokens of the API. Durable on return; revoking twice is no error, of an unknown one Errc::not_found.

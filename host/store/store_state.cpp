@@ -16,9 +16,9 @@ Result<void> load_instances(StoreState& state) {
   }
 }
 
-Result<std::map<Seq, std::uint64_t>> load_partials(Database& database, std::uint64_t stream) {
-  TRY(rows, database.prepare("SELECT seq, event FROM partials WHERE stream = ?"));
-  rows.bind(1, stream);
+Result<std::map<Seq, std::uint64_t>> load_partials(Database& database, const StreamKey& key) {
+  TRY(rows, database.prepare("SELECT seq, event FROM partials WHERE instance = ? AND boot = ? AND run = ? AND epoch = ?"));
+  rows.bind(1, key.instance).bind(2, key.boot8).bind(3, std::uint64_t{key.run.value()}).bind(4, std::uint64_t{key.epoch});
   std::map<Seq, std::uint64_t> partials;
   while (true) {
     TRY(has_row, rows.step());
@@ -33,11 +33,9 @@ Result<std::unique_ptr<StoreState>> StoreState::load(Database database) {
   auto state = std::make_unique<StoreState>();
   state->database = std::move(database);
   TRY(last_event, state->database.integer("SELECT max(seq) FROM events"));
-  TRY(last_instance, state->database.integer("SELECT max(row) FROM instances"));
-  TRY(last_stream, state->database.integer("SELECT max(row) FROM streams"));
+  TRY(last_instance, state->database.integer("SELECT max(row) FROM log_instances"));
   state->next_event = last_event + 1;
   state->next_instance_row = last_instance + 1;
-  state->next_stream_row = last_stream + 1;
   TRY_VOID(load_instances(*state));
   return state;
 }
@@ -57,17 +55,15 @@ Result<std::optional<KnownInstance>> StoreState::instance(const InstanceId& id) 
 Result<Stream> StoreState::stream(const StreamKey& key) {
   const auto found = streams.find(key);
   if (found != streams.end()) return found->second;
-  TRY(row, database.prepare("SELECT row, last, gaps FROM streams WHERE instance = ? AND boot = ? AND run = ? AND epoch = ?"));
+  TRY(row, database.prepare("SELECT last, gaps FROM streams WHERE instance = ? AND boot = ? AND run = ? AND epoch = ?"));
   row.bind(1, key.instance).bind(2, key.boot8).bind(3, std::uint64_t{key.run.value()}).bind(4, std::uint64_t{key.epoch});
   Stream stream;
   TRY(has_row, row.step());
   if (!has_row) return stream;
-  TRY(gaps, Gaps::parse(row.text(2)));
-  stream.row = row.integer(0);
-  stream.is_stored = true;
-  stream.last = row.integer(1);
+  TRY(gaps, Gaps::parse(row.text(1)));
+  stream.last = row.integer(0);
   stream.gaps = std::move(gaps);
-  TRY(partials, load_partials(database, stream.row));
+  TRY(partials, load_partials(database, key));
   stream.partials = std::move(partials);
   streams.emplace(key, stream);
   return stream;

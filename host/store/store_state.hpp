@@ -16,13 +16,15 @@ struct KnownInstance {
   bool removed = false;
 };
 
-/// The newest health report of an instance: the next one may take its place.
+/// The newest health report of a run that lives: the next one may take its place.
 struct LatestHealth {
-  machine::EventSeq seq = 0;
-  RunNumber run;
+  machine::EventSeq event = 0;        // 0: none yet
+  StreamKey stream;
+  Seq seq = 0;
   UnixUs kept_unix_us = 0;            // of the last one that stays
   std::vector<protocol::Cause> causes;
-  bool has_news = false;              // messages of the kernel: it stays
+  Gaps stands_for;                    // numbers of reports in whose place it is
+  bool stays = false;                 // messages of the kernel
 };
 
 class StoreState {
@@ -33,6 +35,7 @@ public:
   Result<std::optional<KnownInstance>> instance(const InstanceId& id);
   /// A stream as it stands in the file; a new one when there is none.
   Result<Stream> stream(const StreamKey& key);
+  /// Those in the file.
   Result<std::vector<StreamKey>> streams_of_boot(std::uint64_t instance, const std::string& boot8);
   Result<bool> is_origin_known(std::uint64_t instance, const std::string& boot8, Seq seq);
   bool is_name_taken(const InstanceName& name) const { return names.contains(name); }
@@ -42,7 +45,6 @@ public:
   Database database;
   machine::EventSeq next_event = 1;
   std::uint64_t next_instance_row = 1;
-  std::uint64_t next_stream_row = 1;
   std::unordered_map<InstanceId, KnownInstance> instances;   // all existing ones, and removed ones that were asked for
   std::unordered_map<InstanceName, InstanceId> names;        // of existing ones
   std::map<StreamKey, Stream> streams;

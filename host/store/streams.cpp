@@ -90,11 +90,15 @@ Offer Stream::take_full(Seq seq, std::uint64_t& replaced) {
   return Offer::fresh;
 }
 
-Offer Stream::take_partial(Seq seq, std::uint64_t event) {
+Offer Stream::offer_partial(Seq seq) const {
   if (knows(seq) || partials.contains(seq)) return Offer::known;
-  if (partials.size() >= max_partials) return Offer::too_many;
-  partials.emplace(seq, event);
-  return Offer::fresh;
+  return partials.size() >= max_partials ? Offer::too_many : Offer::fresh;
+}
+
+Offer Stream::take_partial(Seq seq, std::uint64_t event) {
+  const auto offer = offer_partial(seq);
+  if (offer == Offer::fresh) partials.emplace(seq, event);
+  return offer;
 }
 
 }  // namespace vigil::store

@@ -22,6 +22,8 @@ public:
   void add(Seq first, Seq last);
   void remove(Seq first, Seq last);
   std::uint64_t count() const;
+  bool empty() const { return ranges_.empty(); }
+  const std::map<Seq, Seq>& ranges() const { return ranges_; }   // first -> last
 
   /// "5-7 9-9"
   std::string to_text() const;
@@ -45,8 +47,6 @@ std::string boot8(const BootId& boot);
 enum class Offer { fresh, known, too_many };
 
 struct Stream {
-  std::uint64_t row = 0;
-  bool is_stored = false;
   Seq last = 0;
   Gaps gaps;
   std::map<Seq, std::uint64_t> partials;   // report number -> number of its event
@@ -55,6 +55,8 @@ struct Stream {
 
   /// A full report. When it is fresh, the mark moves on; `replaced` is then the event of its partial, or 0.
   Offer take_full(Seq seq, std::uint64_t& replaced);
+  /// What take_partial() would say.
+  Offer offer_partial(Seq seq) const;
   Offer take_partial(Seq seq, std::uint64_t event);
 };
 

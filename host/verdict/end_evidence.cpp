@@ -35,8 +35,9 @@ std::string last_stage(const Run& run) {
 
 /// Its last words, printed on the console before it had the machine restarted.
 bool agent_crashed(const Run& run) {
-  return std::any_of(run.crashes.begin(), run.crashes.end(),
-                     [](const machine::CrashRecord& crash) { return crash.report.cause.code == CauseCode::guest_agent_crashed; });
+  return std::any_of(run.crashes.begin(), run.crashes.end(), [](const machine::CrashRecord& crash) {
+    return crash.report.cause.code == CauseCode::guest_agent_crashed && !crash.report.origin;
+  });
 }
 
 /// QEMU ends with code 0 when it is told to by a signal, and says by which: "terminating on signal 15 from pid 42 (kill)".
@@ -58,7 +59,7 @@ std::optional<Cause> told_by_signal(const Run& run) {
 Cause unexplained_reset(const Run& run) {
   if (!kernel_was_seen(run)) return make_cause(CauseCode::boot_kernel_silent);
   for (const auto& crash : run.crashes)   // the agent's own last word, before it let the VM reboot
-    if (crash.report.cause.code == CauseCode::guest_agent_crashed) return crash.report.cause;
+    if (crash.report.cause.code == CauseCode::guest_agent_crashed && !crash.report.origin) return crash.report.cause;
   if (run.end->reason == "guest-panic" || run.end->reason == "guest-panicked") {
     const std::map<std::string, CauseField> fields{{"text", "the panic device was rung, but the console holds no panic"}};
     return make_cause(run.ready_mono_us ? CauseCode::guest_panic : CauseCode::boot_panic, fields);

@@ -96,6 +96,7 @@ std::vector<Finding> overdue_stops(const Run& run) {
 std::vector<Finding> crash_findings(const Run& run) {
   std::vector<Finding> findings;
   for (const auto& crash : run.crashes) {
+    if (crash.report.origin) continue;   // of an earlier boot: it says nothing of this run
     std::optional<ServiceName> service;
     if (!crash.report.service.empty()) service = ServiceName(crash.report.service);
     findings.push_back({with_output(machine::cause_of(crash), &crash), service, crash.at_unix_us});

@@ -13,7 +13,7 @@ import sys
 SEE_ALSO = {"vigil": "vigild(8), vigil-guest(1)", "vigild": "vigil(1), systemd.service(5)", "vigil-guest": "vigil(1), vigild(8)"}
 FILES = {
     "vigild": [("/etc/default/vigild", "VIGILD_OPTIONS: options for the service"),
-               ("/etc/credstore/vigil-master-key", "the key under which values of VMs' secrets are sealed; without it a key file in the state directory"),
+               ("/etc/credstore/vigil-master-key", "the key under which values of VMs' secrets and the vault are sealed; without it a key file in the state directory"),
                ("/var/lib/vigil", "store, images, disks, logs, black boxes"), ("/run/vigil", "sockets of the daemon and of running VMs")],
 }
 

@@ -12,7 +12,7 @@ Layers, coroutine forms, sizes, banned names, a README per folder (tests/lint), 
 TEXT
 }
 
-lint_names=(layers coroutine_forms sizes readmes banned shell)
+lint_names=(layers coroutine_forms sizes readmes banned projections shell)
 
 lint_main() {
     local changed=no failed=0 name names=("${lint_names[@]}") options=(--lint)
@@ -59,6 +59,7 @@ lint_coroutine_forms() { python3 tests/lint/coroutine_forms.py; }
 lint_sizes() { python3 tests/lint/sizes.py; }
 lint_readmes() { python3 tests/lint/readmes.py; }
 lint_banned() { python3 tests/lint/banned.py; }
+lint_projections() { python3 tests/lint/projections.py; }
 lint_format() {
     [[ ${#cpp_files[@]} -eq 0 ]] || clang-format-19 --dry-run -Werror "${cpp_files[@]}"
 }

@@ -47,6 +47,12 @@ Result<ServiceName> parse_service_name(std::string_view text) {
   return ServiceName(std::string(text));
 }
 
+Result<SigninSessionId> parse_signin_session_id(std::string_view text) {
+  if (!is_name(text, instance_name_letters))
+    return Error(Errc::invalid, quoted(text) + " is not a sign-in session's id: 1 to 63 of a-z 0-9 -, the first a letter or digit");
+  return SigninSessionId(std::string(text));
+}
+
 Result<BootId> parse_boot_id(std::string_view text) {
   static constexpr std::string_view form = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
   const auto fits = [](char have, char want) {

@@ -19,6 +19,7 @@ json body_to_json(const ReportBody& body) {
                         [](const NetReport& each) { return wire::to_json(each); },
                         [](const DroppedReport& each) { return wire::to_json(each); },
                         [](const ByeReport& each) { return wire::to_json(each); },
+                        [](const SigninReport& each) { return wire::to_json(each); },
                         [](const OtherReport& each) { return wire::nested(each.json); },
                     },
                     body);
@@ -31,7 +32,7 @@ Result<ReportBody> widen(Result<T> report) {
 }
 
 bool is_known_report(std::string_view type) {
-  static constexpr std::string_view known[] = {"stage", "service", "crash", "crash_trace", "health", "net", "dropped", "bye"};
+  static constexpr std::string_view known[] = {"stage", "service", "crash", "crash_trace", "health", "net", "dropped", "bye", "signin"};
   return std::find(std::begin(known), std::end(known), type) != std::end(known);
 }
 
@@ -43,7 +44,8 @@ Result<ReportBody> parse_known_body(std::string_view type, const json& object) {
   if (type == "health") return widen(wire::parse_health(object));
   if (type == "net") return widen(wire::parse_net(object));
   if (type == "dropped") return widen(wire::parse_dropped(object));
-  return widen(wire::parse_bye(object));
+  if (type == "bye") return widen(wire::parse_bye(object));
+  return widen(wire::parse_signin(object));
 }
 
 /// What this build does not know, by type or by a word in it, is kept as its JSON.

@@ -2,6 +2,7 @@
 //   t type  s state or stage  p phase  d detail  n name of the service  k crash id  x process  i pid  r restarts  u microseconds of the guest's clock
 //   e exit  o optional (not essential)  w waits for  f function  c cause {k code, f fields, e first line of evidence}
 //   health: m memory KiB [total, available]  a root KiB [total, available]  l load  n processes  c [codes]
+//   signin: n session  x provider  s step (never its address)
 //   dropped: k kind  f first seq  l last seq  c count        bye: k kind  a asked by  h host asked
 #include "shared/base/overloaded.hpp"
 #include "shared/protocol/wire.hpp"
@@ -93,6 +94,13 @@ json to_digest(const DroppedReport& report, const Room&) {
 json to_digest(const ByeReport& report, const Room& room) {
   json object = {{"k", vigil::to_text(report.kind)}, {"h", report.host_asked}};
   put_text(object, "a", report.asked_by, room.text_bytes);
+  return object;
+}
+
+json to_digest(const SigninReport& report, const Room& room) {
+  json object = {{"n", report.session.value()}, {"x", wire::text(report.provider, 32)}, {"s", vigil::to_text(report.step)}};
+  put_cause(object, report.cause, room);
+  if (report.credential) object["h"] = report.credential->sha256;
   return object;
 }
 
@@ -207,6 +215,22 @@ Result<ReportBody> read_bye(const json& object) {
   return ReportBody(ByeReport{kind, std::move(asked_by), host_asked});
 }
 
+Result<ReportBody> read_signin(const json& object) {
+  TRY(session_text, read_string(object, "n", 64));
+  TRY(session, parse_signin_session_id(session_text));
+  TRY(provider, read_string(object, "x", 32));
+  TRY(step, wire::read_enum<SigninReport::Step>(object, "s"));
+  TRY(sha256, wire::read_text_or(object, "h", "", 64));
+  TRY(cause, read_cause(object));
+  SigninReport report;
+  report.session = std::move(session);
+  report.provider = std::move(provider);
+  report.step = step;
+  report.cause = std::move(cause);
+  if (!sha256.empty()) report.credential = SigninCredential{"", std::move(sha256), 0};
+  return ReportBody(std::move(report));
+}
+
 Result<ReportBody> read_digest(const std::string& type, const json& object) {
   if (type == "stage") return read_stage(object);
   if (type == "service") return read_service(object);
@@ -215,6 +239,7 @@ Result<ReportBody> read_digest(const std::string& type, const json& object) {
   if (type == "health") return read_health(object);
   if (type == "dropped") return read_dropped(object);
   if (type == "bye") return read_bye(object);
+  if (type == "signin") return read_signin(object);
   return ReportBody(OtherReport{type, dump_json(object)});
 }
 

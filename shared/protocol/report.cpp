@@ -71,9 +71,15 @@ std::string report_type(const ReportBody& body) {
                         [](const NetReport&) { return std::string("net"); },
                         [](const DroppedReport&) { return std::string("dropped"); },
                         [](const ByeReport&) { return std::string("bye"); },
+                        [](const SigninReport&) { return std::string("signin"); },
                         [](const OtherReport& other) { return other.type; },
                     },
                     body);
+}
+
+ReportBody without_private(ReportBody body) {
+  if (auto* const signin = std::get_if<SigninReport>(&body)) signin->private_url.clear();
+  return body;
 }
 
 }  // namespace vigil::protocol

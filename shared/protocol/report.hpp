@@ -193,6 +193,28 @@ struct NetReport {
   friend bool operator==(const NetReport&, const NetReport&) = default;
 };
 
+/// What is known of a credential that the guest holds for the host to take; never the credential.
+struct SigninCredential {
+  std::string schema, sha256;         // shared/signin
+  std::uint64_t bytes = 0;
+  friend bool operator==(const SigninCredential&, const SigninCredential&) = default;
+};
+
+/// A step of a sign-in of a user to a provider's CLI. Steps come in this order, each at most once; failed may come instead of any, and is then the last.
+struct SigninReport {
+  enum class Step { cli_started, url_found, browser_open, waiting_for_user, callback_seen, credential_found, failed };
+  SigninSessionId session;            // as the host gave it: what it may say is decided by which VM it was given to
+  std::string provider;               // a name of shared/signin's table
+  Step step = Step::cli_started;
+  std::string detail;                 // what was seen; at most 256 bytes
+  std::string private_url;            // url_found: as the CLI printed it, at most 4096 bytes. For the session's user alone: see without_private()
+  std::string cli_version;            // cli_started, when the CLI told it
+  std::optional<SigninCredential> credential;   // credential_found
+  std::optional<Cause> cause;         // failed
+  std::string screen;                 // failed: the terminal's last lines, addresses and codes blotted out; at most 8 KiB; base64 on the wire
+  friend bool operator==(const SigninReport&, const SigninReport&) = default;
+};
+
 /// What was collapsed or dropped, so that gaps in the numbers are explained.
 struct DroppedReport {
   std::string kind;                   // type of what was dropped
@@ -210,17 +232,20 @@ struct ByeReport {
   friend bool operator==(const ByeReport&, const ByeReport&) = default;
 };
 
-/// A type that this build does not know (signin, receipt, or newer): its JSON is kept as text.
+/// A type that this build does not know (receipt, or newer): its JSON is kept as text.
 struct OtherReport {
   std::string type;
   std::string json;
   friend bool operator==(const OtherReport&, const OtherReport&) = default;
 };
 
-using ReportBody = std::variant<StageReport, ServiceReport, CrashReport, CrashTrace, HealthReport, NetReport, DroppedReport, ByeReport, OtherReport>;
+using ReportBody = std::variant<StageReport, ServiceReport, CrashReport, CrashTrace, HealthReport, NetReport, DroppedReport, ByeReport, SigninReport, OtherReport>;
 
-/// "stage", "service", "crash", "crash_trace", "health", "net", "dropped", "bye", or the text of an OtherReport.
+/// "stage", "service", "crash", "crash_trace", "health", "net", "dropped", "bye", "signin", or the text of an OtherReport.
 std::string report_type(const ReportBody& body);
+
+/// The report as it may be kept beyond its session (archives, bundles, logs): without its private_ members.
+ReportBody without_private(ReportBody body);
 
 /// A numbered report as it travels.
 struct Report {
@@ -239,4 +264,9 @@ template <> inline constexpr auto enum_table<protocol::StageReport::Phase> = mak
     {protocol::StageReport::Phase::begin, "begin"}, {protocol::StageReport::Phase::done, "done"}, {protocol::StageReport::Phase::failed, "failed"}});
 template <> inline constexpr auto enum_table<protocol::ByeReport::Kind> = make_enum_table<protocol::ByeReport::Kind>({
     {protocol::ByeReport::Kind::poweroff, "poweroff"}, {protocol::ByeReport::Kind::reboot, "reboot"}});
+template <> inline constexpr auto enum_table<protocol::SigninReport::Step> = make_enum_table<protocol::SigninReport::Step>({
+    {protocol::SigninReport::Step::cli_started, "cli_started"}, {protocol::SigninReport::Step::url_found, "url_found"},
+    {protocol::SigninReport::Step::browser_open, "browser_open"}, {protocol::SigninReport::Step::waiting_for_user, "waiting_for_user"},
+    {protocol::SigninReport::Step::callback_seen, "callback_seen"}, {protocol::SigninReport::Step::credential_found, "credential_found"},
+    {protocol::SigninReport::Step::failed, "failed"}});
 }  // namespace vigil

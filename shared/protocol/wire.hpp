@@ -28,6 +28,7 @@ inline constexpr std::size_t max_evidence_lines = 16, max_evidence_bytes = 512;
 inline constexpr std::size_t max_probes = 64, max_names = 256, max_frames = 64, max_thread_frames = 32, max_other_threads = 63,
                              max_health_causes = 32;
 inline constexpr std::size_t max_file_systems = 32, max_top = 16, max_kernel_messages = 32, max_listeners = 256;
+inline constexpr std::size_t max_url_bytes = 4096, max_screen_bytes = 8 * 1024;
 inline constexpr std::size_t max_config_entries = 1024, max_config_bytes = 64 * 1024;
 
 json text(std::string_view value, std::size_t max_bytes = max_text_bytes);
@@ -94,6 +95,10 @@ json to_json(const DroppedReport& report);
 Result<DroppedReport> parse_dropped(const json& object);
 json to_json(const ByeReport& report);
 Result<ByeReport> parse_bye(const json& object);
+
+// wire_signin.cpp
+json to_json(const SigninReport& report);
+Result<SigninReport> parse_signin(const json& object);
 
 // wire_health.cpp
 json to_json(const FileSystemHealth& file_system);

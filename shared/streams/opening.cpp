@@ -47,6 +47,14 @@ json follow_json(const LogFollowOpening& open) {
   return out;
 }
 
+json run_json(const SigninRunOpening& open) {
+  return {{"session", open.session},
+          {"provider", open.provider},
+          {"user", open.user},
+          {"deadline_s", open.deadline_s},
+          {"terminal", size_json(open.terminal)}};
+}
+
 Result<std::map<std::string, std::string>> read_env(const json& object) {
   std::map<std::string, std::string> env;
   const auto given = object.find("env");
@@ -129,6 +137,12 @@ Result<Opening> parse_dir_list(const json& object) {
   return Opening(DirListOpening{std::move(path)});
 }
 
+Result<Opening> parse_dir_watch(const json& object) {
+  TRY_VOID(refuse_unknown_keys(object, {"v", "op", "path"}));
+  TRY(path, read_path(object));
+  return Opening(DirWatchOpening{std::move(path)});
+}
+
 Result<std::map<std::string, LogPosition>> read_positions(const json& object) {
   std::map<std::string, LogPosition> from;
   const auto given = object.find("from");
@@ -162,18 +176,59 @@ Result<Opening> parse_log_follow(const json& object) {
   return Opening(std::move(open));
 }
 
+Result<std::string> read_session(const json& object) {
+  TRY(text, read_string(object, "session", 64));
+  TRY(session, parse_signin_session_id(text));
+  return session.value();
+}
+
+Result<Opening> parse_signin_run(const json& object) {
+  TRY_VOID(refuse_unknown_keys(object, {"v", "op", "session", "provider", "user", "deadline_s", "terminal"}));
+  SigninRunOpening open;
+  TRY(session, read_session(object));
+  TRY(provider, read_string(object, "provider", 32));
+  TRY(user, try_read_string(object, "user", 64));
+  TRY(deadline, try_read_integer(object, "deadline_s", 1, 24 * 60 * 60));
+  TRY(terminal, read_terminal(object));
+  open.session = std::move(session);
+  open.provider = std::move(provider);
+  if (user) open.user = std::move(*user);
+  if (deadline) open.deadline_s = static_cast<std::uint32_t>(*deadline);
+  if (terminal) open.terminal = *terminal;
+  return Opening(std::move(open));
+}
+
+Result<Opening> parse_signin_take(const json& object) {
+  TRY_VOID(refuse_unknown_keys(object, {"v", "op", "session"}));
+  TRY(session, read_session(object));
+  return Opening(SigninTakeOpening{std::move(session)});
+}
+
+Result<Opening> parse_signin_forget(const json& object) {
+  TRY_VOID(refuse_unknown_keys(object, {"v", "op", "session", "sha256"}));
+  TRY(session, read_session(object));
+  TRY(sha256, read_string(object, "sha256", 64));
+  const bool is_hash = sha256.size() == 64 && sha256.find_first_not_of("0123456789abcdef") == std::string::npos;
+  if (!is_hash) return Error(Errc::invalid, "sha256: not 64 digits of lower-case hex");
+  return Opening(SigninForgetOpening{std::move(session), std::move(sha256)});
+}
+
 struct Op {
   std::string_view name;
   Result<Opening> (*parse)(const json&);
 };
 constexpr Op ops[] = {{"exec", parse_exec}, {"tcp", parse_tcp}, {"file.read", parse_file_read}, {"file.write", parse_file_write}, {"dir.list", parse_dir_list},
-                      {"log.follow", parse_log_follow}};
+                      {"dir.watch", parse_dir_watch}, {"log.follow", parse_log_follow}, {"signin.run", parse_signin_run}, {"signin.take", parse_signin_take},
+                      {"signin.forget", parse_signin_forget}};
 
 json body_of(const Opening& opening) {
   return std::visit(Overloaded{[](const ExecOpening& open) { return exec_json(open); }, [](const AttachOpening& open) { return json{{"attach", open.exec}}; },
                                [](const TcpOpening& open) { return json{{"port", open.port}}; }, [](const FileReadOpening& open) { return read_json(open); },
                                [](const FileWriteOpening& open) { return write_json(open); }, [](const DirListOpening& open) { return json{{"path", open.path}}; },
-                               [](const LogFollowOpening& open) { return follow_json(open); }},
+                               [](const DirWatchOpening& open) { return json{{"path", open.path}}; },
+                               [](const LogFollowOpening& open) { return follow_json(open); },
+                               [](const SigninRunOpening& open) { return run_json(open); }, [](const SigninTakeOpening& open) { return json{{"session", open.session}}; },
+                               [](const SigninForgetOpening& open) { return json{{"session", open.session}, {"sha256", open.sha256}}; }},
                     opening);
 }
 
@@ -182,7 +237,10 @@ json body_of(const Opening& opening) {
 std::string_view op_of(const Opening& opening) {
   return std::visit(Overloaded{[](const ExecOpening&) { return "exec"; }, [](const AttachOpening&) { return "exec"; }, [](const TcpOpening&) { return "tcp"; },
                                [](const FileReadOpening&) { return "file.read"; }, [](const FileWriteOpening&) { return "file.write"; },
-                               [](const DirListOpening&) { return "dir.list"; }, [](const LogFollowOpening&) { return "log.follow"; }},
+                               [](const DirListOpening&) { return "dir.list"; }, [](const DirWatchOpening&) { return "dir.watch"; },
+                               [](const LogFollowOpening&) { return "log.follow"; },
+                               [](const SigninRunOpening&) { return "signin.run"; }, [](const SigninTakeOpening&) { return "signin.take"; },
+                               [](const SigninForgetOpening&) { return "signin.forget"; }},
                     opening);
 }
 

@@ -67,6 +67,12 @@ struct DirListOpening {
   friend bool operator==(const DirListOpening&, const DirListOpening&) = default;
 };
 
+/// What happens in a directory from the answer on; not in directories below it.
+struct DirWatchOpening {
+  std::string path;
+  friend bool operator==(const DirWatchOpening&, const DirWatchOpening&) = default;
+};
+
 /// Bytes of each stream of a service that the host has already.
 struct LogPosition {
   std::uint64_t out = 0, err = 0;
@@ -82,7 +88,31 @@ struct LogFollowOpening {
   friend bool operator==(const LogFollowOpening&, const LogFollowOpening&) = default;
 };
 
-using Opening = std::variant<ExecOpening, AttachOpening, TcpOpening, FileReadOpening, FileWriteOpening, DirListOpening, LogFollowOpening>;
+/// A sign-in: the provider's CLI on a terminal of its own, until there is a credential or it has failed. The end of this stream before then is its cancellation.
+/// Its output can be shown (channel out, what a slow reader misses is told as Lost); what the host sends on channel data is typed. Last comes Done (a
+/// credential is held) or Problem (the report says the cause).
+struct SigninRunOpening {
+  std::string session, provider;               // the host's id of it; a name of shared/signin's table
+  std::string user = "root";                   // of the guest: who runs the CLI and the browser
+  std::uint32_t deadline_s = 900;              // for the user, after the address was seen
+  TerminalSize terminal{40, 120};
+  friend bool operator==(const SigninRunOpening&, const SigninRunOpening&) = default;
+};
+
+/// The credential's bytes, once credential_found was reported; as often as wanted until it is forgotten.
+struct SigninTakeOpening {
+  std::string session;
+  friend bool operator==(const SigninTakeOpening&, const SigninTakeOpening&) = default;
+};
+
+/// The host has committed the bytes of this hash: the guest holds them no longer, nor does the file in its user's home stay.
+struct SigninForgetOpening {
+  std::string session, sha256;
+  friend bool operator==(const SigninForgetOpening&, const SigninForgetOpening&) = default;
+};
+
+using Opening = std::variant<ExecOpening, AttachOpening, TcpOpening, FileReadOpening, FileWriteOpening, DirListOpening, DirWatchOpening, LogFollowOpening, SigninRunOpening,
+                             SigninTakeOpening, SigninForgetOpening>;
 
 std::string encode(const Opening& opening);
 Result<Opening> decode_opening(std::string_view json_text);

@@ -55,8 +55,8 @@ class Reconciled(VmCase):
         store = sqlite3.connect(self.daemon.state / "vigil.db")
         with store:
             row = store.execute("SELECT row FROM instances WHERE id = ?", (vm["id"],)).fetchone()[0]
-            for table in ("partials WHERE stream IN (SELECT row FROM streams WHERE instance = ?)", "streams WHERE instance = ?", "origins WHERE instance = ?",
-                          "tokens WHERE instance = ?", "events WHERE instance = ?", "instances WHERE row = ?"):
+            for table in ("partials WHERE instance = ?", "streams WHERE instance = ?", "origins WHERE instance = ?", "tokens WHERE instance = ?",
+                          "events WHERE instance = ?", "log_instances WHERE row = ?", "instances WHERE row = ?"):
                 store.execute(f"DELETE FROM {table}", (row,))
         store.close()
 

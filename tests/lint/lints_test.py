@@ -5,6 +5,7 @@ import banned
 import coroutine_forms
 import cpp_tokens
 import layers
+import projections
 import sizes
 
 BAD_FORMS = {
@@ -135,6 +136,33 @@ class Banned(unittest.TestCase):
         self.assertEqual(len(list(banned.text_faults("reinterpret_cast<const inotify_event*>(bytes)", banned.CASTS))), 1)
         for fine in ("const char*", "sockaddr_in6&", "std::uintptr_t", "sqlite3_destructor_type", "const unsigned char*"):
             self.assertEqual(list(banned.text_faults(f"reinterpret_cast<{fine}>(bytes)", banned.CASTS)), [], fine)
+
+
+class Projections(unittest.TestCase):
+    def faults(self, path, source):
+        return [text for _, text in projections.faults(path, source, ["instances", "streams"])]
+
+    def test_a_projected_table_is_written_by_the_projector_alone(self):
+        for sql in ("INSERT INTO instances(row) VALUES(?)", "insert or replace into streams VALUES(1)", "UPDATE instances SET last_run = 1",
+                    "DELETE FROM main.streams", "DROP TABLE IF EXISTS streams", 'INSERT INTO main." + name + " SELECT 1'):
+            self.assertTrue(self.faults("host/store/store.cpp", f'run("{sql}");'), sql)
+            self.assertEqual(self.faults("host/store/projector.cpp", f'run("{sql}");'), [], sql)
+
+    def test_the_log_is_written_in_one_place(self):
+        for sql in ("INSERT INTO events(seq) VALUES(?)", "DELETE FROM events WHERE seq = ?", "INSERT INTO log_instances VALUES(1)"):
+            self.assertTrue(self.faults("host/daemon/x.cpp", sql), sql)
+            self.assertTrue(self.faults("host/store/projector.cpp", sql), sql)
+            self.assertEqual(self.faults("host/store/log.cpp", sql), [], sql)
+
+    def test_migrations_make_and_drop_tables_and_fill_no_projected_one(self):
+        self.assertEqual(self.faults("host/store/schema.cpp", "DROP TABLE streams; INSERT INTO checkpoints SELECT 1; ALTER TABLE events ADD COLUMN a"), [])
+        self.assertTrue(self.faults("host/store/schema.cpp", "INSERT INTO streams SELECT 1"))
+
+    def test_looks_and_other_tables_pass(self):
+        self.assertEqual(self.faults("host/store/api_tokens.cpp", "UPDATE api_tokens SET a = 1; SELECT * FROM instances; ON CONFLICT DO UPDATE SET last = 1"), [])
+
+    def test_the_tables_are_read_from_the_projector(self):
+        self.assertIn("instances", projections.projected_tables())
 
 
 class Tokens(unittest.TestCase):

@@ -47,7 +47,7 @@ void print_crash(const json& crash, const CrashesOptions& options) {
   const auto service = text(crash, "service");
   std::printf("%s  %s (pid %s): %s, run %s, %s%s\n", text(crash, "crash").c_str(), (service.empty() ? text(crash, "process") : service).c_str(),
               text(crash, "pid").c_str(), exit_text(crash.value("exit", json::object())).c_str(), text(crash, "run").c_str(),
-              ago(number(crash, "at_unix_us")).c_str(), is_true(crash, "partial") ? ", known from the console alone" : "");
+              ago(number(crash, "at_unix_us")).c_str(), is_true(crash, "partial") ? ", known from the console alone" : crash.contains("origin") ? ", of an earlier boot that could not deliver it" : "");
   if (const auto cause = crash.find("cause"); cause != crash.end() && cause->is_object()) print_cause(*cause, "  ");
   print_victim(crash);
   print_trace(crash, options.whole_trace ? Detail::whole : Detail::brief);

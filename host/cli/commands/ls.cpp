@@ -1,4 +1,4 @@
-// vigil ls: what a directory of a VM holds.
+// vigil ls: what a directory of a VM holds, or what happens in it.
 #include "host/cli/commands.hpp"
 #include "host/cli/guest_stream.hpp"
 #include "host/cli/view.hpp"
@@ -21,6 +21,7 @@ namespace {
 
 struct LsOptions {
   std::string what;
+  bool watch = false;
 };
 
 constexpr std::size_t max_listing_bytes = 64 << 20;
@@ -76,8 +77,49 @@ std::string time_text(const json& entry) {
   return out;
 }
 
+std::string event_text(const json& event) {
+  const auto what = text(event, "event");
+  if (what == "overflow") return "overflow   more happened than could be told: list the directory again";
+  if (what == "gone") return "gone       the directory was removed, moved or unmounted";
+  return what + std::string(what.size() < 11 ? 11 - what.size() : 1, ' ') + shown_name(event, "name") + (is_true(event, "directory") ? "/" : "");
+}
+
+/// Whole lines leave `lines` and are printed.
+Result<void> print_events(Cli& cli, std::string& lines) {
+  std::size_t begin = 0;
+  for (std::size_t end = 0; (end = lines.find('\n', begin)) != std::string::npos; begin = end + 1) {
+    TRY(event, parse_json(std::string_view(lines).substr(begin, end - begin)));
+    if (!event.is_object()) return Error(Errc::protocol, "what the VM tells of the directory is not understood");
+    std::printf("%s\n", cli.json ? dump_json(event).c_str() : event_text(event).c_str());
+  }
+  lines.erase(0, begin);
+  std::fflush(stdout);
+  return lines.size() <= max_listing_bytes ? Result<void>() : Error(Errc::protocol, "a line that does not end");
+}
+
+Result<void> watch(Cli& cli, const VmPath& path) {
+  TRY(stream, GuestStream::open(cli.daemon, path.vm, streams::DirWatchOpening{path.path.empty() ? "/" : path.path}));
+  if (!cli.json) std::fprintf(stderr, "watching %s, not the directories below it; Ctrl-C ends it\n", safe(path.path.empty() ? "/" : path.path).c_str());
+  std::string lines;
+  for (;;) {
+    TRY(chunk, stream.receive());
+    if (chunk.channel == Channel::data) {
+      lines += chunk.bytes;
+      TRY_VOID(print_events(cli, lines));
+    }
+    if (chunk.channel != Channel::control) continue;
+    if (chunk.is_end()) return {};
+    TRY(message, streams::decode_control(chunk.bytes));
+    if (const auto* const problem = std::get_if<streams::Problem>(&message)) return Error(problem->code, problem->detail);
+  }
+}
+
 int run_ls(Cli& cli, const LsOptions& options) {
   const auto path = parse_vm_path(options.what).value_or(VmPath{options.what, "/"});
+  if (options.watch) {
+    const auto watched = watch(cli, path);
+    return watched ? 0 : fail(watched.error());
+  }
   const auto entries = list(cli, path);
   if (!entries) return fail(entries.error());
   if (cli.json) {
@@ -99,7 +141,8 @@ int run_ls(Cli& cli, const LsOptions& options) {
 void add_ls(CLI::App& app, Cli& cli) {
   auto options = std::make_shared<LsOptions>();
   add_verb(app, cli, "ls", "list a directory of a VM", [&cli, options] { return run_ls(cli, *options); })
-      .text("directory", options->what, "VM:/PATH; VM alone is its root", Need::required);
+      .text("directory", options->what, "VM:/PATH; VM alone is its root", Need::required)
+      .flag("--watch", options->watch, "tell what happens in it, until the directory goes or Ctrl-C (with --json one object a line); not in directories below it");
 }
 
 }  // namespace vigil::cli

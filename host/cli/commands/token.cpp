@@ -79,7 +79,7 @@ void add_token(CLI::App& app, Cli& cli) {
   auto options = std::make_shared<TokenOptions>();
   token.below(cli, "create", "make a token and print it, this once", [&cli, options] { return run_token_create(cli, *options); })
       .text("--owner", options->owner, "whose instances it sees and makes: a name, or uid:N", Need::required)
-      .texts("--scope", options->scopes, "read (the default), operate, admin or metrics (repeatable)")
+      .texts("--scope", options->scopes, "read (the default), operate, admin, metrics or vault:read (repeatable)")
       .text("--label", options->label, "what it is for")
       .number("--expires-days", options->days, "days until it is over (default: never)");
   token.below(cli, "ls", "all tokens, without their text", [&cli] { return run_token_list(cli); }).alias("list");

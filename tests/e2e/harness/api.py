@@ -57,6 +57,10 @@ class Api:
     def events(self, instance=None, after=0, deadline=120):
         """Yields stored events in order; raises TimeoutError when `deadline` seconds pass without the caller having stopped."""
         path = f"/v1/events?after={after}" + (f"&instance={instance}" if instance else "")
+        yield from self.follow(path, deadline)
+
+    def follow(self, path, deadline=120):
+        """Yields the events of any stream of server-sent events; ConnectionError when it ends."""
         ends = time.monotonic() + deadline
         connection = UnixConnection(self.socket_path, deadline)
         try:

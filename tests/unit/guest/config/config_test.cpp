@@ -62,6 +62,10 @@ TEST_CASE("options: init, version and nothing at all", "[guest][config]") {
   REQUIRE(std::holds_alternative<ServeSystemd>(*parse_agent_options({"vigil-guest", "systemd"})));
   REQUIRE(std::get<TellUnitFailed>(*parse_agent_options({"vigil-guest", "unit-failed", "web.service"})).unit == "web.service");
   REQUIRE_FALSE(parse_agent_options({"vigil-guest", "unit-failed"}).has_value());
+  REQUIRE(std::get<OpenUrl>(*parse_agent_options({"vigil-guest", "open-url", "https://a.example/"})).url == "https://a.example/");
+  REQUIRE(std::get<OpenUrl>(*parse_agent_options({"/run/vigil/signin/ss-1/xdg-open", "https://a.example/"})).url == "https://a.example/");
+  REQUIRE(std::get<OpenUrl>(*parse_agent_options({"x-www-browser", "--new-window", "https://a.example/"})).url == "https://a.example/");
+  REQUIRE_FALSE(parse_agent_options({"vigil-guest", "open-url"}).has_value());
   REQUIRE_FALSE(parse_agent_options({"vigil-guest"}).has_value());
   REQUIRE_FALSE(parse_agent_options({}).has_value());
   REQUIRE_FALSE(parse_agent_options({"vigil-guest", "version", "extra"}).has_value());

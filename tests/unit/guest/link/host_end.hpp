@@ -53,9 +53,9 @@ public:
     accept_watch_ = loop_.watch(listener_.get(), EPOLLIN, [this](std::uint32_t) { accept(); });
   }
 
-  /// Turns the loop until `done`, at most five seconds.
+  /// Turns the loop until `done`, at most half a minute.
   void until(const std::function<bool()>& done) {
-    const MonoUs limit = loop_.now_us() + 5'000'000;
+    const MonoUs limit = loop_.now_us() + 30'000'000;
     while (!done() && loop_.now_us() < limit) loop_.run_once(std::chrono::milliseconds(20));
     REQUIRE(done());
   }

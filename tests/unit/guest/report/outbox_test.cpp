@@ -292,3 +292,23 @@ TEST_CASE("outbox: its state carries over to the next life of the agent", "[gues
   second.rewind();
   REQUIRE(numbers(send_all(second)) == std::vector<Seq>{2, 3, 4});
 }
+
+TEST_CASE("outbox: a report of an earlier life of the agent goes out first, under the number it had", "[guest][report]") {
+  FakeClock clock;
+  OutboxState left;
+  left.next_seq = 1000;
+  left.highest_sent = 999;
+  Outbox outbox(reporting_boot, clock, left);
+  outbox.append(protocol::StageReport{});
+  const protocol::Report kept{reporting_boot, 0, 7, 5, crash(protocol::CauseCode::service_exited, "web-1")};
+  outbox.restore(kept);
+  outbox.restore(kept);                                                                              // once
+  outbox.restore({reporting_boot, 0, 1000, 5, crash(protocol::CauseCode::service_exited, "web-2")});   // a number of this life
+  const auto sent = send_all(outbox);
+  REQUIRE(numbers(sent) == std::vector<Seq>{7, 1000});
+  REQUIRE(sent[0] == kept);
+  REQUIRE(outbox.crashes().size() == 1);
+  outbox.acknowledge(1000);
+  REQUIRE(outbox.size() == 0);
+  REQUIRE(outbox.crashes().empty());
+}

@@ -40,6 +40,19 @@ TEST_CASE("reporter: stage, service, crash and bye go to the console at once und
   REQUIRE(station.wakes == 6);
 }
 
+TEST_CASE("reporter: a crash that an earlier boot has printed already is sent, kept, and not printed again", "[guest][report]") {
+  Station station;
+  int kept = 0;
+  station.reporter.on_crash_queued([&] { ++kept; });
+  protocol::CrashReport crash;
+  crash.origin = std::pair(BootId("fedcba98-89ab-cdef-0123-456789abcdef"), Seq{7});
+  station.reporter.submit(crash);
+  station.reporter.submit(protocol::StageReport{});
+  REQUIRE(station.printed == std::vector<Seq>{2});
+  REQUIRE(station.outbox.size() == 2);
+  REQUIRE(kept == 1);
+}
+
 TEST_CASE("reporter: health is printed on a crossing, else once a minute and only while nobody acknowledges", "[guest][report]") {
   Station station;
   protocol::HealthReport quiet, full;

@@ -1,11 +1,14 @@
 #include "guest/files/worker.hpp"
 #include "tests/unit/guest/streams/stage.hpp"
 
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <sstream>
 #include <thread>
 
@@ -53,10 +56,12 @@ public:
   }
   /// Until the stream's last word.
   void finish() {
+    receive_until([this] { return over_; });
+    REQUIRE(over_);
+  }
+  void receive_until(const std::function<bool()>& done) {
     char block[65536];
-    framing::FrameReader frames;
-    ChunkReader chunks;
-    for (ssize_t count = 0; !over_ && (count = ::recv(host_.get(), block, sizeof block, 0)) > 0;) {
+    for (ssize_t count = 0; !done() && !over_ && (count = ::recv(host_.get(), block, sizeof block, 0)) > 0;) {
       if (!answer) frames.feed({block, static_cast<std::size_t>(count)});
       else chunks.feed({block, static_cast<std::size_t>(count)});
       if (!answer) {
@@ -70,7 +75,7 @@ public:
         else last = *decode_control((*chunk)->bytes);
       }
     }
-    REQUIRE(over_);
+    REQUIRE(done());
   }
 
   std::optional<Result<std::string>> answer;
@@ -81,6 +86,8 @@ private:
   void send_raw(const std::string& out) { REQUIRE(::send(host_.get(), out.data(), out.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(out.size())); }
   UniqueFd host_;
   std::thread thread_;
+  framing::FrameReader frames;
+  ChunkReader chunks;
   bool over_ = false;
 };
 
@@ -206,6 +213,83 @@ TEST_CASE("files: a listing has every entry, odd names as bytes", "[guest][files
   Work file(DirListOpening{folder.file("a \"name\"\n")});
   file.finish();
   CHECK(file.answer->error().code() == Errc::invalid);
+}
+
+/// The host's end of a watch; `saw` waits for a line.
+struct Watch : Work {
+  explicit Watch(const std::string& path) : Work(DirWatchOpening{path}) {
+    receive_until([this] { return answer.has_value(); });
+  }
+  void saw(const std::string& line) {
+    receive_until([&] { return data.find(line + "\n") != std::string::npos; });
+  }
+  std::size_t count(const std::string& line) const {
+    std::size_t found = 0;
+    for (std::size_t at = data.find(line + "\n"); at != std::string::npos; at = data.find(line + "\n", at + 1)) ++found;
+    return found;
+  }
+};
+
+TEST_CASE("files: a watched directory tells what happens in it from the answer on, and not below it", "[guest][files]") {
+  Folder folder;
+  std::ofstream(folder.file("before")) << "x";
+  Watch watch(folder.path());
+  REQUIRE(watch.answer->has_value());
+  CHECK(**watch.answer == R"({"recursive":false})");
+  std::ofstream(folder.file("a \"name\"\n")) << "12345";
+  watch.saw(R"({"event":"written","name":"a \"name\"\n"})");
+  CHECK(watch.count(R"({"event":"created","name":"a \"name\"\n"})") == 1);
+  fs::create_directory(folder.file("below"));
+  watch.saw(R"({"directory":true,"event":"created","name":"below"})");
+  std::ofstream(folder.file("below/unseen")) << "x";
+  std::ofstream(folder.file("\xff\xfe"));
+  watch.saw(R"({"event":"created","name_b64":"//4="})");
+  fs::rename(folder.file("before"), folder.file("after"));
+  watch.receive_until([&] {
+    const auto from = watch.data.find("\"event\":\"moved_from\",\"name\":\"before\""), to = watch.data.find("\"event\":\"moved_to\",\"name\":\"after\"");
+    return from != std::string::npos && to != std::string::npos && watch.data.find("{\"cookie\":") != std::string::npos;
+  });
+  fs::remove(folder.file("after"));
+  watch.saw(R"({"event":"deleted","name":"after"})");
+  CHECK(watch.data.find("unseen") == std::string::npos);
+  watch.cut();   // the worker ends with the host: else this would wait for ever
+}
+
+TEST_CASE("files: a watch ends when its directory goes, and says so", "[guest][files]") {
+  Folder folder;
+  fs::create_directory(folder.file("dir"));
+  Watch watch(folder.file("dir"));
+  fs::rename(folder.file("dir"), folder.file("elsewhere"));
+  watch.finish();
+  CHECK(watch.data == "{\"event\":\"gone\"}\n");
+  CHECK(std::get<Done>(*watch.last).bytes == 1);
+}
+
+TEST_CASE("files: a host that reads too slowly to know everything is told so", "[guest][files]") {
+  Folder folder;
+  Watch watch(folder.path());
+  std::size_t queue = 0;
+  std::ifstream("/proc/sys/fs/inotify/max_queued_events") >> queue;
+  if (queue == 0 || queue > 100'000) SKIP("the queue of this machine is too long to be filled here");
+  // The worker blocks in a full socket, then the kernel's queue fills; each pair is two names, so that none is folded into the one before.
+  const auto one = folder.file(std::string(200, 'a')), other = folder.file(std::string(200, 'b'));
+  for (std::size_t i = 0; i < queue; ++i) {
+    ::close(::creat(one.c_str(), 0600));
+    ::unlink(one.c_str());
+    ::close(::creat(other.c_str(), 0600));
+    ::unlink(other.c_str());
+  }
+  watch.saw(R"({"event":"overflow"})");
+  std::ofstream(folder.file("later"));
+  watch.saw(R"({"event":"created","name":"later"})");
+}
+
+TEST_CASE("files: what cannot be watched is refused by name, as a listing is", "[guest][files]") {
+  Folder folder;
+  std::ofstream(folder.file("file"));
+  Watch file(folder.file("file")), missing(folder.file("missing"));
+  CHECK(file.answer->error().code() == Errc::invalid);
+  CHECK(missing.answer->error().code() == Errc::not_found);
 }
 
 }  // namespace

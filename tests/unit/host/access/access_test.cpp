@@ -33,6 +33,9 @@ TEST_CASE("caller: operate holds read, admin holds all, metrics nothing else", "
     CHECK_FALSE(with({Scope::read}).may(Scope::operate));
     CHECK_FALSE(with({Scope::metrics}).may(Scope::read));
     for (const auto scope : {Scope::read, Scope::operate, Scope::admin, Scope::metrics}) CHECK(with({Scope::admin}).may(scope));
+    for (const auto scope : {Scope::read, Scope::operate, Scope::admin, Scope::metrics}) CHECK_FALSE(with({scope}).may(Scope::vault_read));
+    CHECK(with({Scope::vault_read}).may(Scope::vault_read));
+    CHECK_FALSE(with({Scope::vault_read}).may(Scope::read));
 }
 
 TEST_CASE("caller: everybody sees his own, admins see all, and nobody sees what nobody owns", "[host][access]") {

@@ -37,7 +37,7 @@ std::vector<EventBody> one_of_each() {
           finding,
           make_report(3, make_service("web", ServiceState::failed, cause)),
           make_report(4, crash, Channel::console),
-          make_report(5, OtherReport{"signin", R"({"a":[1,2]})"}),
+          make_report(5, OtherReport{"receipt", R"({"a":[1,2]})"}),
           DeadlinePassed{"stage:kernel"},
           StopRequested{StopKind::reboot, std::chrono::milliseconds(1500), "a"},
           VmmExited{ExitSignal{11, true}, "guest-reset", 1, 2, 3, 4, {"qemu: out of luck", "bye"}},
@@ -57,7 +57,9 @@ std::vector<EventBody> one_of_each() {
           LeaseSet{1'800'000'000'000'000, "uid 0"},
           PolicyPaused{1'800'000'000'000'000, "uid 0"},
           PolicyDecided{"idle", "stop", "held", "nobody has used it for 1800 s, but hold alice needs it", 1'800'000'000'000'000,
-                        {{"idle_s", 1800}}, {{"idle_s", 1800}}, {"hold alice"}}};
+                        {{"idle_s", 1800}}, {{"idle_s", 1800}}, {"hold alice"}},
+          TokenBound{boot_id, std::string(64, 'c')},
+          ReportRepeated{boot_id, 1, 5, BootId("ffffffff-0000-4000-8000-000000000002"), 3}};
 }
 
 }  // namespace

@@ -91,18 +91,6 @@ TEST_CASE("store: a file of a newer version is refused and left alone", "[host][
   CHECK(content_of(path) == before);
 }
 
-TEST_CASE("store: a file of the first version becomes one of this, with what was in it", "[host][store]") {
-  const vigil::test::Scratch scratch;
-  const auto path = scratch / "vigil.db";
-  make_store(path, 1);
-  run_sql(path, "DROP TABLE api_tokens; PRAGMA user_version=1");
-  const auto before = (*Store::open(path))->newest_seq();
-  CHECK(before != 0);
-  const auto store = std::move(*Store::open(path));
-  CHECK(store->add_token({"abc", "", "alice", "read", "", 5, {}, {}}).has_value());
-  CHECK(store->newest_seq() == before);
-}
-
 TEST_CASE("store: somebody else's database, other bytes and an empty file are refused and left alone", "[host][store]") {
   const vigil::test::Scratch scratch;
   const auto path = scratch / "vigil.db";

@@ -221,15 +221,23 @@ TEST_CASE("store: a crash kept on the guest's disk and sent again by a later boo
   auto again = make_report(1, crash_of("a-1"));
   again.report.boot = later_boot;
   std::get<CrashReport>(again.report.body).origin = std::pair(boot_id, Seq{1});
-  CHECK(put(*store, of(vm_id, again)) == Admission::Kind::duplicate);
+  auto event = of(vm_id, again);
+  {
+    auto batch = store->begin();
+    REQUIRE(batch.add(event).kind == Admission::Kind::accepted);
+    REQUIRE(batch.commit().has_value());
+  }
+  CHECK(event.body == EventBody(ReportRepeated{later_boot, 0, 1, boot_id, 1}));
   CHECK(store->acknowledged(vm_id, RunNumber(1), 0, later_boot) == 1);   // it may be forgotten by the guest all the same
+  CHECK(put(*store, of(vm_id, again)) == Admission::Kind::duplicate);
 
   auto unsent = again;
   unsent.report.seq = 2;
   std::get<CrashReport>(unsent.report.body).origin = std::pair(boot_id, Seq{2});
   CHECK(put(*store, of(vm_id, unsent)) == Admission::Kind::accepted);
   unsent.report.seq = 3;
-  CHECK(put(*store, of(vm_id, unsent)) == Admission::Kind::duplicate);
+  CHECK(put(*store, of(vm_id, unsent)) == Admission::Kind::accepted);
+  CHECK(event_type(store->history(vm_id)->events.back().body) == "report_repeated");
 }
 
 TEST_CASE("store: a crash known from the earlier boot's console is replaced by its later full report", "[host][store]") {
@@ -253,8 +261,8 @@ TEST_CASE("store: a boot's token is known by its hash after a restart", "[host][
   {
     const auto store = open(scratch);
     create(*store, vm_id, "one");
-    REQUIRE(store->remember_token(vm_id, RunNumber(1), boot_id, "c0ffee").has_value());
-    CHECK_FALSE(store->remember_token(second_id, RunNumber(1), boot_id, "c0ffee").has_value());
+    CHECK(put(*store, of(vm_id, TokenBound{boot_id, "c0ffee"})) == Admission::Kind::accepted);
+    CHECK(put(*store, of(second_id, TokenBound{boot_id, "c0ffee"})) == Admission::Kind::conflict);
   }
   const auto store = open(scratch);
   CHECK(*store->token_sha256(vm_id, RunNumber(1), boot_id) == "c0ffee");
@@ -304,6 +312,7 @@ TEST_CASE("store: health that says nothing new takes the place of the one before
   const vigil::test::Scratch scratch;
   const auto store = open(scratch);
   create(*store, vm_id, "one");
+  REQUIRE(put(*store, of(vm_id, StartRequested{"alice", {}})) == Admission::Kind::accepted);
   HealthReport well, full;
   full.causes = {make_cause(CauseCode::guest_disk_full, {{"mount", "/"}})};
   HealthReport with_news = full;
@@ -321,13 +330,32 @@ TEST_CASE("store: health that says nothing new takes the place of the one before
   tell(150, full);
   tell(155, well);
   CHECK(health_seconds(*store) == std::vector<std::uint64_t>{55, 115, 130, 145, 150, 155});
-  CHECK(store->events({.after = 0, .instance = vm_id, .run = {}, .limit = 100})->size() == 7);
+  CHECK(store->events({.after = 0, .instance = vm_id, .run = {}, .limit = 100})->size() == 8);
+}
+
+TEST_CASE("store: health stays when something came between, when it went back, and when the run is over", "[host][store]") {
+  const vigil::test::Scratch scratch;
+  const auto store = open(scratch);
+  create(*store, vm_id, "one");
+  put(*store, of(vm_id, StartRequested{"alice", {}}));
+  const auto tell = [&](Seq seq, std::uint64_t second) { put(*store, of(vm_id, make_report(seq, HealthReport{}), second * 1000)); };
+  tell(1, 1);
+  put(*store, of(vm_id, service_report(2)));
+  tell(3, 3);
+  tell(7, 7);                                       // in the place of the one before
+  tell(5, 8);                                       // late: its number is lower
+  CHECK(health_seconds(*store) == std::vector<std::uint64_t>{1, 7, 8});
+  put(*store, of(vm_id, VmmExited{}));
+  tell(9, 9);
+  tell(10, 10);
+  CHECK(health_seconds(*store) == std::vector<std::uint64_t>{1, 7, 8, 9, 10});
 }
 
 TEST_CASE("store: health of one batch is thinned out too, and a batch that is not committed thins out nothing", "[host][store]") {
   const vigil::test::Scratch scratch;
   const auto store = open(scratch);
   create(*store, vm_id, "one");
+  put(*store, of(vm_id, StartRequested{"alice", {}}));
   REQUIRE(put(*store, of(vm_id, make_report(1, HealthReport{}), 1000)) == Admission::Kind::accepted);
   {
     auto batch = store->begin();

@@ -483,3 +483,15 @@ TEST_CASE("announcement: more evidence of the same cause is no news", "[host][ve
   story.tell(3001, finding);
   CHECK_FALSE(verdict::announcement(story.state).has_value());
 }
+
+TEST_CASE("verdict: a crash of an earlier boot, delivered late, says nothing of this run", "[host][verdict]") {
+  Story story;
+  story.become_ready();
+  auto late = make_crash("agent-1", "", make_cause(CauseCode::guest_agent_crashed));
+  late.origin = std::pair(BootId("ffffffff-0000-4000-8000-000000000001"), Seq{9});
+  story.report(2500, late);
+  CHECK_FALSE(classify(story.state).main.has_value());
+  CHECK_FALSE(also_has(story, CauseCode::guest_agent_crashed));
+  story.exit(3000, ExitCode{0}, "guest-reset");
+  CHECK(main_code(story) == CauseCode::guest_reboot_unasked);
+}

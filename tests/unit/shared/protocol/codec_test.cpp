@@ -39,7 +39,12 @@ TEST_CASE("codec: every report comes back as it was", "[shared][protocol]") {
                                        {{31, "httpd", "web", 250, 77}}, {{5, 2, "oops"}}, 1, -77}),
                ReportBody(NetReport{{{"web", "httpd", 31, "::", 8080}}, 2}),
                ReportBody(DroppedReport{"service", 4, 9, 5}), ReportBody(ByeReport{ByeReport::Kind::reboot, "host", true}),
-               ReportBody(OtherReport{"signin", R"({"bytes":7})"}));
+               ReportBody(SigninReport{SigninSessionId("ss-1"), "codex", SigninReport::Step::url_found, "on the screen", "https://a.example/?state=x"}),
+               ReportBody(SigninReport{SigninSessionId("ss-1"), "codex", SigninReport::Step::cli_started, "", "", "0.171.0"}),
+               ReportBody(SigninReport{SigninSessionId("ss-1"), "codex", SigninReport::Step::credential_found, "", "", "",
+                                       SigninCredential{"codex/1", std::string(64, 'a'), 9}}),
+               ReportBody(SigninReport{SigninSessionId("ss-1"), "codex", SigninReport::Step::failed, "", "", "", {}, samples::port_taken(), "last \x1b[0m\xff"}),
+               ReportBody(OtherReport{"receipt", R"({"bytes":7})"}));
   const auto message = samples::message(body);
   CAPTURE(encode(message));
   CHECK(decode(encode(message)).value() == message);
@@ -162,4 +167,24 @@ TEST_CASE("codec: a number of 64 bits is capped, an address is not", "[shared][p
   CrashTrace trace{"web-1", ~std::uint64_t{0}, {{"", "", "", ~std::uint64_t{0}}}, false};
   CHECK(decode_body("crash_trace", encode_body(trace)).value() == ReportBody(trace));
   CHECK(decode_body("crash_trace", R"({"crash":"a","fault_address":"12"})").has_error());
+}
+
+TEST_CASE("codec: a sign-in's address is of its step, whole, and leaves with the private members", "[shared][protocol]") {
+  SigninReport report{SigninSessionId("ss-1"), "codex", SigninReport::Step::url_found, "", "https://a.example/?state=x"};
+  CHECK(std::get<SigninReport>(without_private(report)).private_url.empty());
+  CHECK(encode_digest(report).find("a.example") == std::string::npos);
+  auto body = json::parse(encode_body(report));
+  body["step"] = "waiting_for_user";
+  CHECK(decode_body("signin", body.dump()).error().message() == "private_url: not of this step");
+  report.private_url.append(5000, 'x');   // cut, it would be another address
+  CHECK(std::get<SigninReport>(decode_body("signin", encode_body(report)).value()).private_url.empty());
+}
+
+TEST_CASE("codec: a step of a sign-in has what it is about, and a session's id is one", "[shared][protocol]") {
+  const auto refused = [](const char* text) { return decode_body("signin", text).error().message(); };
+  CHECK(refused(R"({"session":"ss-1","provider":"codex","step":"credential_found"})") == "credential: missing");
+  CHECK(refused(R"({"session":"ss-1","provider":"codex","step":"failed"})") == "cause: missing");
+  CHECK(refused(R"({"session":"ss-1","provider":"codex","step":"credential_found","credential":{"schema":"a","sha256":"XY","bytes":1}})").starts_with("credential.sha256"));
+  CHECK(refused(R"({"session":"../x","provider":"codex","step":"failed"})").find("session's id") != std::string::npos);
+  CHECK(refused(R"({"session":"a","provider":"codex","step":"cli_started","screen_b64":"*"})").starts_with("screen_b64"));
 }

@@ -50,6 +50,6 @@ TEST_CASE("golden frames: there is one of every type, and none decodes as unknow
     types.insert(parse_json(read_file(file)).value()["t"].get<std::string>());
   }
   for (const auto* type : {"hello", "welcome", "ack", "ping", "pong", "request", "reply", "stage", "service", "crash", "crash_trace",
-                           "health", "net", "dropped", "bye"})
+                           "health", "net", "dropped", "bye", "signin"})
     CHECK(types.contains(type));
 }

@@ -55,8 +55,10 @@ TEST_CASE("opening: each op comes back as it was", "[shared][streams]") {
       ExecOpening{{"/bin/ls", "-l"}, {{"A", "b=c"}}, "/tmp", "nobody", TerminalSize{50, 132}, true, false},
       ExecOpening{{}, {}, "", "root", {}, false, true},
       AttachOpening{"ex-0123"}, TcpOpening{6080}, FileReadOpening{"/etc/passwd", 10, 20}, FileReadOpening{"/x", 0, {}},
-      FileWriteOpening{"/srv/file", 0640, "nobody"}, FileWriteOpening{"/srv/file", {}, ""}, DirListOpening{"/"},
-      LogFollowOpening{"web", false, "b007", {{"web", {17, 4}}}}, LogFollowOpening{}};
+      FileWriteOpening{"/srv/file", 0640, "nobody"}, FileWriteOpening{"/srv/file", {}, ""}, DirListOpening{"/"}, DirWatchOpening{"/srv"},
+      LogFollowOpening{"web", false, "b007", {{"web", {17, 4}}}}, LogFollowOpening{},
+      SigninRunOpening{"ss-1", "codex", "agent", 600, TerminalSize{50, 132}}, SigninRunOpening{"ss-1", "codex"}, SigninTakeOpening{"ss-1"},
+      SigninForgetOpening{"ss-1", std::string(64, 'a')}};
   for (const auto& opening : openings) {
     const auto decoded = decode_opening(encode(opening));
     REQUIRE(decoded.has_value());
@@ -72,6 +74,10 @@ TEST_CASE("opening: what is wrong is named by its key", "[shared][streams]") {
   CHECK(message("{\"v\":1,\"op\":\"file.read\",\"path\":\"/a\\u0000b\"}").starts_with("path"));
   CHECK(message(R"({"v":1,"op":"exec","argv":["a"],"env":{"A=B":"c"}})").starts_with("env.A=B"));
   CHECK(message("{\"v\":1,\"op\":\"exec\",\"argv\":[\"a\\u0000\"]}").starts_with("argv"));
+  CHECK(message(R"({"v":1,"op":"signin.run","session":"../x","provider":"codex"})").find("session") != std::string::npos);
+  CHECK(message(R"({"v":1,"op":"signin.run","session":"a","provider":"codex","deadline_s":0})").starts_with("deadline_s"));
+  CHECK(message(R"({"v":1,"op":"signin.forget","session":"a","sha256":"AB"})").starts_with("sha256"));
+  CHECK(message(R"({"v":1,"op":"signin.take","session":"a","path":"/etc/shadow"})").find("path") != std::string::npos);
   CHECK(decode_opening(R"({"v":1,"op":"fly"})").error().code() == Errc::unsupported);
   CHECK(decode_opening(R"({"v":2,"op":"tcp","port":1})").error().code() == Errc::unsupported);
   CHECK(decode_opening("[]").has_error());

@@ -1,0 +1,24 @@
+// The VMs as sign-in sessions need them: made for one, found again, removed by its rule.
+#pragma once
+
+#include "host/daemon/vm_registry.hpp"
+#include "host/sessions/vms.hpp"
+
+namespace vigil::daemon {
+
+class SessionVms final : public sessions::Vms {
+public:
+  explicit SessionVms(VmRegistry& registry) : registry_(registry) {}
+
+  Result<InstanceId> make(const std::string& spec_json, const std::string& owner, const std::string& session) override;
+  void remove(const InstanceId& id, const std::string& rule, std::function<void(Result<void>)> done) override;
+  const machine::VmState* state_of(const InstanceId& id) const override { return registry_.state_of(id); }
+  void open_stream(const InstanceId& id, std::string opening, std::function<void(Result<streams::GuestStream>)> done) override {
+    registry_.open_stream(id, std::move(opening), std::move(done));
+  }
+
+private:
+  VmRegistry& registry_;
+};
+
+}  // namespace vigil::daemon

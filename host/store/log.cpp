@@ -1,0 +1,60 @@
+// Writing a batch: the events, the tables that follow from them, one transaction. The one place that writes the log (tests/lint/projections.py).
+#include "host/store/batch_state.hpp"
+
+#include "host/fault/fault_point.hpp"
+
+namespace vigil::store {
+
+Result<void> BatchState::commit() {
+  if (failed_) return *failed_;
+  if (empty()) return {};
+  if (const auto written = write(); !written) {
+    store_.database.roll_back();
+    return written.error().with_context("store " + std::to_string(encoded_.size()) + " events");
+  }
+  keep();
+  return {};
+}
+
+Result<void> BatchState::write() {
+  TRY_VOID(store_.database.run("BEGIN IMMEDIATE"));
+  TRY_VOID(write_events());
+  TRY_VOID(projection_.write());
+  const fault::Around around(fault::Step::commit);
+  return store_.database.run("COMMIT");
+}
+
+Result<void> BatchState::write_events() {
+  TRY(name, store_.database.prepare("INSERT INTO log_instances(row, id) VALUES(?, ?)"));
+  for (const auto& [row, id] : new_rows_) TRY_VOID(name.bind(1, row).bind(2, id.value()).run());
+  TRY(insert, store_.database.prepare("INSERT INTO events(seq, instance, run, type, at_unix_us, mono_us, body, stands_for) VALUES(?, ?, ?, ?, ?, ?, ?, ?)"));
+  for (std::size_t i = 0; i < encoded_.size(); ++i) {
+    const auto& event = *encoded_[i];
+    const auto stands_for = rows_[i].stands_for.to_text();
+    insert.bind(1, event.seq).bind(2, rows_[i].instance).bind(3, std::uint64_t{event.run.value()}).bind(4, event.type);
+    insert.bind(5, event.at_unix_us).bind(6, event.mono_us).bind(7, event.body);
+    if (stands_for.empty()) insert.bind_null(8);
+    else insert.bind(8, stands_for);
+    TRY_VOID(insert.run());
+  }
+  if (superseded_.empty()) return {};
+  TRY(erase, store_.database.prepare("DELETE FROM events WHERE seq = ?"));
+  for (const auto seq : superseded_) TRY_VOID(erase.bind(1, seq).run());
+  return {};
+}
+
+/// What is written is emptied, so that the batch cannot be written twice.
+void BatchState::keep() {
+  store_.next_event += encoded_.size();
+  projection_.keep();
+  for (auto& [row, latest] : health_) store_.health.insert_or_assign(row, std::move(latest));
+  for (const auto row : dead_) store_.health.erase(row);
+  health_.clear();
+  dead_.clear();
+  superseded_.clear();
+  new_rows_.clear();
+  rows_.clear();
+  failed_ = Error(Errc::conflict, "this batch was committed already");
+}
+
+}  // namespace vigil::store

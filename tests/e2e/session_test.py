@@ -1,0 +1,162 @@
+#!/usr/bin/env python3
+"""Sign-in sessions and the vault around real VMs.
+
+The provider is a stand-in inside of the VM (a shell script named `codex` that shows an address and, when it is told, writes a credential file); real CLIs and a browser need the images `cli` and `browser`.
+"""
+import json
+import os
+import subprocess
+import unittest
+
+from harness.api import Problem
+from harness.case import VmCase
+
+ADDRESS = "https://auth.openai.com/oauth/authorize?client_id=a&response_type=code&redirect_uri=http://localhost:1455/auth/callback&state=s&code_challenge=c"
+CANARY = "canary-5c1f0e7a9b"
+CREDENTIAL = {"OPENAI_API_KEY": None, "last_refresh": "2026-01-01T00:00:00Z",
+              "tokens": {"id_token": CANARY + "-i", "access_token": CANARY + "-a", "refresh_token": CANARY + "-r", "account_id": "a"}}
+
+# "login" shows the address and waits; "login status" is the cheap check; the credential is made in the VM, from parts, when /tmp/go is there.
+CODEX = f"""#!/bin/sh
+case "$1 $2" in
+--version*) echo codex-cli 0.0.0; exit 0;;
+"login status") test -s $HOME/.codex/auth.json; exit $?;;
+esac
+echo 'Open this address:'
+echo '{ADDRESS}'
+while ! test -e /tmp/go; do sleep 1; done
+umask 077; mkdir -p $HOME/.codex
+cp /tmp/go $HOME/.codex/auth.json.new && mv $HOME/.codex/auth.json.new $HOME/.codex/auth.json
+echo 'Successfully logged in'
+"""
+
+
+class Sessions(VmCase):
+    def put(self, vm, path, content, mode=0o600):
+        source = self.daemon.base / "put"
+        source.write_text(content)
+        source.chmod(mode)
+        self.daemon.vigil("cp", source, f"{vm['name']}:{path}", check=0)
+
+    def exec(self, vm, *argv):
+        return self.daemon.vigil("exec", vm["name"], "--", *argv)
+
+    def session(self, session):
+        return self.daemon.api.get(f"/v1/sessions/{session['id']}")
+
+    def wait_session(self, session, wanted, deadline=240):
+        """Follows the session's own events until one of its states is reached."""
+        try:
+            for event in self.daemon.api.follow(f"/v1/sessions/{session['id']}/events", deadline):
+                if event["state"] in wanted:
+                    break
+        except ConnectionError:   # it has ended, in another state perhaps
+            pass
+        return self.session(session)
+
+    def start(self, user, **more):
+        return self.daemon.api.post("/v1/sessions", {"provider": "codex", "user": user, "cli_user": "root", "guest_user": "root", **more})
+
+    def small(self, **more):
+        return {"image": "minimal", "vm": {"memory_mib": 256, **more}}
+
+    def ready(self, name):
+        vm = self.up(name)
+        self.daemon.wait_state(vm, "ready")
+        return vm
+
+    def test_a_credential_of_a_client_reaches_the_cli_vm_now_and_at_its_next_start(self):
+        cli = self.ready("cli-a")
+        self.put(cli, "/bin/codex", CODEX, 0o755)
+        session = self.start("alice", cli_vm="cli-a", **self.small())
+        self.assertIn(session["state"], ("vm_starting",))
+        for wrong in ({"provider": "claude_code", "credentials": CREDENTIAL}, {"provider": "codex", "credentials": {"tokens": {}}},
+                      {"provider": "codex", "credentials": json.dumps(CREDENTIAL)[:80]}):
+            with self.assertRaises(Problem) as refused:
+                self.daemon.api.post("/api/auth/credentials/store", {"sessionId": session["id"], **wrong})
+            self.assertEqual(refused.exception.status, 400)
+        self.assertEqual(self.daemon.api.get("/v1/vault"), [])
+        self.daemon.api.post("/api/auth/credentials/store", {"sessionId": session["id"], "provider": "codex", "credentials": CREDENTIAL})
+        ended = self.wait_session(session, ())   # to its end, and its VM's
+        self.assertEqual(ended["state"], "completed", ended)
+        self.assertEqual(ended["delivered"]["path"], "/root/.codex/auth.json", ended)
+        self.assertEqual(ended["checked"], {"validity": "valid", "how": "codex login status: exit 0"})
+        code, out, _ = self.exec(cli, "/bin/sh", "-c", "cat /root/.codex/auth.json; stat -c ' %a %u' /root/.codex/auth.json")
+        self.assertEqual((code, json.loads(out[:out.rindex("}") + 1]), out.split()[-2:]), (0, CREDENTIAL, ["600", "0"]))
+        self.exec(cli, "rm", "/root/.codex/auth.json")
+        self.daemon.vigil("reboot", "cli-a", check=0)
+        self.daemon.wait_for(cli, lambda e: e["run"] == 2 and e["type"] == "state" and e["body"]["state"] == "ready")
+        self.assertEqual(self.exec(cli, "/bin/sh", "-c", "for i in 1 2 3 4 5 6 7 8 9 10; do test -s /root/.codex/auth.json && exit 0; sleep 1; done; exit 1")[0], 0)
+        self.assertIn("start of " + cli["id"], [row["actor"] for row in self.daemon.api.get("/v1/vault-audit")])
+        # The browser VM is gone, by its rule; the CLI VM is not; nothing on the disk or in an answer has the credential.
+        self.assertNotIn("signin-" + session["id"], [vm["name"] for vm in self.daemon.api.get("/v1/instances")])
+        self.assertIn(f'rule="session {session["id"]} completed"', self.daemon.log.read_text())
+        self.assert_nowhere()
+
+    def assert_nowhere(self):
+        found = subprocess.run(["grep", "-rlaF", "--exclude=*.raw", "--exclude-dir=images", CANARY, str(self.daemon.state), str(self.daemon.log)], capture_output=True, text=True).stdout
+        self.assertEqual(found, "")
+        for path in ("/v1/sessions", "/v1/vault", "/v1/vault-audit", "/v1/events?follow=0", "/v1/vault/alice/codex/credential"):
+            self.assertNotIn(CANARY.encode(), self.daemon.api.raw("GET", path)[1], path)
+
+    def test_a_vm_that_dies_fails_its_session_with_its_cause(self):
+        session = self.start("bob", **self.small())
+        vm = self.wait_session(session, ("cli_starting", "failed"))["browser_vm"]
+        pid = self.daemon.api.get(f"/v1/instances/{vm}")["pid"] if vm else None
+        if pid:
+            os.kill(pid, 9)
+        ended = self.wait_session(session, ("failed",), 60)
+        self.assertEqual(ended["state"], "failed")
+        self.assertIn(ended["cause"]["code"], ("signin.vm_lost", "signin.not_started"))   # an agent that knows no sign-in refuses before
+
+    def test_a_second_session_an_unknown_provider_and_a_stranger_are_refused(self):
+        session = self.start("carol", **self.small())
+        for body, status in (({"provider": "codex", "user": "carol"}, 409), ({"provider": "other", "user": "carol"}, 400), ({"provider": "codex", "user": "x y"}, 400),
+                             ({"provider": "codex", "user": "dora", "cli_vm": "nothing"}, 404)):
+            with self.assertRaises(Problem) as refused:
+                self.daemon.api.post("/v1/sessions", {**body, **({} if status == 404 else self.small())})
+            self.assertEqual(refused.exception.status, status, body)
+        code, out, _ = self.daemon.vigil("session", "cancel", session["id"])
+        self.assertEqual((code, out), (0, session["id"] + ": cancelled\n"))
+        code, out, _ = self.daemon.vigil("session", "show", session["id"])
+        self.assertIn("cancelled: signin.cancelled", out)
+
+    def test_a_session_outlives_the_daemon(self):
+        session = self.start("erin", **self.small())
+        self.daemon.kill()
+        self.daemon.start()
+        again = self.session(session)
+        self.assertEqual((again["id"], again["ended"]), (session["id"], False))
+        self.daemon.api.post(f"/v1/sessions/{session['id']}/cancel")
+        ended = self.wait_session(session, ())
+        self.assertEqual(ended["state"], "cancelled")
+        self.assertNotIn("signin-" + session["id"], [vm["name"] for vm in self.daemon.api.get("/v1/instances")])   # the stream ends when its VM is gone
+
+    def test_signed_in_inside_a_vm(self):
+        """The whole way, with a stand-in for the CLI: address, credential, vault, CLI VM; as a user of the command line sees it."""
+        browser, cli = self.ready("browser-f"), self.ready("cli-f")
+        for vm in (browser, cli):
+            self.put(vm, "/bin/codex", CODEX, 0o755)
+        command = self.daemon.vigil_command("session", "start", "--provider", "codex", "--user", "frank", "--browser-vm", "browser-f", "--guest-user", "root", "--cli-vm", "cli-f",
+                                            "--cli-user", "root")
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as watching:
+            lines = []
+            for line in watching.stdout:
+                lines.append(line.rstrip())
+                if line.startswith(ADDRESS):
+                    self.put(browser, "/tmp/go", json.dumps(CREDENTIAL))
+            code = watching.wait()
+        shown = "\n".join(lines)
+        if "signin.not_started" in shown and "unsupported" in shown:
+            self.skipTest("the agent in this image knows no sign-in yet")
+        self.assertEqual(code, 0, shown)
+        self.assertIn(ADDRESS, lines)
+        self.assertIn("completed: codex of frank is in the vault (version 1", shown)
+        self.assertIn("and in " + cli["id"] + " at /root/.codex/auth.json", shown)
+        self.assertIn("its own CLI says: valid", shown)
+        self.assertNotEqual(self.exec(browser, "test", "-e", "/root/.codex/auth.json")[0], 0, "the browser VM has it still")
+        self.assertEqual(self.daemon.api.get(f"/v1/instances/{browser['id']}")["state"], "ready")   # it was there before, and stays
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)

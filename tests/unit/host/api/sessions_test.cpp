@@ -1,0 +1,165 @@
+// Sign-in sessions and the vault over HTTP: whose they are, what is refused, and that no answer has a credential in it.
+#include "tests/unit/host/api/api_scene.hpp"
+#include "tests/unit/host/sessions/scene.hpp"
+
+using namespace vigil;
+using namespace vigil::api;
+using namespace vigil::api::test;
+using sessions::test::a_credential;
+
+namespace {
+
+/// Sessions and a vault behind the routes; in place of VMs the guest of the sessions' own tests.
+struct SessionFixture : Fixture {
+  sessions::test::GuestDouble guest;
+  vault::Vault vault{{(directory.path() / "vault.db").string(), {"", "", directory.path() / "master.key"}, ""}, clock};
+  sessions::Sessions sessions{io, clock, guest, vault, bus, (directory.path() / "sessions.db").string(), 1};
+  http::Router with_sessions{make_routes({control, images, *store, bus, relays, nullptr, nullptr, &gate, store.get(), &sessions, &vault})};
+  const std::string alice = token_for("alice", "operate"), mallory = token_for("mallory", "operate"), reader = token_for("alice", "read");
+
+  SessionFixture() {
+    guest.state.run.emplace();
+    sessions.load();
+  }
+  ~SessionFixture() {
+    boost::asio::co_spawn(io, sessions.stop(), [](std::exception_ptr) {});
+    turn();
+  }
+  void turn() {
+    io.restart();
+    while (io.poll() != 0) {}
+  }
+  http::Response call(const std::string& token, http::Method method, const std::string& path, const std::string& body = "",
+                      std::map<std::string, std::string> query = {}) {
+    auto request = as(token, method, path, body);
+    if (token.empty()) {
+      request = as(std::nullopt, method, path, body);
+      request.peer = {};   // root, over the Unix socket
+    }
+    request.query = std::move(query);
+    std::optional<http::Answer> given;
+    {
+      const http::Reply reply([&](http::Answer got) { given = std::move(got); });
+      with_sessions.dispatch(std::move(request), reply);
+    }
+    turn();
+    REQUIRE(given);
+    return std::get<http::Response>(std::move(*given));
+  }
+  std::string begin(const std::string& token, const std::string& user = "u1") {
+    const auto made = call(token, http::Method::post, "/v1/sessions", R"({"provider":"codex","user":")" + user + R"("})");
+    REQUIRE(made.status == 201);
+    return json::parse(made.body)["id"];
+  }
+  json give(const std::string& id, const std::string& provider = "codex") {
+    const json body = {{"sessionId", id}, {"provider", provider}, {"credentials", json::parse(a_credential)}};
+    const auto answer = call(alice, http::Method::post, "/api/auth/credentials/store", body.dump());
+    return {{"status", answer.status}, {"body", json::parse(answer.body)}};
+  }
+};
+
+std::string detail_of(const http::Response& response) { return json::parse(response.body).value("detail", ""); }
+
+}  // namespace
+
+TEST_CASE("api: a session is its owner's; for others it is not there", "[host][api]") {
+  SessionFixture fixture;
+  const auto id = fixture.begin(fixture.alice);
+  for (const auto* path : {"/v1/sessions/", "/api/auth/session/"}) {
+    CHECK(fixture.call(fixture.alice, http::Method::get, path + id).status == 200);
+    CHECK(fixture.call(fixture.mallory, http::Method::get, path + id).status == 404);
+    CHECK(fixture.call(fixture.mallory, http::Method::post, path + id + "/cancel").status == 404);
+    CHECK(fixture.call(fixture.mallory, http::Method::post, path + id + "/heartbeat").status == 404);
+  }
+  CHECK(fixture.call(fixture.mallory, http::Method::get, "/v1/sessions/" + id + "/events").status == 404);
+  CHECK(fixture.call(fixture.mallory, http::Method::del, "/api/vm/auth/" + id).status == 404);
+  CHECK(json::parse(fixture.call(fixture.mallory, http::Method::get, "/v1/sessions").body).empty());
+  CHECK(json::parse(fixture.call(fixture.reader, http::Method::get, "/v1/sessions").body).size() == 1);
+  CHECK(fixture.call(fixture.reader, http::Method::get, "/v1/sessions/" + id).status == 403);   // it may hold the address
+  CHECK(fixture.call("", http::Method::get, "/v1/sessions/" + id).status == 200);               // the local admin sees all
+}
+
+TEST_CASE("api: an order that cannot be is refused by the member that is wrong, and nothing is begun", "[host][api]") {
+  SessionFixture fixture;
+  fixture.add_owned("hers", "bob", "0000000001");
+  const auto refusal = [&](const std::string& body) {
+    const auto answer = fixture.call(fixture.alice, http::Method::post, "/v1/sessions", body);
+    return std::to_string(answer.status) + " " + detail_of(answer);
+  };
+  CHECK(refusal(R"({"user":"u","provider":"chatty"})") == "400 provider: \"chatty\" is none of claude_code, codex, gemini_cli");
+  CHECK(refusal(R"({"user":"a b","provider":"codex"})").starts_with("400 user: "));
+  CHECK(refusal(R"({"provider":"codex"})").starts_with("400 user"));
+  CHECK(refusal(R"({"user":"u","provider":"codex","cli_vm":"hers"})").starts_with("404 "));
+  CHECK(refusal(R"({"user":"u","provider":"codex","browser_vm":"hers"})").starts_with("404 "));
+  CHECK(refusal(R"({"user":"u","provider":"codex","owner":"bob"})").starts_with("403 owner: "));
+  CHECK(refusal(R"({"user":"u","provider":"codex","vm":{"secrets":{"A":"b"}}})").starts_with("400 vm: secrets"));
+  CHECK(refusal(R"({"user":"u","provider":"codex","vm":{"nothing":1}})").starts_with("400 vm: "));
+  CHECK(refusal(R"({"user":"u","provider":"codex","more":1})").starts_with("400 "));
+  CHECK(fixture.sessions.list()->empty());
+  const auto id = fixture.begin(fixture.alice, "u");
+  CHECK(refusal(R"({"user":"u","provider":"codex"})").starts_with("409 session " + id));
+  CHECK(fixture.sessions.list()->size() == 1);
+}
+
+TEST_CASE("api: a credential is in no answer, but to who has vault:read; each attempt is in the log", "[host][api]") {
+  SessionFixture fixture;
+  const auto id = fixture.begin(fixture.alice);
+  CHECK(fixture.give(id, "claude_code")["status"] == 400);
+  CHECK(fixture.give(id)["status"] == 200);
+  const auto holder = fixture.token_for("alice", "vault:read"), other = fixture.token_for("mallory", "vault:read"),
+             admin = fixture.token_for("carol", "admin");
+  const std::string path = "/v1/vault/u1/codex/credential";
+  for (const auto& token : {fixture.alice, fixture.reader, admin, std::string()}) {
+    const auto refused = fixture.call(token, http::Method::get, path);
+    CHECK(refused.status == 403);
+    CHECK(refused.body.find("vault:read") != std::string::npos);
+  }
+  CHECK(fixture.call(other, http::Method::get, path).status == 404);   // his own user u1 has none
+  CHECK(fixture.call(other, http::Method::get, path, "", {{"owner", "alice"}}).status == 403);
+  const auto revealed = fixture.call(holder, http::Method::get, path);
+  CHECK(revealed.status == 200);
+  CHECK(json::parse(revealed.body) == json::parse(a_credential));
+  const auto log = json::parse(fixture.call(admin, http::Method::get, "/v1/vault-audit").body);
+  const auto count = [&](const std::string& outcome) {
+    return std::ranges::count_if(log, [&](const json& row) { return row["action"] == "reveal" && row["outcome"] == outcome; });
+  };
+  CHECK(count("ok") == 1);
+  CHECK(count("denied") == 4);
+  CHECK(count("not_found") == 1);
+  for (const std::string each :
+       {"/v1/vault", "/v1/vault/u1/codex", "/v1/vault-audit", "/v1/sessions", "/v1/sessions/" + id, "/api/auth/session/" + id,
+        "/api/auth/session/" + id + "/credentials/status", "/api/auth/session/" + id + "/oauth-url"}) {
+    INFO(each);
+    CHECK(fixture.call(fixture.alice, http::Method::get, each).body.find("canary-") == std::string::npos);
+  }
+  CHECK(json::parse(fixture.call(fixture.mallory, http::Method::get, "/v1/vault").body).empty());
+  CHECK(json::parse(fixture.call(fixture.mallory, http::Method::get, "/v1/vault-audit").body).size() == 1);   // his own attempt
+  CHECK(fixture.call(fixture.mallory, http::Method::del, "/v1/vault/u1/codex").status == 404);
+  CHECK(fixture.call(fixture.alice, http::Method::post, "/v1/vault-rotate").status == 403);
+  CHECK(json::parse(fixture.call(admin, http::Method::post, "/v1/vault-rotate").body)["credentials"] == 1);
+  CHECK(fixture.call(fixture.alice, http::Method::del, "/v1/vault/u1/codex").status == 204);
+}
+
+TEST_CASE("api: clients of the earlier service find its shapes", "[host][api]") {
+  SessionFixture fixture;
+  const auto wrong = fixture.call(fixture.alice, http::Method::post, "/api/auth/start", R"({"userId":"u1","provider":"x"})");
+  CHECK(wrong.status == 400);
+  CHECK(json::parse(wrong.body)["validProviders"] == json({"claude_code", "codex", "gemini_cli"}));
+  const auto started = json::parse(
+      fixture.call(fixture.alice, http::Method::post, "/api/auth/start", R"({"userId":"u1","provider":"codex","webrtcOffer":{}})").body);
+  CHECK(started["success"] == true);
+  CHECK(started["novncURL"].is_null());
+  const std::string at = "/api/auth/session/" + started["sessionId"].get<std::string>();
+  const auto answer = [&](http::Method method, const std::string& path) { return fixture.call(fixture.alice, method, path); };
+  CHECK(json::parse(answer(http::Method::get, at).body)["session"]["status"] == "started");
+  const auto waiting = answer(http::Method::get, at + "/oauth-url");
+  CHECK(waiting.status == 202);
+  CHECK(json::parse(waiting.body)["waiting"] == true);
+  CHECK(json::parse(answer(http::Method::get, at + "/credentials/status").body)["authenticated"] == false);
+  CHECK(answer(http::Method::post, at + "/heartbeat").body == R"({"success":true})");
+  CHECK(answer(http::Method::post, at + "/cancel").body == R"({"success":true})");
+  CHECK(answer(http::Method::del, "/api/vm/auth/" + started["sessionId"].get<std::string>()).status == 200);   // again: nothing to do
+  CHECK(json::parse(answer(http::Method::get, at).body)["session"]["status"] == "cancelled");
+  CHECK(answer(http::Method::get, at + "/oauth-url").status == 404);
+  CHECK(json::parse(answer(http::Method::get, "/api/auth/session/ss-x").body)["error"].is_string());
+}
