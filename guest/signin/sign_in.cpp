@@ -32,6 +32,7 @@ Deadlines deadlines_of(const vigil::streams::SigninRunOpening& opening, const vi
 Result<std::unique_ptr<SignIn>> SignIn::start(SignInHost& host, const vigil::streams::SigninRunOpening& opening,
                                               const vigil::signin::ProviderRow& provider, SignInEvents events) {
   TRY(account, process::look_up_account(opening.user, ""));
+  if (!host.home.empty()) account.home = host.home;
   auto sign_in = std::make_unique<SignIn>(host, opening, provider, std::move(account), std::move(events));
   TRY_VOID(sign_in->launch());
   return sign_in;
@@ -90,6 +91,7 @@ vigil::streams::ExecOpening SignIn::cli_opening() const {
   open.env["PATH"] = directory + ":" + path;
   open.env["BROWSER"] = directory + "/open-url";
   open.env[open_url_variable] = directory + "/url.sock";
+  if (!host_.home.empty()) open.env["HOME"] = host_.home;
   open.user = opening_.user;
   open.terminal = opening_.terminal;
   return open;

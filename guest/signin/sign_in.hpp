@@ -33,6 +33,7 @@ struct SignInHost {
   std::string directory;  // of the agent's own, where doors for addresses are made
   std::string program;  // this binary, as the user can execute it
   int deadline_scale = 1;  // of waits for programs, not for the user
+  std::string home{};  // in place of the user's own; empty: as the accounts say
 };
 
 /// A credential that waits for the host to take it.

@@ -49,7 +49,7 @@ class BusSource final : public http::EventSource {
   private:
     void add_visible(const events::Take& take, Batch& batch) const {
         for (const auto& event : take.events)
-            if (!wanted_.is_visible || wanted_.is_visible(event->instance)) batch.events.push_back({event->seq, event->type, machine::event_json(*event)});
+            if (!wanted_.is_visible || wanted_.is_visible(event->instance)) batch.events.push_back({event->seq, event->type, machine::shown_event_json(*event)});
     }
     bool has_gap() const { return wanted_.after && *wanted_.after != 0 && wanted_.oldest > *wanted_.after + 1; }
     http::StreamEvent reset_event() const { return {std::nullopt, "reset", "{\"oldest\":" + std::to_string(wanted_.oldest) + "}"}; }

@@ -104,7 +104,7 @@ asio::awaitable<Result<BoxJob>> collect_box(RunHost* host, store::Store* store, 
         if (!page) co_return page.error();
         for (const auto& event : *page) {
             ++count;
-            auto text = machine::event_json(event);
+            auto text = machine::shown_event_json(event);
             if (job.first_events.size() < first_events) {
                 job.first_events.push_back(std::move(text));
                 continue;

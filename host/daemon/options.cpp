@@ -9,6 +9,24 @@
 
 namespace vigil::daemon {
 
+namespace {
+
+void add_vault_options(CLI::App& app, Options& options) {
+    app.add_option("--vault-key", options.vault_key,
+                   "file of at least 32 bytes (mode 0600) that the vault of credentials is sealed under (the systemd credential vigil-master-key, else STATE/master.key, made when it is needed)");
+    app.add_option("--vault-old-key", options.vault_old_key, "the file that it was sealed under before: given once, when --vault-key is another one");
+}
+
+void add_store_commands(CLI::App& app, Options& options) {
+    auto* const store = app.add_subcommand("store", "look after the database of a daemon that is stopped")->fallthrough()->require_subcommand(1);
+    store->add_subcommand("check", "say what differs between the tables and the log of events that they follow from (exit status 1 when something does)")
+        ->fallthrough()->callback([&options] { options.command = Command::check_store; });
+    store->add_subcommand("rebuild", "say it, and put what the log leads to in the place of the tables")
+        ->fallthrough()->callback([&options] { options.command = Command::rebuild_store; });
+}
+
+}  // namespace
+
 Options parse_options(int argc, char** argv) {
     Options options;
     const auto defaults = default_places();
@@ -39,15 +57,9 @@ Options parse_options(int argc, char** argv) {
     app.add_option("--blackbox-size", keep_mib, "MiB of all black boxes together; 0: any size (4096)")->check(CLI::Range(0, 1 << 30));
     app.add_option("--reconcile-every", reconcile_s, "seconds from one look for processes and directories without an owner to the next (60)")->check(CLI::Range(1, 86400));
     app.add_option("--policy-every", policy_s, "seconds from one look at the policies of VMs (lease, idle, expiry) to the next (10)")->check(CLI::Range(1, 3600));
-    app.add_option("--vault-key", options.vault_key,
-                   "file of at least 32 bytes (mode 0600) that the vault of credentials is sealed under (the systemd credential vigil-master-key, else STATE/master.key, made when it is needed)");
-    app.add_option("--vault-old-key", options.vault_old_key, "the file that it was sealed under before: given once, when --vault-key is another one");
+    add_vault_options(app, options);
     app.add_flag("--foreground", foreground, "stay in the foreground (it always does)");
-    auto* const store = app.add_subcommand("store", "look after the database of a daemon that is stopped")->fallthrough()->require_subcommand(1);
-    store->add_subcommand("check", "say what differs between the tables and the log of events that they follow from (exit status 1 when something does)")
-        ->fallthrough()->callback([&options] { options.command = Command::check_store; });
-    store->add_subcommand("rebuild", "say it, and put what the log leads to in the place of the tables")
-        ->fallthrough()->callback([&options] { options.command = Command::rebuild_store; });
+    add_store_commands(app, options);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {

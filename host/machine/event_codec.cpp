@@ -40,4 +40,17 @@ std::string event_json(const EncodedEvent& event) {
   return text + ",\"body\":" + event.body + "}";
 }
 
+std::string shown_event_json(const EncodedEvent& event) {
+  if (event.type != "signin") return event_json(event);
+  auto decoded = decode_event(event);
+  auto* const reported = decoded ? std::get_if<Reported>(&decoded->body) : nullptr;
+  auto shown = event;
+  shown.body = "{}";                            // of a body that nobody can read nothing is shown
+  if (reported != nullptr) {
+    reported->report.body = protocol::without_private(reported->report.body);
+    shown.body = encode_event(*decoded).body;
+  }
+  return event_json(shown);
+}
+
 }  // namespace vigil::machine

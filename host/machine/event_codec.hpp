@@ -28,4 +28,7 @@ Result<VmEvent> decode_event(const EncodedEvent& event);
 /// {"seq","instance","run","type","at_unix_us","mono_us","body"}: the `data` of an SSE message. Does not parse the body again.
 std::string event_json(const EncodedEvent& event);
 
+/// event_json() without what is for one user alone (the address of a sign-in, which its session shows): for streams of events and black boxes.
+std::string shown_event_json(const EncodedEvent& event);
+
 }  // namespace vigil::machine

@@ -117,6 +117,7 @@ asio::awaitable<Checked> Delivery::check(vault::EntryKey of, CliVm in) {
   }
   streams::ExecOpening exec;
   for (const auto word : signin::provider_row(*provider).check) exec.argv.emplace_back(word);
+  for (const auto& variable : signin::provider_row(*provider).use_environment) exec.env[std::string(variable.name)] = variable.value;
   exec.user = in.user;
   std::string command;
   for (const auto& word : exec.argv) command += (command.empty() ? "" : " ") + word;
@@ -134,7 +135,9 @@ asio::awaitable<Checked> Delivery::check(vault::EntryKey of, CliVm in) {
   // What the tool prints may name the account: only its exit status is kept.
   checked.how = command + ": " + exit_text(ran->exit);
   const bool did_run = !has_exit_code(*ran, 127) && !has_exit_code(*ran, 126) && std::holds_alternative<protocol::ExitCode>(ran->exit);
-  if (did_run) checked.validity = has_exit_code(*ran, 0) ? Validity::valid : Validity::invalid;
+  const auto& refusals = signin::provider_row(*provider).check_refusals;
+  const bool is_refused = std::ranges::any_of(refusals, [&](std::string_view text) { return ran->out.find(text) != std::string::npos || ran->err.find(text) != std::string::npos; });
+  if (did_run) checked.validity = has_exit_code(*ran, 0) && !is_refused ? Validity::valid : Validity::invalid;
   if (did_run) (void)vault_.note_check(of, {checked.validity == Validity::valid, clock_.unix_us(), checked.how});
   co_return checked;
 }

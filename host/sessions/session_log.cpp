@@ -19,8 +19,8 @@ constexpr std::uint64_t log_version = 1;
 constexpr char log_schema[] = R"sql(
 PRAGMA application_id=1449612147;
 BEGIN IMMEDIATE;
-CREATE TABLE events(seq INTEGER PRIMARY KEY, session TEXT NOT NULL, at_unix_us INTEGER NOT NULL, type TEXT NOT NULL, body TEXT NOT NULL) STRICT;
-CREATE INDEX events_session ON events(session);
+CREATE TABLE session_events(seq INTEGER PRIMARY KEY, session TEXT NOT NULL, at_unix_us INTEGER NOT NULL, type TEXT NOT NULL, body TEXT NOT NULL) STRICT;
+CREATE INDEX session_events_session ON session_events(session);
 CREATE TABLE cli_vms(owner TEXT NOT NULL, user TEXT NOT NULL, instance TEXT NOT NULL, guest_user TEXT NOT NULL, PRIMARY KEY(owner, user)) STRICT, WITHOUT ROWID;
 CREATE TABLE deliveries(
   owner TEXT NOT NULL, user TEXT NOT NULL, provider TEXT NOT NULL, instance TEXT NOT NULL, version INTEGER NOT NULL, PRIMARY KEY(owner, user, provider, instance)) STRICT, WITHOUT ROWID;
@@ -51,14 +51,14 @@ Result<SessionLog> SessionLog::open(const std::string& path) {
   }
   TRY_VOID(check_log(database, path));
   TRY_VOID(database.run("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL"));
-  TRY(last, database.integer("SELECT max(seq) FROM events"));
+  TRY(last, database.integer("SELECT max(seq) FROM session_events"));
   SessionLog log(std::move(database));
   log.next_ = last + 1;
   return log;
 }
 
 Result<void> SessionLog::append(Event& event) {
-  TRY(row, database_.prepare("INSERT INTO events(seq, session, at_unix_us, type, body) VALUES(?, ?, ?, ?, ?)"));
+  TRY(row, database_.prepare("INSERT INTO session_events(seq, session, at_unix_us, type, body) VALUES(?, ?, ?, ?, ?)"));
   row.bind(1, next_).bind(2, event.session).bind(3, event.at_unix_us).bind(4, event_type(event.body)).bind(5, encode_body(event.body));
   TRY_VOID(row.run());
   event.seq = next_++;
@@ -66,7 +66,7 @@ Result<void> SessionLog::append(Event& event) {
 }
 
 Result<SessionLog::Kept> SessionLog::all() const {
-  TRY(rows, database_.prepare("SELECT seq, session, at_unix_us, type, body FROM events ORDER BY seq"));
+  TRY(rows, database_.prepare("SELECT seq, session, at_unix_us, type, body FROM session_events ORDER BY seq"));
   Kept kept;
   for (;;) {
     TRY(has_row, rows.step());
@@ -80,7 +80,7 @@ Result<SessionLog::Kept> SessionLog::all() const {
 }
 
 Result<void> SessionLog::forget(const std::string& session) {
-  TRY(rows, database_.prepare("DELETE FROM events WHERE session = ?"));
+  TRY(rows, database_.prepare("DELETE FROM session_events WHERE session = ?"));
   return rows.bind(1, session).run();
 }
 

@@ -6,14 +6,17 @@ package_help() {
     cat <<'TEXT'
 usage: ./dev package
 
-Builds the release binaries, makes the Debian packages vigil-host and vigil-guest of them (build/packages), and has lintian read
-them. Prints how far each unit is confined (systemd-analyze security). Install them: apt install ./build/packages/*.deb
+Builds the release binaries with spdlog and fmt compiled in, makes the Debian packages vigil-host and vigil-guest of them
+(build/packages), and has lintian read them. Prints how far each unit is confined (systemd-analyze security). Install them: apt install ./build/packages/*.deb
 TEXT
 }
 
 package_main() {
     [[ $# -eq 0 ]] || die_usage "package: takes no arguments"
     setup_main --package
+    # What a package holds must not depend on this release's spdlog and fmt.
+    configure_arguments=(-DVIGIL_SPDLOG_INSIDE=ON)
+    rm -f build/release/build.ninja
     build_preset release all package_documents
     package_make
     step lintian "lintian" lintian --fail-on error,warning --pedantic --no-tag-display-limit build/packages/*.deb ||

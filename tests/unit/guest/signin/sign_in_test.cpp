@@ -46,14 +46,17 @@ public:
   std::string text;
 };
 
-/// The account is root's, whose home it borrows by the environment: /etc/passwd is the machine's.
+/// The account is root's, with a home of the scene's own: nothing of whoever runs this is touched.
 class Scene : public streams::Stage {
 public:
   Scene() {
     folder = path.substr(0, path.rfind('/'));
     fs::create_directories(folder + "/bin");
+    home = folder + "/home";
+    file = home + "/.codex/auth.json";
+    fs::create_directories(home + "/.codex");
     sessions.host().env["PATH"] = folder + "/bin:/usr/bin:/bin";
-    sign_ins.emplace(SignInHost{sessions.host(), reports, folder + "/doors", "/bin/true", 1}, 1h);
+    sign_ins.emplace(SignInHost{sessions.host(), reports, folder + "/doors", "/bin/true", 1, home}, 1h);
     const auto others = streams::make_opener(loop, sessions, workers, logs);
     const auto accept = [](int fd) { return UniqueFd(::accept4(fd, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC)); };
     ::unlink(path.c_str());
@@ -64,16 +67,11 @@ public:
     REQUIRE(::bind(listener.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
     REQUIRE(::listen(listener.get(), 64) == 0);
     server.emplace(loop, std::move(listener), accept, sign_ins->opener(others));
-    home = process::look_up_account("root", "")->home;
-    file = home + "/.codex/auth.json";
-    fs::remove(file);
-    made_directory = fs::create_directories(home + "/.codex");
   }
   ~Scene() {
     server.reset();
     sign_ins.reset();
-    fs::remove(file);
-    if (made_directory) fs::remove(home + "/.codex");
+    fs::remove_all(home);
     fs::remove_all(folder + "/bin");
     fs::remove_all(folder + "/doors");
   }
@@ -92,7 +90,6 @@ public:
   Reports reports;
   std::optional<SignIns> sign_ins;
   std::string folder, home, file;
-  bool made_directory = false;
 };
 
 TEST_CASE("sign-in stream: from the address to the credential, which goes once it is committed", "[guest][signin]") {
@@ -231,7 +228,6 @@ TEST_CASE("real CLI: up to its address", "[.cli]") {
   Scene scene;
   scene.sessions.host().env["PATH"] = std::string(where) + ":/usr/bin:/bin";
   if (const char* const display = std::getenv("DISPLAY")) scene.sessions.host().env["DISPLAY"] = display;
-  if (const char* const home = std::getenv("VIGIL_CLI_HOME")) scene.sessions.host().env["HOME"] = home;
   const auto run = scene.open(SigninRunOpening{"ss-1", which, "root", 600, {40, 120}});
   scene.accepted(*run);
   for (int tenths = 0; tenths < 3000 && !scene.reports.has(Step::waiting_for_user) && !run->is_over(); ++tenths) scene.loop.run_once(100ms);

@@ -224,14 +224,9 @@ TEST_CASE("api: a policy is shown, tried for later, held, leased and paused, eac
     CHECK(now["idle_s"] == 30);
     CHECK(now["decisions"][0]["verdict"] == "waits");
     CHECK(now["holders"][0]["name"] == "/bin/sh");
-    http::Request request;
-    request.path = "/v1/instances/demo/policy";
-    request.query = {{"in_s", "60"}};
-    CHECK(json::parse(fixture.respond(request).body)["decisions"][0]["verdict"] == "held");
-    for (const auto* wrong : {"-1", "soon", ""}) {
-        request.query = {{"in_s", wrong}};
-        CHECK(fixture.respond(request).status == 400);
-    }
+    const auto later = [&](const std::string& in_s) { return fixture.ask(http::Method::get, "/v1/instances/demo/policy?in_s=" + in_s); };
+    CHECK(json::parse(later("60").body)["decisions"][0]["verdict"] == "held");
+    for (const auto* wrong : {"-1", "soon", ""}) CHECK(later(wrong).status == 400);
 
     CHECK(fixture.ask(http::Method::post, "/v1/instances/demo/hold", R"({"for_s":600,"holder":"alice"})").status == 200);
     CHECK(fixture.ask(http::Method::post, "/v1/instances/demo/hold", R"({"for_s":0})").status == 200);

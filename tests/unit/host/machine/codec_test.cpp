@@ -101,6 +101,23 @@ TEST_CASE("event codec: an unknown report that is no JSON object is kept", "[hos
   CHECK(*decoded == event);
 }
 
+TEST_CASE("event codec: the address of a sign-in is not shown", "[host][machine]") {
+  SigninReport signin;
+  signin.session = SigninSessionId("ss-1");
+  signin.provider = "codex";
+  signin.step = SigninReport::Step::url_found;
+  signin.private_url = "https://example.org/authorize?state=canary";
+  Reported reported;
+  reported.report.body = signin;
+  const auto encoded = encode_event(VmEvent{.seq = 7, .instance = InstanceId("vm-0"), .run = RunNumber(1), .at_unix_us = 1, .mono_us = 1, .body = reported});
+  REQUIRE(event_json(encoded).find("canary") != std::string::npos);
+  CHECK(shown_event_json(encoded).find("canary") == std::string::npos);
+  CHECK(shown_event_json(encoded).find("url_found") != std::string::npos);
+  auto damaged = encoded;
+  damaged.body = "{\"private_url\":\"canary\"";
+  CHECK(shown_event_json(damaged).find("canary") == std::string::npos);
+}
+
 TEST_CASE("event codec: what cannot be read is an error that names the event", "[host][machine]") {
   EncodedEvent encoded = encode_event(make_event(7, 12, VmmExited{ExitCode{0}, "", 0, 0, 0, 0}));
   encoded.body = R"({"exit":5})";

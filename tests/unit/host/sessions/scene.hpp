@@ -9,6 +9,7 @@
 #include "shared/streams/chunk.hpp"
 #include "shared/streams/control.hpp"
 #include "shared/streams/opening.hpp"
+#include "tests/unit/host/result_text.hpp"
 #include "tests/unit/host/store/scratch.hpp"
 
 #include <boost/asio/co_spawn.hpp>
