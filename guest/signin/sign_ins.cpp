@@ -89,6 +89,7 @@ SignInEvents SignIns::events_of(const std::string& session) {
 void SignIns::finished(const std::string& session, std::optional<HeldCredential> credential) {
   Running* const entry = running(session);
   RunStream* const stream = entry == nullptr ? nullptr : entry->stream;
+  if (entry != nullptr) entry->is_over = true;
   if (!credential) {
     if (stream != nullptr)
       stream->finish(vigil::streams::Problem{Errc::unavailable, "the sign-in has ended without a credential; its report says why"});
@@ -118,7 +119,8 @@ void SignIns::left(RunStream& stream, const std::string& session) {
 
 void SignIns::take(streams::Stream& stream, const vigil::streams::SigninTakeOpening& opening) {
   const Held* const entry = held(opening.session);
-  if (entry == nullptr && running(opening.session) != nullptr)
+  const Running* const run = running(opening.session);
+  if (entry == nullptr && run != nullptr && !run->is_over)
     return stream.refuse(Error(Errc::conflict, "the sign-in " + opening.session + " has no credential yet"));
   if (entry == nullptr) return stream.refuse(Error(Errc::not_found, "no sign-in " + opening.session + " in this VM holds a credential"));
   const auto& facts = entry->credential.facts;

@@ -35,6 +35,7 @@ private:
     std::string session;
     std::unique_ptr<SignIn> sign_in;
     RunStream* stream = nullptr;  // gone: the host has closed it
+    bool is_over = false;         // how it ended is told; its CLI may still be going
   };
   struct Held {
     std::string session;

@@ -4,6 +4,7 @@
 #include "host/blackbox/box_name.hpp"
 #include "host/daemon/box_packing.hpp"
 #include "host/fault/fault_point.hpp"
+#include "host/reconcile/look.hpp"
 #include "host/shim/bounded_file.hpp"
 #include "host/shim/shim_spec.hpp"
 #include "shared/base/unique_fd.hpp"
@@ -56,9 +57,15 @@ Result<void> make_instance_dir(const Places& places, const InstanceId& id, const
     fs::create_directories(directory, failure);
     if (failure) return failed("create " + directory.string(), failure);
     ::chmod(directory.c_str(), 0700);
-    auto written = write_file(directory / "spec.json", machine::encode_spec(spec) + "\n");
+    auto written = write_file(directory / reconcile::creation_mark, "");
+    if (written) written = write_file(directory / "spec.json", machine::encode_spec(spec) + "\n");
     if (!written) fs::remove_all(directory, failure);   // made a moment ago, by us, for nothing
     return written;
+}
+
+void end_creation(const Places& places, const InstanceId& id) {
+    std::error_code ignored;
+    fs::remove(places.instance(id) / reconcile::creation_mark, ignored);
 }
 
 Result<std::string> set_aside(const Places& places, const InstanceId& id, UnixUs now) {

@@ -14,8 +14,10 @@
 
 namespace vigil::daemon {
 
-/// Directory and spec.json of a new instance (without the values of secrets).
+/// Directory and spec.json of a new instance (without the values of secrets). Marked as being created: without a row the reconciler deletes it.
 Result<void> make_instance_dir(const Places& places, const InstanceId& id, const machine::InstanceSpec& spec);
+/// Its row is committed: the mark goes.
+void end_creation(const Places& places, const InstanceId& id);
 
 /// The directory of an instance that no row knows goes to state/strays, as it is; gives where. Its runs should be in their boxes by then (pack_stray_runs).
 Result<std::string> set_aside(const Places& places, const InstanceId& id, UnixUs now);

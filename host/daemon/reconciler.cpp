@@ -105,6 +105,7 @@ asio::awaitable<void> Reconciler::carry_out(reconcile::Action action) {
         case Act::remove_run_dir: tell(action, {"run_directory", path, "removed", action.reason}); break;
         case Act::finish_removal: tell(action, {"instance_directory", path, "archived", action.reason}); break;
         case Act::set_aside: tell(action, {"instance_directory", path, "set_aside", action.reason}); break;
+        case Act::delete_unborn: tell(action, {"instance_directory", path, "removed", action.reason}); break;
         case Act::delete_draft: tell(action, {"draft", path, "removed", action.reason}); break;
         case Act::delete_set_aside: tell(action, {"set_aside", path, "removed", action.reason}); break;
         case Act::sweep_group:   // most are gone already, and one that still has a process stays: no news
@@ -134,7 +135,8 @@ Result<std::string> Reconciler::do_at_once(const reconcile::Action& action) {
     };
     switch (action.act) {
         case Act::remove_run_dir: return remove(places.run_dir(action.instance));
-        case Act::delete_draft: return remove(places.instance(action.instance) / "disk.raw.new");
+        case Act::delete_unborn: return remove(places.instance(action.instance));
+        case Act::delete_draft: end_creation(places, action.instance); return remove(places.instance(action.instance) / "disk.raw.new");
         case Act::delete_set_aside: return remove(places.strays() / action.name);
         case Act::sweep_group: cgroup::sweep_groups("vigil-" + action.instance.value() + "-"); return std::string();
         case Act::finish_removal: {

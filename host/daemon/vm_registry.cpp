@@ -114,6 +114,7 @@ Result<InstanceId> VmRegistry::create(machine::InstanceSpec spec, const std::str
         if (recorded.error().code() == Errc::conflict) return Error(Errc::conflict, "the name " + name + " is taken by another instance");
         return recorded.error();
     }
+    end_creation(host_.places, id);
     spdlog::info("vm.created vm={} name={} actor=\"{}\"", id.value(), name, actor);
     actors_[id] = std::move(created);
     return id;

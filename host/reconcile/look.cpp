@@ -156,7 +156,7 @@ Seen look(const Grounds& grounds) {
     each_instance_directory(grounds.run, [&](const InstanceId& id, const fs::path& path) { seen.run_dirs.push_back(look_at_run_dir(id, path)); });
     each_instance_directory(grounds.state / "instances", [&](const InstanceId& id, const fs::path& path) {
         std::error_code ignored;
-        seen.instance_dirs.push_back({id, fs::exists(path / "disk.raw.new", ignored)});
+        seen.instance_dirs.push_back({id, fs::exists(path / "disk.raw.new", ignored), fs::exists(path / creation_mark, ignored)});
     });
     each_entry(grounds.set_aside, [&](const fs::directory_entry& entry) {
         struct stat status {};

@@ -17,6 +17,8 @@ struct Grounds {
 
 /// The file in a run directory that says whose it is: the path of the state directory.
 inline constexpr const char* owner_mark = "owner";
+/// In the directory of an instance until its row is committed.
+inline constexpr const char* creation_mark = "creating";
 
 /// A directory as marks and /proc spell it.
 std::string spelled(const std::filesystem::path& directory);

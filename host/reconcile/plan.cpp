@@ -113,11 +113,12 @@ class Planner {
         const auto* const instance = known(dir.instance);
         if (instance != nullptr && instance->busy) return;
         const bool is_owned = instance != nullptr && !instance->removed;
-        if (is_owned && !dir.has_draft) return;
+        if (is_owned && !dir.has_draft && !dir.is_creating) return;
         if (has_process(dir.instance)) return;
+        if (instance == nullptr && dir.is_creating) return act(Act::delete_unborn, dir.instance, "the daemon ended while it created this instance");
         const auto spared = why_spared(dir.instance);
         if (!spared.empty()) return spare(dir.instance, spared);
-        if (is_owned) return act(Act::delete_draft, dir.instance, "nobody is making this disk any more");
+        if (is_owned) return act(Act::delete_draft, dir.instance, "nobody is making it any more");
         if (instance != nullptr) return act(Act::finish_removal, dir.instance, "its instance was removed, and the daemon ended before its files were");
         act(Act::set_aside, dir.instance, reason_of(nullptr));
     }

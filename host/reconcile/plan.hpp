@@ -13,7 +13,7 @@ namespace vigil::reconcile {
 inline constexpr std::chrono::seconds ending_grace{30};          // what has ended may take so long to go
 inline constexpr std::chrono::hours set_aside_for{7 * 24};       // a disk without an owner
 
-enum class Act { end_process, kill_process, remove_run_dir, finish_removal, set_aside, delete_draft, sweep_group, delete_set_aside };
+enum class Act { end_process, kill_process, remove_run_dir, finish_removal, set_aside, delete_draft, delete_unborn, sweep_group, delete_set_aside };
 
 struct Action {
     Act act = Act::end_process;

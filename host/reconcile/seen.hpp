@@ -38,6 +38,7 @@ struct RunDirSeen {
 struct InstanceDirSeen {
     InstanceId instance;
     bool has_draft = false;                       // of a disk that was being made
+    bool is_creating = false;                     // its row was not committed when the mark was last touched
 };
 
 struct SetAsideSeen {

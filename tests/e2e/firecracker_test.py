@@ -177,7 +177,7 @@ class Weaknesses(FirecrackerCase):
             status, text = ask(api, "PATCH", "/vm", json.dumps({"state": state}))
             self.assertEqual(status, 204, text)
         with dial(self.uds, b"CONNECT %d\n" % STREAMS_PORT, timeout=5) as naive, self.assertRaises(TimeoutError):
-            naive.recv(100)   # host_vmm_test: Vigil's driver refuses such a pause
+            naive.recv(100)   # host_io_tests: Vigil's driver refuses such a pause
 
 
 class PowerOff(FirecrackerCase):

@@ -14,9 +14,8 @@
 #include <functional>
 #include <string>
 
-using namespace vigil;
-using namespace vigil::guest;
-using namespace vigil::guest::link;
+namespace vigil::guest::link {
+
 namespace fs = std::filesystem;
 
 namespace {
@@ -174,3 +173,5 @@ TEST_CASE("agent: what it cannot do it says by name", "[guest][agent]") {
   scene.host.send(protocol::Request{2, "dance", "{}"});
   REQUIRE(scene.reply().problem.find("dance") != std::string::npos);
 }
+
+}  // namespace vigil::guest::link

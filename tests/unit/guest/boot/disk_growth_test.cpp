@@ -2,7 +2,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-using namespace vigil::guest::boot;
+namespace vigil::guest::boot {
 
 namespace {
 
@@ -43,3 +43,5 @@ TEST_CASE("disk growth: only ever larger, in whole blocks", "[guest][boot]") {
   CHECK_FALSE(larger_size(now, 0).has_value());
   CHECK(larger_size(now, 101 * 4096) == 101);
 }
+
+}  // namespace vigil::guest::boot

@@ -7,7 +7,8 @@
 #include <fstream>
 #include <string>
 
-using namespace vigil::guest::boot;
+namespace vigil::guest::boot {
+
 namespace fs = std::filesystem;
 
 namespace {
@@ -56,3 +57,5 @@ TEST_CASE("modules: one that is not there is named", "[guest][boot]") {
   REQUIRE(cause->text == "boot.module_missing");
   REQUIRE(vigil::protocol::field_text(*cause, "module") == "not-there.ko");
 }
+
+}  // namespace vigil::guest::boot

@@ -8,8 +8,7 @@
 
 #include <string>
 
-using namespace vigil;
-using namespace vigil::guest::boot;
+namespace vigil::guest::boot {
 
 namespace {
 
@@ -92,3 +91,5 @@ TEST_CASE("handover: a life after a sudden end has numbers that none before it c
   }
   REQUIRE(numbers_after(17) == unknown_numbers());
 }
+
+}  // namespace vigil::guest::boot

@@ -2,7 +2,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-using namespace vigil::guest::boot;
+namespace vigil::guest::boot {
 
 TEST_CASE("init mode: the agent is the init unless the image says systemd; another word is refused by name", "[guest][boot]") {
   REQUIRE(*parse_init_mode("") == InitMode::pid1);
@@ -12,3 +12,5 @@ TEST_CASE("init mode: the agent is the init unless the image says systemd; anoth
   REQUIRE(other.has_error());
   REQUIRE(other.error().message().find("openrc") != std::string::npos);
 }
+
+}  // namespace vigil::guest::boot

@@ -4,8 +4,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-using namespace vigil;
-using namespace vigil::guest::config;
+namespace vigil::guest::config {
 
 TEST_CASE("kernel command line: what the host says, the rest is the kernel's", "[guest][config]") {
   const auto line = parse_kernel_command_line(
@@ -72,3 +71,5 @@ TEST_CASE("options: init, version and nothing at all", "[guest][config]") {
 }
 
 TEST_CASE("build identity: a kernel release is known", "[guest][config]") { REQUIRE_FALSE(kernel_release().empty()); }
+
+}  // namespace vigil::guest::config

@@ -9,7 +9,8 @@
 
 #include <string>
 
-using namespace vigil;
+namespace vigil::guest::console {
+
 using vigil::guest::console::boot_report;
 using vigil::guest::console::BootSummary;
 using vigil::guest::console::ConsolePort;
@@ -93,3 +94,5 @@ TEST_CASE("boot report: says what is ready, what is not, and why", "[guest][cons
   REQUIRE(failed.find("boot.root_missing: the root disk vigil-root is not there; block devices seen: vda") != std::string::npos);
   REQUIRE(failed.find("advice: ") != std::string::npos);
 }
+
+}  // namespace vigil::guest::console

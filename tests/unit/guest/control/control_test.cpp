@@ -11,9 +11,7 @@
 
 #include <cstring>
 
-using namespace vigil;
-using namespace vigil::guest;
-using namespace vigil::guest::control;
+namespace vigil::guest::control {
 
 namespace {
 
@@ -117,3 +115,5 @@ TEST_CASE("control: an agent that is not there is said with the path", "[guest][
   CHECK(answer.error().code() == Errc::unavailable);
   CHECK(answer.error().message().find("/nonexistent/agent.sock") != std::string::npos);
 }
+
+}  // namespace vigil::guest::control

@@ -5,8 +5,8 @@
 #include <catch2/catch_test_macros.hpp>
 #include <nlohmann/json.hpp>
 
-using namespace vigil;
-using namespace vigil::guest;
+namespace vigil::guest {
+
 using protocol::ServiceReport;
 using protocol::ServiceState;
 
@@ -76,3 +76,5 @@ TEST_CASE("inside view: why names the first cause first, with evidence and mend,
   CHECK(control::why_text(diagnosis_of({slow}, false)) == "this VM is booting\n  slow is starting: tcp:80(waiting)\n");
   CHECK(control::why_text(nlohmann::json::array()) == "this VM is \n");   // whatever an agent of another version says
 }
+
+}  // namespace vigil::guest

@@ -3,8 +3,7 @@
 
 #include <sys/procfs.h>
 
-using namespace vigil;
-using namespace vigil::guest::core_dump;
+namespace vigil::guest::core_dump {
 
 namespace {
 
@@ -113,3 +112,5 @@ TEST_CASE("core head: of a real core, whatever the pipe cuts it into", "[guest][
   CHECK(head->signal->code == SEGV_MAPERR);
   CHECK(head->signal->address == 0x10);
 }
+
+}  // namespace vigil::guest::core_dump

@@ -6,8 +6,7 @@
 #include <algorithm>
 #include <cstring>
 
-using namespace vigil;
-using namespace vigil::guest::core_dump;
+namespace vigil::guest::core_dump {
 
 namespace {
 
@@ -100,3 +99,5 @@ TEST_CASE("stack memory: wild pointers and many threads stay within the bound", 
   CHECK(asked <= StackMemory::total_bytes);
   CHECK(asked >= StackMemory::crashing_bytes + 50 * StackMemory::other_bytes);
 }
+
+}  // namespace vigil::guest::core_dump

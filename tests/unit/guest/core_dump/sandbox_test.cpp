@@ -11,8 +11,7 @@
 #include <cerrno>
 #include <csignal>
 
-using namespace vigil;
-using namespace vigil::guest::core_dump;
+namespace vigil::guest::core_dump {
 
 namespace {
 
@@ -85,3 +84,5 @@ TEST_CASE("sandbox: without a root to go to nothing is given up and nothing may 
   REQUIRE(done.has_error());
   CHECK(done.error().message().find("chroot") != std::string::npos);
 }
+
+}  // namespace vigil::guest::core_dump

@@ -4,8 +4,7 @@
 
 #include <catch2/generators/catch_generators.hpp>
 
-using namespace vigil;
-using namespace vigil::guest::core_dump;
+namespace vigil::guest::core_dump {
 
 namespace {
 
@@ -159,3 +158,5 @@ TEST_CASE("message: fields come back, NUL bytes become blanks, and nothing grows
   CHECK(fields_of(std::string(1000, '\0')).size() == max_message_fields);
   CHECK(fields_of("") == std::vector<std::string_view>{""});
 }
+
+}  // namespace vigil::guest::core_dump

@@ -7,7 +7,8 @@
 #include <string>
 #include <vector>
 
-using namespace vigil::guest::dbus;
+namespace vigil::guest::dbus {
+
 using vigil::guest::dbus::test::Wire;
 
 TEST_CASE("dbus body: numbers of every size come with their sign", "[guest][dbus]") {
@@ -84,3 +85,5 @@ TEST_CASE("dbus body: only whole types are types", "[guest][dbus]") {
   REQUIRE(complete_type("a(sasbttttuii)u") == 14);
   for (const char* wrong : {"", "a", "()", "(u", "{sv}", "a{vs}", "a{s}", "a{suu}", "z", ")"}) REQUIRE_FALSE(complete_type(wrong));
 }
+
+}  // namespace vigil::guest::dbus

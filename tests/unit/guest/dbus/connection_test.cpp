@@ -9,9 +9,9 @@
 
 #include <optional>
 
-using namespace vigil;
-using namespace vigil::guest;
+namespace vigil::guest {
 using namespace std::chrono_literals;
+
 using dbus::test::Header;
 using dbus::test::make_message;
 using dbus::test::Wire;
@@ -104,3 +104,5 @@ TEST_CASE("dbus connection: may be destroyed by whoever hears of its end", "[gue
   pair.turn();
   REQUIRE_FALSE(owned);
 }
+
+}  // namespace vigil::guest

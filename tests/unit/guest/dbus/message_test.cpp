@@ -4,8 +4,8 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-using namespace vigil;
-using namespace vigil::guest::dbus;
+namespace vigil::guest::dbus {
+
 using vigil::guest::dbus::test::Header;
 using vigil::guest::dbus::test::make_message;
 using vigil::guest::dbus::test::Wire;
@@ -73,3 +73,5 @@ TEST_CASE("dbus message: what is none, or too large, ends it", "[guest][dbus]") 
   reader.add(bytes);
   REQUIRE(reader.next().has_error());
 }
+
+}  // namespace vigil::guest::dbus

@@ -13,9 +13,8 @@
 #include <chrono>
 #include <vector>
 
-using namespace vigil;
-using namespace vigil::guest;
-using namespace vigil::guest::egress;
+namespace vigil::guest::egress {
+
 using vigil::streams::Channel;
 
 namespace {
@@ -141,3 +140,5 @@ TEST_CASE("egress proxy: without a host there is an answer, and one connection t
     CHECK(fixture.turn_until([&] { return fixture.proxy->connections() == 0; }));
   }
 }
+
+}  // namespace vigil::guest::egress

@@ -10,9 +10,8 @@
 #include <cstring>
 #include <vector>
 
-using namespace vigil;
-using namespace vigil::guest;
-using namespace vigil::guest::evidence;
+namespace vigil::guest::evidence {
+
 using core_dump::make_message;
 using protocol::CrashReport;
 using protocol::CrashTrace;
@@ -237,3 +236,5 @@ TEST_CASE("core intake: a path that is no place for a socket is an error that na
   report.exit = protocol::ExitSignal{11, true};
   CHECK(intake.submit(report) == 1);
 }
+
+}  // namespace vigil::guest::evidence

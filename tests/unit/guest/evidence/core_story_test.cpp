@@ -6,8 +6,8 @@
 
 #include <csignal>
 
-using namespace vigil;
-using namespace vigil::guest::evidence;
+namespace vigil::guest::evidence {
+
 using guest::core_dump::make_message;
 
 namespace {
@@ -131,3 +131,5 @@ TEST_CASE("core story: a signal's reason, and an address only where there is one
   CHECK_FALSE(told({victim_message(), make_message({"signal", "11", "128", "55", "0"})}).trace("c", "").fault_address.has_value());
   CHECK_FALSE(told({victim_message(), make_message({"signal", "6", "1", "55", "0"})}).trace("c", "").fault_address.has_value());
 }
+
+}  // namespace vigil::guest::evidence

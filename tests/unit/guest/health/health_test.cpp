@@ -17,8 +17,7 @@
 
 #include <vector>
 
-using namespace vigil;
-using namespace vigil::guest::health;
+namespace vigil::guest::health {
 
 namespace {
 
@@ -257,3 +256,5 @@ TEST_CASE("health: a death is preceded by a look, which is told only when it fou
   REQUIRE(sink.bodies.size() == 3);   // the machine of a test is not full
   CHECK(std::holds_alternative<protocol::CrashReport>(sink.bodies[1]));
 }
+
+}  // namespace vigil::guest::health

@@ -2,7 +2,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-using namespace vigil::guest;
+namespace vigil::guest {
 
 TEST_CASE("core pattern: a pipe that the kernel takes, with the budget and who crashed", "[guest][init]") {
   constexpr std::size_t kernel_keeps = 127;
@@ -10,3 +10,5 @@ TEST_CASE("core pattern: a pipe that the kernel takes, with the budget and who c
   CHECK(pattern == "|/usr/libexec/vigil/vigil-core /run/vigil/core.sock 600000 %P %I %s");
   CHECK(pattern.size() <= kernel_keeps);
 }
+
+}  // namespace vigil::guest

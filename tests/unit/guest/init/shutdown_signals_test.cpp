@@ -6,8 +6,8 @@
 
 #include <vector>
 
-using namespace vigil;
-using namespace vigil::guest::init;
+namespace vigil::guest::init {
+
 using Kind = protocol::ByeReport::Kind;
 
 TEST_CASE("signals: what each asks for, and who is named", "[guest][init]") {
@@ -36,5 +36,7 @@ TEST_CASE("signals: a real signal arrives with its sender", "[guest][init]") {
   for (int i = 0; i < 50 && asks.empty(); ++i) loop.run_once(std::chrono::milliseconds(20));
   REQUIRE(asks.size() == 1);
   REQUIRE(asks[0].kind == Kind::poweroff);
-  REQUIRE(asks[0].asked_by == "pid " + std::to_string(::getpid()) + " (guest_agent_tests)");   // its name, none of its arguments
+  REQUIRE(asks[0].asked_by == "pid " + std::to_string(::getpid()) + " (guest_tests)");   // its name, none of its arguments
 }
+
+}  // namespace vigil::guest::init

@@ -10,9 +10,8 @@
 #include <fstream>
 #include <iterator>
 
-using namespace vigil;
-using namespace vigil::guest;
-using namespace vigil::guest::journal;
+namespace vigil::guest::journal {
+
 namespace fs = std::filesystem;
 
 namespace {
@@ -178,3 +177,5 @@ TEST_CASE("journal: a read-only disk is said, and nothing waits for it", "[guest
   REQUIRE(scene.troubles == std::vector<std::string>{"Read-only file system"});
   ::umount2(scene.folder.c_str(), MNT_DETACH);
 }
+
+}  // namespace vigil::guest::journal

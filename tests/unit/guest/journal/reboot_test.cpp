@@ -9,9 +9,8 @@
 #include <csignal>
 #include <optional>
 
-using namespace vigil;
-using namespace vigil::guest;
-using namespace vigil::guest::link;
+namespace vigil::guest::link {
+
 namespace fs = std::filesystem;
 
 namespace {
@@ -101,3 +100,5 @@ TEST_CASE("reboot: what a boot could not deliver either keeps its first origin",
   }
   REQUIRE(of_first == 1);
 }
+
+}  // namespace vigil::guest::link

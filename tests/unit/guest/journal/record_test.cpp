@@ -4,8 +4,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-using namespace vigil;
-using namespace vigil::guest::journal;
+namespace vigil::guest::journal {
 
 TEST_CASE("journal: what was written is read in order, with boot and number", "[guest][journal]") {
   const auto first = report_of(3, "web-1", earlier_boot), second = report_of(9, "web-2", earlier_boot);
@@ -52,3 +51,5 @@ TEST_CASE("journal: a whole record that is no crash report is left out and count
   REQUIRE(contents.refused == 1);
   REQUIRE(contents.crashes.size() == 1);
 }
+
+}  // namespace vigil::guest::journal

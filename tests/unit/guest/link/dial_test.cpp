@@ -9,9 +9,8 @@
 
 #include <csignal>
 
-using namespace vigil;
-using namespace vigil::guest;
-using namespace vigil::guest::link;
+namespace vigil::guest::link {
+
 using namespace std::chrono_literals;
 
 TEST_CASE("back-off: 10 ms doubling to 200 ms for five seconds, then up to one second; welcome starts it over", "[guest][link]") {
@@ -109,3 +108,5 @@ TEST_CASE("bye: waits no longer than its limit, and not at all without a link", 
   }
   host.until([&] { return done; });
 }
+
+}  // namespace vigil::guest::link

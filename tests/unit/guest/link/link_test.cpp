@@ -9,9 +9,8 @@
 #include <string>
 #include <vector>
 
-using namespace vigil;
-using namespace vigil::guest;
-using namespace vigil::guest::link;
+namespace vigil::guest::link {
+
 using namespace std::chrono_literals;
 
 namespace {
@@ -265,3 +264,5 @@ TEST_CASE("link: stop ends it for good", "[guest][link]") {
   for (int i = 0; i < 5; ++i) scene.loop.run_once(20ms);
   REQUIRE(scene.host.accepted == 1);
 }
+
+}  // namespace vigil::guest::link

@@ -9,8 +9,8 @@
 #include <stdexcept>
 #include <vector>
 
-using namespace vigil;
-using namespace vigil::guest;
+namespace vigil::guest {
+
 using namespace std::chrono_literals;
 
 namespace {
@@ -143,3 +143,5 @@ TEST_CASE("loop: a descriptor that cannot be watched gives an empty token", "[gu
   const auto token = loop.watch(-1, EPOLLIN, [](std::uint32_t) {});
   REQUIRE_FALSE(static_cast<bool>(token));
 }
+
+}  // namespace vigil::guest

@@ -8,8 +8,7 @@
 #include <string>
 #include <vector>
 
-using namespace vigil;
-using namespace vigil::guest::report;
+namespace vigil::guest::report {
 
 namespace {
 
@@ -312,3 +311,5 @@ TEST_CASE("outbox: a report of an earlier life of the agent goes out first, unde
   REQUIRE(outbox.size() == 0);
   REQUIRE(outbox.crashes().empty());
 }
+
+}  // namespace vigil::guest::report

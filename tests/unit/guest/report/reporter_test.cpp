@@ -5,12 +5,11 @@
 #include <string>
 #include <vector>
 
-using namespace vigil;
-using namespace vigil::guest::report;
+namespace vigil::guest::report {
 
 namespace {
 
-class FakeClock final : public Clock {
+class SteppedClock final : public Clock {
 public:
   MonoUs mono_us() const override { return now; }
   UnixUs unix_us() const override { return now; }
@@ -18,7 +17,7 @@ public:
 };
 
 struct Station {
-  FakeClock clock;
+  SteppedClock clock;
   Outbox outbox{BootId("01234567-89ab-cdef-0123-456789abcdef"), clock};
   std::vector<Seq> printed;
   int wakes = 0;
@@ -82,3 +81,5 @@ TEST_CASE("reporter: a flood is held back on the console, counted, and whole in 
   for (int i = 0; i < 300; ++i) station.reporter.submit(protocol::StageReport{});
   REQUIRE(station.printed.size() == Reporter::console_burst + Reporter::console_per_second);
 }
+
+}  // namespace vigil::guest::report

@@ -11,6 +11,7 @@
 #include <fstream>
 
 namespace vigil::guest::signin {
+
 namespace {
 
 namespace fs = std::filesystem;
@@ -219,7 +220,7 @@ TEST_CASE("sign-in stream: the CLI's questions to its terminal are answered, flo
   CHECK(run->got[Channel::out].find("033   [   1   ;   1   R") != std::string::npos);
 }
 
-/// By hand: VIGIL_CLI_PATH=DIR guest_signin_test "[.cli]" runs the real CLI VIGIL_CLI (a provider's name), found in DIR, up to its address, and keeps what it wrote in VIGIL_CLI_OUT.
+/// By hand: VIGIL_CLI_PATH=DIR guest_tests "[.cli]" runs the real CLI VIGIL_CLI (a provider's name), found in DIR, up to its address, and keeps what it wrote in VIGIL_CLI_OUT.
 TEST_CASE("real CLI: up to its address", "[.cli]") {
   const char *const where = std::getenv("VIGIL_CLI_PATH"), *const which = std::getenv("VIGIL_CLI"),
                     *const out = std::getenv("VIGIL_CLI_OUT");

@@ -41,6 +41,7 @@ TEST_CASE("supervisor: the output of a living service can be asked for; of a dea
     return output && output->stdout_tail == "to-out\n" && output->stderr_tail == "to-err\n";
   }));
   REQUIRE(run_until(scene.loop, [&] { return scene.all_settled > 0; }));
+  REQUIRE(run_until(scene.loop, [&] { return !scene.supervisor->output(ServiceName("gone")); }));   // it was ready, settled, and ends
   CHECK(scene.supervisor->output(ServiceName("gone")).error().code() == Errc::unavailable);
   CHECK(scene.supervisor->output(ServiceName("nobody")).error().message().find("talker") != std::string::npos);
 }

@@ -2,8 +2,8 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-using namespace vigil;
-using namespace vigil::guest::systemd;
+namespace vigil::guest::systemd {
+
 using protocol::CauseCode;
 
 TEST_CASE("blockage: the first unit on the way that is no milestone of every boot is named", "[guest][systemd]") {
@@ -39,3 +39,5 @@ TEST_CASE("blockage: devices are followed before what runs, what runs before wha
   REQUIRE(most_telling({milestone, waits, runs}).id == 3);
   REQUIRE(most_telling({runs, device, waits}).id == 4);
 }
+
+}  // namespace vigil::guest::systemd

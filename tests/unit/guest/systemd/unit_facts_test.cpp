@@ -8,8 +8,8 @@
 
 #include <csignal>
 
-using namespace vigil;
-using namespace vigil::guest::systemd;
+namespace vigil::guest::systemd {
+
 using protocol::ServiceState;
 using vigil::guest::dbus::BodyReader;
 using vigil::guest::dbus::test::Wire;
@@ -139,3 +139,5 @@ TEST_CASE("unit facts: a unit's own file says whether it is adopted and whether 
   REQUIRE(parse_wishes("[Unit]\n[X-Vigil]\n Essential = no \n# Adopt=no\n[Install]\nAdopt=no") == UnitWishes{true, false});
   REQUIRE(parse_wishes("[X-Vigil]\r\nAdopt=false\r\n") == UnitWishes{false, true});
 }
+
+}  // namespace vigil::guest::systemd

@@ -13,10 +13,9 @@
 #include <fstream>
 #include <optional>
 
-using namespace vigil;
-using namespace vigil::guest;
-using namespace vigil::guest::systemd;
+namespace vigil::guest::systemd {
 using namespace std::chrono_literals;
+
 using protocol::CauseCode;
 using protocol::ServiceState;
 using test::FakeSystemd;
@@ -328,3 +327,5 @@ TEST_CASE("units: secrets become credentials that only root reads, and services 
   machine.all_ready();
   REQUIRE(machine.ready == 0);
 }
+
+}  // namespace vigil::guest::systemd

@@ -5,8 +5,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-using namespace vigil;
-using namespace vigil::access;
+namespace vigil::access {
 
 TEST_CASE("token: what is made is recognised, and nothing that differs in one place", "[host][access]") {
     const auto token = make_token();
@@ -80,3 +79,5 @@ TEST_CASE("throttle: a burst, then the rate; each key for itself; full buckets a
     }
     CHECK(throttle.size() <= 4096);
 }
+
+}  // namespace vigil::access

@@ -1,9 +1,9 @@
 // The routes against their published contract, and the answers against a real store; what the daemon would do is recorded by a stand-in for VmControl.
 #include "tests/unit/host/api/api_scene.hpp"
 
-using namespace vigil;
-using namespace vigil::api;
+namespace vigil::api {
 using namespace vigil::api::test;
+
 using nlohmann::json;
 
 namespace {
@@ -267,3 +267,5 @@ TEST_CASE("api: ports are those that are listened on and those that services wil
     CHECK(ports[1]["path"] == "/v1/instances/vm-0123456789/ports/8080/");
     CHECK(ports[1]["url"].is_null());   // no TCP door
 }
+
+}  // namespace vigil::api

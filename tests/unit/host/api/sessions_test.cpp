@@ -2,9 +2,9 @@
 #include "tests/unit/host/api/api_scene.hpp"
 #include "tests/unit/host/sessions/scene.hpp"
 
-using namespace vigil;
-using namespace vigil::api;
+namespace vigil::api {
 using namespace vigil::api::test;
+
 using sessions::test::a_credential;
 
 namespace {
@@ -161,3 +161,5 @@ TEST_CASE("api: clients of the earlier service find its shapes", "[host][api]") 
   CHECK(answer(http::Method::get, at + "/oauth-url").status == 404);
   CHECK(json::parse(answer(http::Method::get, "/api/auth/session/ss-x").body)["error"].is_string());
 }
+
+}  // namespace vigil::api

@@ -1,8 +1,8 @@
 // Who may do what, on every route: callers, scopes, owners, rates.
 #include "tests/unit/host/api/api_scene.hpp"
 
-using namespace vigil;
-using namespace vigil::api;
+namespace vigil::api {
+
 using namespace vigil::api::test;
 
 namespace {
@@ -150,3 +150,5 @@ TEST_CASE("api: who asks too often is told when to come again, others are not di
     CHECK(fixture.respond(fixture.as(quiet, http::Method::del, "/v1/instances/none")).status == 404);
     CHECK(fixture.respond(fixture.as(loud, http::Method::get, "/v1/instances")).status == 200);   // reading is a class of its own
 }
+
+}  // namespace vigil::api

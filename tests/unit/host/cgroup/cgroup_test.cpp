@@ -13,8 +13,7 @@
 
 #include <fstream>
 
-using namespace vigil;
-using namespace vigil::cgroup;
+namespace vigil::cgroup {
 
 namespace {
 
@@ -160,3 +159,5 @@ TEST_CASE("cgroup: a group that nobody delegated is left as it is", "[host][cgro
   write(self, "0::/\n");
   CHECK(enter_leaf(mounts, self)->state == LeafState::not_delegated);
 }
+
+}  // namespace vigil::cgroup

@@ -6,7 +6,8 @@
 
 #include <algorithm>
 
-using namespace vigil;
+namespace vigil::console {
+
 using console::ConsoleReader;
 using machine::ConsoleFinding;
 using machine::ConsoleKind;
@@ -157,3 +158,5 @@ TEST_CASE("console reader: keeps the last plain lines for verdicts", "[host][con
   REQUIRE(tail.size() == 50);
   CHECK(tail.back() == "line 99");
 }
+
+}  // namespace vigil::console

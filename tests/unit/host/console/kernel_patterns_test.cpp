@@ -6,8 +6,8 @@
 
 #include <algorithm>
 
-using namespace vigil;
-using namespace vigil::console;
+namespace vigil::console {
+
 using machine::ConsoleKind;
 
 namespace {
@@ -137,3 +137,5 @@ TEST_CASE("printk prefix: what a service prints has none", "[host][console]") {
                                     "[ 1.0000001] long", "[", "[]", "");
   CHECK_FALSE(strip_printk(line).has_value());
 }
+
+}  // namespace vigil::console

@@ -10,8 +10,8 @@
 #include <csignal>
 #include <memory>
 
-using namespace vigil;
-using namespace vigil::daemon;
+namespace vigil::daemon {
+
 using vigil::test::pump_until;
 
 namespace {
@@ -158,3 +158,5 @@ TEST_CASE("pipeline: a disk that refuses changes nothing, loses nothing, and is 
     REQUIRE(pump_until(fixture.io, [&] { return !fixture.vm.reported.empty(); }));
     CHECK(fixture.store->acknowledged(InstanceId("vm-0000000001"), RunNumber(1), 0, boot) == 1);
 }
+
+}  // namespace vigil::daemon

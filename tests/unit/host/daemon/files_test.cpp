@@ -5,6 +5,7 @@
 #include "host/daemon/run_notes.hpp"
 #include "host/shim/shim_note.hpp"
 #include "host/daemon/state_lock.hpp"
+#include "host/reconcile/look.hpp"
 #include "tests/unit/host/unix_client.hpp"
 
 #include <catch2/catch_test_macros.hpp>
@@ -17,8 +18,7 @@
 #include <iterator>
 
 namespace fs = std::filesystem;
-using namespace vigil;
-using namespace vigil::daemon;
+namespace vigil::daemon {
 
 namespace {
 
@@ -123,6 +123,9 @@ TEST_CASE("evidence: removal puts logs away before it deletes the rest", "[host]
     spec.secrets = {{"TOKEN", "canary-value"}};
     REQUIRE(make_instance_dir(places, id, spec).has_value());
     CHECK(text_of(places.instance(id) / "spec.json").find("canary-value") == std::string::npos);
+    CHECK(fs::exists(places.instance(id) / reconcile::creation_mark));
+    end_creation(places, id);
+    CHECK_FALSE(fs::exists(places.instance(id) / reconcile::creation_mark));
     fs::create_directories(places.log_dir(id, RunNumber(1)));
     std::ofstream(places.log_dir(id, RunNumber(1)) / "console.log") << "Linux version 6\nKernel panic\n";
     std::ofstream(places.disk(id)) << "disk";
@@ -195,3 +198,5 @@ TEST_CASE("run notes: what the next daemon must know survives", "[host][daemon]"
     mark.write(5);
     CHECK(ConsoleMark::read(directory.path()) == 5);
 }
+
+}  // namespace vigil::daemon

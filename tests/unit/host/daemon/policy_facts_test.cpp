@@ -4,8 +4,8 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-using namespace vigil;
-using namespace vigil::daemon;
+namespace vigil::daemon {
+
 using namespace vigil::machine::test;
 
 namespace {
@@ -115,3 +115,5 @@ TEST_CASE("policy facts: no more holds than there is room for", "[host][daemon]"
   story.tell(1'000'000, machine::HoldSet{"late", epoch_unix_us + 2000 * second, "a"});   // the others' time is past
   CHECK(story.state.holds.size() == 1);
 }
+
+}  // namespace vigil::daemon

@@ -12,7 +12,8 @@
 #include <filesystem>
 #include <fstream>
 
-using namespace vigil;
+namespace vigil::daemon {
+
 using vigil::daemon::PulseWatch;
 using vmm::Processor;
 
@@ -109,3 +110,5 @@ TEST_CASE("pulse watch: a process that is stopped shows it, one that is gone sho
     CHECK(figures(watch).device_process.empty());
     CHECK_FALSE(figures(watch).vmm_process.empty());
 }
+
+}  // namespace vigil::daemon

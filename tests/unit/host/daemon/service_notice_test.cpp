@@ -10,7 +10,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-using namespace vigil;
+namespace vigil::daemon {
+
 using namespace std::chrono_literals;
 
 namespace {
@@ -77,3 +78,5 @@ TEST_CASE("service notice: without a watchdog only what changes is told, without
   boost::asio::co_spawn(io, notice.stop(), [&ended](std::exception_ptr) { ended = true; });
   CHECK(test::pump_until(io, [&ended] { return ended; }));
 }
+
+}  // namespace vigil::daemon

@@ -11,8 +11,7 @@
 #include <cstdlib>
 #include <fstream>
 
-using namespace vigil;
-using namespace vigil::doctor;
+namespace vigil::doctor {
 
 namespace {
 
@@ -97,3 +96,5 @@ TEST_CASE("doctor: every check of this machine has a name and a finding, and a m
   CHECK(worst({{"a", CheckStatus::ok, "", ""}, {"b", CheckStatus::fail, "", ""}, {"c", CheckStatus::warn, "", ""}}) == CheckStatus::fail);
   CHECK(worst({}) == CheckStatus::ok);
 }
+
+}  // namespace vigil::doctor

@@ -18,8 +18,8 @@
 
 namespace asio = boost::asio;
 using namespace std::chrono_literals;
-using namespace vigil;
-using namespace vigil::egress;
+namespace vigil::egress {
+
 using streams::Channel;
 using test::pump_until;
 
@@ -265,3 +265,5 @@ TEST_CASE("egress: an upstream proxy is asked with credentials that the guest ne
     }
     CHECK(agent.heard().find("secret") == std::string::npos);
 }
+
+}  // namespace vigil::egress

@@ -6,8 +6,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-using namespace vigil;
-using namespace vigil::egress;
+namespace vigil::egress {
 
 namespace {
 
@@ -168,3 +167,5 @@ TEST_CASE("egress test: a target is a URL of the web, https without a scheme, an
     CHECK(text_of("name?q") == "https://name:443/?q");
     for (const auto* const wrong : {"", "https://", "a b", "user@host", "host:0", "host:x", "http://host/#part", "http://host/\r\nX: y", "ftp://host/"}) CHECK(text_of(wrong) == "refused");
 }
+
+}  // namespace vigil::egress

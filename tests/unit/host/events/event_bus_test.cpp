@@ -9,8 +9,9 @@
 
 #include <random>
 
-using namespace vigil;
+namespace vigil::events {
 using namespace vigil::machine::test;
+
 using events::EventBus;
 using events::Published;
 using events::Take;
@@ -220,3 +221,5 @@ TEST_CASE("bus: replays from the real store", "[host][events]") {
   REQUIRE(take.events.size() == 1);
   CHECK(take.events[0]->type == "created");
 }
+
+}  // namespace vigil::events

@@ -3,8 +3,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-using namespace vigil;
-using namespace vigil::guest_link;
+namespace vigil::guest_link {
 
 namespace {
 
@@ -80,3 +79,5 @@ TEST_CASE("rate limit: a burst of a second's worth, then the rate", "[host][gues
     while (limit.take(now)) ++taken;
     CHECK(taken == 100);  // a long silence saves up no more than one burst
 }
+
+}  // namespace vigil::guest_link

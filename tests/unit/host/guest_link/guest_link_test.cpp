@@ -11,8 +11,8 @@
 
 namespace asio = boost::asio;
 using namespace std::chrono_literals;
-using namespace vigil;
-using namespace vigil::guest_link;
+namespace vigil::guest_link {
+
 using vigil::test::pump_until;
 using vigil::test::UnixClient;
 
@@ -391,3 +391,5 @@ TEST_CASE("link: a guest that is gone is read to its end", "[host][guest_link]")
     CHECK(fixture.becomes([&] { return drained; }));
     CHECK(fixture.owner.reports.size() == 50);
 }
+
+}  // namespace vigil::guest_link

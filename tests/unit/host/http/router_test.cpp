@@ -6,7 +6,7 @@
 #include <optional>
 #include <stdexcept>
 
-using namespace vigil::http;
+namespace vigil::http {
 
 namespace {
 
@@ -82,3 +82,5 @@ TEST_CASE("events on the wire: every line of the data is a data line", "[host][h
     CHECK(to_sse({7, "stage", "{\"a\":1}"}) == "id: 7\nevent: stage\ndata: {\"a\":1}\n\n");
     CHECK(to_sse({std::nullopt, "", "a\nb"}) == "data: a\ndata: b\n\n");
 }
+
+}  // namespace vigil::http

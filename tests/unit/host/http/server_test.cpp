@@ -15,8 +15,9 @@
 #include <memory>
 
 namespace asio = boost::asio;
-using namespace vigil::http;
+namespace vigil::http {
 using namespace std::chrono_literals;
+
 using vigil::Errc;
 using vigil::Error;
 using vigil::Result;
@@ -349,3 +350,5 @@ TEST_CASE("http: the TCP door opens on the loopback alone", "[host][http]") {
         CHECK(pump_until(io, [&] { return stopped; }));
     }
 }
+
+}  // namespace vigil::http

@@ -4,8 +4,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-using namespace vigil;
-using namespace vigil::http1;
+namespace vigil::http1 {
 
 namespace {
 
@@ -133,3 +132,5 @@ TEST_CASE("http1: what is of one hop goes no further; Connection cannot take awa
     }
     CHECK(upgrade_of({{"Upgrade", "websocket"}}) == std::nullopt);
 }
+
+}  // namespace vigil::http1

@@ -10,7 +10,7 @@
 #include <fstream>
 
 namespace fs = std::filesystem;
-using namespace vigil::images;
+namespace vigil::images {
 
 namespace {
 
@@ -92,3 +92,5 @@ TEST_CASE("image gc: what is no image is not touched", "[host][images]") {
   REQUIRE(delete_set_aside(directory.path()).has_value());
   CHECK(fs::exists(outside));
 }
+
+}  // namespace vigil::images

@@ -5,8 +5,8 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators_all.hpp>
 
-using namespace vigil;
-using namespace vigil::machine;
+namespace vigil::machine {
+
 using namespace vigil::machine::test;
 
 namespace {
@@ -173,3 +173,5 @@ TEST_CASE("spec: the values of secrets do not leave through its text", "[host][m
   REQUIRE(back.has_value());
   CHECK(back->secrets == std::map<std::string, std::string>{{"token", ""}});
 }
+
+}  // namespace vigil::machine

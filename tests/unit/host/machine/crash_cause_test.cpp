@@ -2,8 +2,8 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-using namespace vigil;
-using namespace vigil::machine;
+namespace vigil::machine {
+
 using namespace vigil::protocol;
 
 namespace {
@@ -66,3 +66,5 @@ TEST_CASE("crash cause: the trace as lines, with the end of what was cut off", "
         std::vector<std::string>{"#0 0x0", "#1 parse (web+0x1a2b)", "#2 libc.so.6+0x77", "the trace is cut off here: the time was up"});
   CHECK(trace_lines(trace, 2) == std::vector<std::string>{"#0 0x0", "#1 parse (web+0x1a2b)"});
 }
+
+}  // namespace vigil::machine

@@ -2,8 +2,8 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-using namespace vigil;
-using namespace vigil::machine;
+namespace vigil::machine {
+
 using namespace vigil::machine::test;
 
 TEST_CASE("crash record: what an earlier boot has kept of its crashes stands beside this boot's of the same id", "[host][machine]") {
@@ -27,3 +27,5 @@ TEST_CASE("crash record: what an earlier boot has kept of its crashes stands bes
   CHECK(crashes[1].report == earlier);
   CHECK_FALSE(crashes[1].trace.has_value());   // it was of this boot's
 }
+
+}  // namespace vigil::machine

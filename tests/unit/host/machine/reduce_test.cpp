@@ -5,8 +5,8 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 
-using namespace vigil;
-using namespace vigil::machine;
+namespace vigil::machine {
+
 using namespace vigil::machine::test;
 
 TEST_CASE("reduce: a VM boots stage by stage and is ready only when its services are", "[host][machine]") {
@@ -498,3 +498,5 @@ TEST_CASE("timeline: services show when they became ready", "[host][machine]") {
   CHECK(stages[6].progress == StageProgress::done);
   CHECK(stages[6].since_start_ms == 2000);
 }
+
+}  // namespace vigil::machine

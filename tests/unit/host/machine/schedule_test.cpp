@@ -6,8 +6,8 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators_range.hpp>
 
-using namespace vigil;
-using namespace vigil::machine;
+namespace vigil::machine {
+
 using namespace vigil::machine::test;
 
 namespace {
@@ -76,3 +76,5 @@ TEST_CASE("any schedule: telling every event twice changes neither state nor pow
     if (!is_same) FAIL("different at event " << event.seq);
   }
 }
+
+}  // namespace vigil::machine

@@ -6,8 +6,7 @@
 #include <algorithm>
 #include <random>
 
-using namespace vigil;
-using namespace vigil::policy;
+namespace vigil::policy {
 
 namespace {
 
@@ -136,3 +135,5 @@ TEST_CASE("policy: whatever the facts, nothing that is in use or paused is acted
     }
   }
 }
+
+}  // namespace vigil::policy

@@ -5,8 +5,8 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-using namespace vigil;
-using namespace vigil::ports;
+namespace vigil::ports {
+
 using http1::Fields;
 using http1::RequestHead;
 
@@ -130,3 +130,5 @@ TEST_CASE("ports: an upgrade goes on with its fields; one with a body is none", 
     CHECK(read_asked(get("/", "x", {{"Connection", "Host"}})).has_value());
     CHECK(for_guest(get("/", "x", {{"Connection", "Host"}}), {}, {}, "unix").has_error());
 }
+
+}  // namespace vigil::ports

@@ -4,8 +4,8 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-using namespace vigil;
-using namespace vigil::ports;
+namespace vigil::ports {
+
 using protocol::ServiceState;
 
 namespace {
@@ -81,3 +81,5 @@ TEST_CASE("judge: a service without a probe is found by what it listens on", "[h
     CHECK(ports[0].service == "web");
     CHECK(ports[0].addresses == std::vector<std::string>{"0.0.0.0"});
 }
+
+}  // namespace vigil::ports

@@ -5,8 +5,8 @@
 #include <netinet/in.h>
 
 using namespace std::chrono_literals;
-using namespace vigil;
-using namespace vigil::ports;
+namespace vigil::ports {
+
 using namespace vigil::ports::test_doors;
 
 TEST_CASE("ports: slow ends hold up their own transfer alone, and little memory", "[host][ports]") {
@@ -153,3 +153,5 @@ TEST_CASE("ports: the TCP door opens to the loopback alone, and to this machine'
     ask("GET / HTTP/1.1\r\nHost: web--demo.localhost:" + std::to_string(port) + "\r\n\r\n");
     CHECK(doors.service(0).heard().find("X-Forwarded-For: 127.0.0.1\r\n") != std::string::npos);
 }
+
+}  // namespace vigil::ports

@@ -2,8 +2,8 @@
 #include "tests/unit/host/ports/doors.hpp"
 
 using namespace std::chrono_literals;
-using namespace vigil;
-using namespace vigil::ports;
+namespace vigil::ports {
+
 using namespace vigil::ports::test_doors;
 
 TEST_CASE("ports: requests go to the service one after the other on one connection", "[host][ports]") {
@@ -220,3 +220,5 @@ TEST_CASE("ports: a chunk that lies ends the request before more passes", "[host
     CHECK(doors.closes(client));
     CHECK(doors.guests.services.front().heard().find("def") == std::string::npos);
 }
+
+}  // namespace vigil::ports

@@ -11,8 +11,7 @@
 #include <fstream>
 
 namespace fs = std::filesystem;
-using namespace vigil;
-using namespace vigil::reconcile;
+namespace vigil::reconcile {
 
 namespace {
 
@@ -85,7 +84,12 @@ TEST_CASE("look: directories by their names, marks and notes; links and other na
     CHECK(seen.run_dirs[0].shim_lives);
     REQUIRE(seen.instance_dirs.size() == 1);
     CHECK(seen.instance_dirs[0].has_draft);
+    CHECK_FALSE(seen.instance_dirs[0].is_creating);
+    std::ofstream(place.grounds.state / "instances" / place.id.value() / creation_mark) << "";
+    CHECK(look(place.grounds).instance_dirs.at(0).is_creating);
     CHECK(seen.state_dir == fs::canonical(place.grounds.state).string());
     REQUIRE(shim::write_shim_note(run, {RunNumber(1), *self, "of an earlier boot of the host"}).has_value());
     CHECK_FALSE(look(place.grounds).run_dirs.at(0).shim_lives);
 }
+
+}  // namespace vigil::reconcile

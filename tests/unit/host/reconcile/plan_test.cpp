@@ -5,8 +5,7 @@
 
 #include <algorithm>
 
-using namespace vigil;
-using namespace vigil::reconcile;
+namespace vigil::reconcile {
 
 namespace {
 
@@ -88,6 +87,15 @@ TEST_CASE("reconcile: of an id without a row the shim is asked first, then the s
     CHECK(scene.acts() == std::vector{Act::remove_run_dir, Act::set_aside});   // its group may be another daemon's: not a word of it
 }
 
+TEST_CASE("reconcile: a directory whose creation never became a row is deleted, even beside a new store", "[host][reconcile]") {
+    Scene scene;
+    scene.knowledge.store_knew_any = false;
+    scene.seen.instance_dirs.push_back({unknown, false, true});
+    CHECK(scene.acts() == std::vector{Act::delete_unborn});
+    scene.knows(unknown, false, false);              // the daemon ended between the commit and the mark's end
+    CHECK(scene.acts() == std::vector{Act::delete_draft});
+}
+
 TEST_CASE("reconcile: a VMM whose shim is gone ends, too", "[host][reconcile]") {
     Scene scene;
     scene.knows(ours, false, false);
@@ -155,3 +163,5 @@ TEST_CASE("reconcile: what was set aside is kept for a week", "[host][reconcile]
     scene.seen.set_aside[0].since_unix_us = now - 8ULL * 24 * 3'600'000'000;
     CHECK(scene.acts() == std::vector{Act::delete_set_aside});
 }
+
+}  // namespace vigil::reconcile

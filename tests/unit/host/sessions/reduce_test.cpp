@@ -10,8 +10,8 @@
 
 #include <random>
 
-using namespace vigil;
-using namespace vigil::sessions;
+namespace vigil::sessions {
+
 using protocol::CauseCode;
 using protocol::make_cause;
 using Step = protocol::SigninReport::Step;
@@ -257,3 +257,5 @@ TEST_CASE("session: the sign-in address is served to who follows, and not kept",
   CHECK(encode_body(event.body).find("private") == std::string::npos);
   CHECK(served_event(event, State::waiting_for_user).find("state=private") != std::string::npos);
 }
+
+}  // namespace vigil::sessions

@@ -2,9 +2,9 @@
 #include "tests/unit/host/result_text.hpp"
 #include "tests/unit/host/sessions/scene.hpp"
 
-using namespace vigil;
-using namespace vigil::sessions;
+namespace vigil::sessions {
 using namespace vigil::sessions::test;
+
 using protocol::CauseCode;
 using protocol::RunState;
 
@@ -150,3 +150,5 @@ TEST_CASE("given by a client: stored when it fits the session's provider, refuse
   CHECK(scene.vault.list()->size() == 1);
   CHECK(scene.sessions->give(id, vault::Secret::copy_of(a_credential), "me").error().code() == Errc::conflict);
 }
+
+}  // namespace vigil::sessions

@@ -5,9 +5,9 @@
 #include <fstream>
 #include <iterator>
 
-using namespace vigil;
-using namespace vigil::sessions;
+namespace vigil::sessions {
 using namespace vigil::sessions::test;
+
 using protocol::RunState;
 
 namespace {
@@ -147,3 +147,5 @@ TEST_CASE("sign-in: a viewer is woken by what happens", "[host][sessions]") {
   const auto events = scene.sessions->events_of(id, 0);
   CHECK(scene.sessions->events_of(id, events.back().seq).empty());
 }
+
+}  // namespace vigil::sessions

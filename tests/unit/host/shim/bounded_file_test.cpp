@@ -9,8 +9,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-using namespace vigil;
-using namespace vigil::shim;
+namespace vigil::shim {
 
 namespace {
 
@@ -109,3 +108,5 @@ TEST_CASE("bounded writer: a full disk loses bytes, counts them, and stalls nobo
   CHECK(gone.lost >= mib);
   CHECK(gone.lost <= total - (256 << 10));
 }
+
+}  // namespace vigil::shim

@@ -11,8 +11,7 @@
 
 #include <fstream>
 
-using namespace vigil;
-using namespace vigil::shim;
+namespace vigil::shim {
 
 namespace {
 
@@ -158,3 +157,5 @@ TEST_CASE("birth report: an identity, an error with its class, or silence", "[ho
   CHECK(refused.error() == Error(Errc::conflict, "vigil-shim: in use"));
   CHECK(parse_birth("").error().code() == Errc::unavailable);
 }
+
+}  // namespace vigil::shim

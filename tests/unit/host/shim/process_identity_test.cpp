@@ -10,8 +10,7 @@
 
 #include <csignal>
 
-using namespace vigil;
-using namespace vigil::shim;
+namespace vigil::shim {
 
 namespace {
 
@@ -60,3 +59,5 @@ TEST_CASE("process identity: the pid's next owner is not signalled", "[host][shi
   ::kill(pid, SIGKILL);
   ::waitpid(pid, nullptr, 0);
 }
+
+}  // namespace vigil::shim

@@ -8,8 +8,8 @@
 #include <csignal>
 #include <fstream>
 
-using namespace vigil;
-using namespace vigil::shim;
+namespace vigil::shim {
+
 using vigil::test::Seen;
 using vigil::test::ShimFixture;
 
@@ -180,3 +180,5 @@ TEST_CASE("shim client: a shim that is not there is named", "[host][shim]") {
   CHECK(refused.error().code() == Errc::not_found);
   CHECK(refused.error().message().find("/nonexistent/log/console.log") != std::string::npos);
 }
+
+}  // namespace vigil::shim

@@ -4,8 +4,8 @@
 
 #include <csignal>
 
-using namespace vigil;
-using namespace vigil::shim;
+namespace vigil::shim {
+
 using vigil::test::Seen;
 using vigil::test::ShimFixture;
 
@@ -120,3 +120,5 @@ TEST_CASE("shim device: a kill before the VMM runs ends the start", "[host][shim
   REQUIRE(seen.find<Ended>());
   CHECK(seen.find<Ended>()->record.start_error == "stopped before it ran");
 }
+
+}  // namespace vigil::shim

@@ -10,8 +10,8 @@
 #include <csignal>
 #include <fstream>
 
-using namespace vigil;
-using namespace vigil::shim;
+namespace vigil::shim {
+
 using vigil::test::Seen;
 using vigil::test::ShimFixture;
 
@@ -157,3 +157,5 @@ TEST_CASE("shim: is nobody's child and leaves when a client was told", "[host][s
   CHECK(test::ends(born->pid));
   CHECK_FALSE(std::filesystem::exists(fixture.socket()));
 }
+
+}  // namespace vigil::shim

@@ -13,9 +13,9 @@
 #include <random>
 #include <sstream>
 
-using namespace vigil;
-using namespace vigil::machine;
+namespace vigil::machine {
 using namespace vigil::machine::test;
+
 using store::Store;
 
 namespace {
@@ -141,3 +141,5 @@ TEST_CASE("damage: of a write-ahead log with flipped bits or a lost end whole tr
   if (!report) FAIL(report.error().message());
   CHECK(report->differences.empty());
 }
+
+}  // namespace vigil::machine

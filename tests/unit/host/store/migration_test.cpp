@@ -10,9 +10,9 @@
 
 #include <filesystem>
 
-using namespace vigil;
-using namespace vigil::machine;
+namespace vigil::machine {
 using namespace vigil::machine::test;
+
 using store::Admission;
 using store::Store;
 using vigil::test::Sql;
@@ -132,3 +132,5 @@ TEST_CASE("migration: one that cannot be carried out changes nothing", "[host][s
   CHECK(Sql(path).rows("SELECT * FROM streams") == before);
   CHECK(Sql(path).rows("PRAGMA user_version") == std::vector<std::string>{"2"});
 }
+
+}  // namespace vigil::machine

@@ -12,9 +12,9 @@
 #include <algorithm>
 #include <random>
 
-using namespace vigil;
-using namespace vigil::machine;
+namespace vigil::machine {
 using namespace vigil::machine::test;
+
 using store::Repair;
 using store::Store;
 using vigil::test::Sql;
@@ -206,3 +206,5 @@ TEST_CASE("rebuild: nothing is made where there is nothing, and an older store i
   REQUIRE_FALSE(refused.has_value());
   CHECK(refused.error().code() == Errc::unsupported);
 }
+
+}  // namespace vigil::machine

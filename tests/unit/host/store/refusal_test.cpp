@@ -15,9 +15,9 @@
 #include <fstream>
 #include <sstream>
 
-using namespace vigil;
-using namespace vigil::machine;
+namespace vigil::machine {
 using namespace vigil::machine::test;
+
 using store::Store;
 
 namespace {
@@ -219,3 +219,5 @@ TEST_CASE("store: a disk that is really full is called so, and nothing of the ba
   CHECK((*Store::open(path))->newest_seq() == 3);
   ::umount2(mount_point.c_str(), MNT_DETACH);
 }
+
+}  // namespace vigil::machine

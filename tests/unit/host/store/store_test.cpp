@@ -8,9 +8,9 @@
 
 #include <sys/stat.h>
 
-using namespace vigil;
-using namespace vigil::machine;
+namespace vigil::machine {
 using namespace vigil::machine::test;
+
 using store::Admission;
 using store::Store;
 
@@ -407,3 +407,5 @@ TEST_CASE("store: tokens are kept as rows, over a restart, and revoked once", "[
   CHECK(store->revoke_token("nobody", 1).error().code() == Errc::not_found);
   CHECK(store->tokens()->size() == 1);
 }
+
+}  // namespace vigil::machine

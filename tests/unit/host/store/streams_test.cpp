@@ -6,8 +6,7 @@
 #include <random>
 #include <set>
 
-using namespace vigil;
-using namespace vigil::store;
+namespace vigil::store {
 
 namespace {
 
@@ -92,3 +91,5 @@ TEST_CASE("stream: against a plain set, any schedule of lost, repeated and late 
   }
   CHECK(stored.size() > 100);
 }
+
+}  // namespace vigil::store

@@ -18,8 +18,8 @@
 
 namespace asio = boost::asio;
 using namespace std::chrono_literals;
-using namespace vigil;
-using namespace vigil::streams;
+namespace vigil::streams {
+
 using vigil::test::pump_until;
 
 namespace {
@@ -204,3 +204,5 @@ TEST_CASE("run: output by channel, bounded, with the exit status; without one it
     CHECK(run(ended, Device::Ends::when_host_closes).error().code() == Errc::protocol);
     CHECK(pump_until(io, [&] { return relays.size() == 0; }));
 }
+
+}  // namespace vigil::streams

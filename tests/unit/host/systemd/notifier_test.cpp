@@ -12,8 +12,7 @@
 #include <cstddef>
 #include <cstdlib>
 
-using namespace vigil;
-using namespace vigil::systemd;
+namespace vigil::systemd {
 
 namespace {
 
@@ -84,3 +83,5 @@ TEST_CASE("notifier: without a manager nothing is told, and one that is gone is 
   CHECK_FALSE(Notifier("vsock:2:1234").is_heard());
   CHECK_FALSE(Notifier("/nonexistent/notify").tell("READY=1"));
 }
+
+}  // namespace vigil::systemd

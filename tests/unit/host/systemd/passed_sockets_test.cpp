@@ -11,8 +11,7 @@
 
 #include <cstdlib>
 
-using namespace vigil;
-using namespace vigil::systemd;
+namespace vigil::systemd {
 
 namespace {
 
@@ -68,3 +67,5 @@ TEST_CASE("passed sockets: what is no listener is refused by number and name", "
   ::setenv("LISTEN_FDS", "4000", 1);
   CHECK(take_passed_sockets(place).error().code() == Errc::limit);
 }
+
+}  // namespace vigil::systemd

@@ -6,8 +6,9 @@
 
 #include <random>
 
-using namespace vigil;
+namespace vigil::vault {
 using namespace vigil::test;
+
 using vault::Vault;
 
 namespace {
@@ -109,3 +110,5 @@ TEST_CASE("vault: a change with SQL is refused with the reason", "[host][vault]"
   CHECK(after("PRAGMA user_version=2").find("another version") != std::string::npos);
   CHECK(after("SELECT 1") == untouched);
 }
+
+}  // namespace vigil::vault

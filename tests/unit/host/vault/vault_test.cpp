@@ -3,8 +3,9 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-using namespace vigil;
+namespace vigil::vault {
 using namespace vigil::test;
+
 using vault::Secret;
 using vault::Vault;
 
@@ -203,3 +204,5 @@ TEST_CASE("secret: is zeroed where it was taken from, and moves without a copy",
   CHECK(moved.view() == "a text");
   CHECK(std::string(bytes + 6, size - 6) == std::string(size - 6, '\0'));
 }
+
+}  // namespace vigil::vault

@@ -4,8 +4,8 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-using namespace vigil;
-using namespace vigil::machine;
+namespace vigil::machine {
+
 using namespace vigil::machine::test;
 
 namespace {
@@ -35,3 +35,5 @@ TEST_CASE("verdict: a VM that a policy stopped has the policy's cause, with what
   CHECK(code_of(ended("lease", "lease policy")) == CauseCode::policy_lease_expired);
   CHECK_FALSE(verdict::classify(ended("idle", "alice").state).main.has_value());
 }
+
+}  // namespace vigil::machine

@@ -14,8 +14,8 @@
 #include <fstream>
 #include <functional>
 
-using namespace vigil;
-using namespace vigil::machine;
+namespace vigil::machine {
+
 using protocol::Cause;
 using protocol::CrashReport;
 using protocol::ServiceReport;
@@ -169,3 +169,5 @@ TEST_CASE("recorded evidence: each run is named by its evidence, and without it 
   CHECK(verdicts(events) == recording.with);
   CHECK(verdicts(events, recording.evidence) == recording.without);
 }
+
+}  // namespace vigil::machine

@@ -7,9 +7,9 @@
 
 #include <algorithm>
 
-using namespace vigil;
-using namespace vigil::machine;
+namespace vigil::machine {
 using namespace vigil::machine::test;
+
 using verdict::classify;
 
 namespace {
@@ -105,3 +105,5 @@ TEST_CASE("verdict: what was not let out of a VM is told beside it, the newest o
   CHECK(story.current().egress_causes.back().cause.evidence == std::vector<std::string>{"no answer"});
   CHECK(story.current().egress_refused == 104);
 }
+
+}  // namespace vigil::machine

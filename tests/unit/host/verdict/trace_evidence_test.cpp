@@ -3,9 +3,9 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-using namespace vigil;
-using namespace vigil::machine;
+namespace vigil::machine {
 using namespace vigil::machine::test;
+
 using verdict::classify;
 
 namespace {
@@ -48,3 +48,5 @@ TEST_CASE("verdict: frames without a name come after what the program said", "[h
   const auto cause = cause_with_trace(story, {{"/lib/libc.so.6", "", "raise", 0x77}, {"/usr/bin/web", "", "", 0x1234}});
   CHECK(cause.evidence == std::vector<std::string>{"last words", "#0 raise (libc.so.6+0x77)", "#1 web+0x1234"});
 }
+
+}  // namespace vigil::machine

@@ -6,9 +6,9 @@
 
 #include <algorithm>
 
-using namespace vigil;
-using namespace vigil::machine;
+namespace vigil::machine {
 using namespace vigil::machine::test;
+
 using verdict::classify;
 
 namespace {
@@ -495,3 +495,5 @@ TEST_CASE("verdict: a crash of an earlier boot, delivered late, says nothing of 
   story.exit(3000, ExitCode{0}, "guest-reset");
   CHECK(main_code(story) == CauseCode::guest_reboot_unasked);
 }
+
+}  // namespace vigil::machine

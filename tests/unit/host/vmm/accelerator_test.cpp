@@ -3,7 +3,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-using namespace vigil;
+namespace vigil::vmm {
 
 TEST_CASE("accelerator: a processor without vmx or svm has no virtualisation, whatever else its flags hold", "[host][vmm]") {
   CHECK(vmm::has_virtualisation_flag("processor\t: 0\nflags\t\t: fpu vme svm sse\nbogomips\t: 1\n"));
@@ -17,3 +17,5 @@ TEST_CASE("accelerator: a device that is not there means emulation, and says so"
   CHECK(choice.accelerator == protocol::Accelerator::tcg);
   CHECK(choice.why.find("/dev/no-such-kvm") != std::string::npos);
 }
+
+}  // namespace vigil::vmm

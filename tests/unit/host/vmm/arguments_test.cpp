@@ -8,8 +8,7 @@
 
 #include <algorithm>
 
-using namespace vigil;
-using namespace vigil::vmm;
+namespace vigil::vmm {
 
 namespace {
 
@@ -115,3 +114,5 @@ TEST_CASE("kernel command line: TCG gets the host's counter, KVM its own, and ex
         "console=ttyS0,115200 reboot=t panic=-1 cryptomgr.notests rcupdate.rcu_expedited=1 "
         "vigil.vm=vm-0123456789 vigil.image=abc vigil.accel=kvm vigil.root=vigil-root vigil.overlay=vigil-overlay");
 }
+
+}  // namespace vigil::vmm

@@ -18,8 +18,8 @@
 #include <fstream>
 
 namespace asio = boost::asio;
-using namespace vigil;
-using namespace vigil::vmm;
+namespace vigil::vmm {
+
 using namespace vigil::vmm::firecracker;
 
 namespace {
@@ -168,3 +168,5 @@ TEST_CASE("firecracker driver: a bzImage is refused before the start, and the gu
   CHECK(driver.shutdown_reason("", protocol::ExitCode{0}) == reset_of_unknown_kind);
   CHECK(driver.shutdown_reason("", protocol::ExitCode{1}).empty());
 }
+
+}  // namespace vigil::vmm

@@ -10,8 +10,8 @@
 #include <filesystem>
 #include <functional>
 
-using namespace vigil;
-using namespace vigil::vmm;
+namespace vigil::vmm {
+
 using namespace vigil::vmm::firecracker;
 
 namespace {
@@ -145,3 +145,5 @@ TEST_CASE("firecracker requests: what Firecracker cannot make is refused with it
   CHECK(plan.error().code() == code);
   CHECK(plan.error().message().find(expected) != std::string::npos);
 }
+
+}  // namespace vigil::vmm

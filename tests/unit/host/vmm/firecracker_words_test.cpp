@@ -9,9 +9,9 @@
 
 #include <algorithm>
 
-using namespace vigil;
-using namespace vigil::vmm;
+namespace vigil::vmm {
 using namespace vigil::vmm::firecracker;
+
 using protocol::CauseCode;
 
 TEST_CASE("firecracker version: read from the program and the API, and what follows from it", "[host][vmm]") {
@@ -127,3 +127,5 @@ TEST_CASE("jailer: what would be refused, run as root, or lead out of the jail",
   SECTION("no such version") { jail.cgroup_version = 3; }
   CHECK(jailer_arguments(jail, {}).error().code() == Errc::invalid);
 }
+
+}  // namespace vigil::vmm

@@ -11,8 +11,7 @@
 #include <cstring>
 #include <fstream>
 
-using namespace vigil;
-using namespace vigil::vmm;
+namespace vigil::vmm {
 
 namespace {
 
@@ -163,3 +162,5 @@ TEST_CASE("initrd check: a broken archive is refused with its reason", "[host][v
     CHECK(reason_of(cause).find(reason) != std::string::npos);
   }
 }
+
+}  // namespace vigil::vmm

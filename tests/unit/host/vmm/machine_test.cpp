@@ -14,8 +14,7 @@
 #include <cstdlib>
 #include <fstream>
 
-using namespace vigil;
-using namespace vigil::vmm;
+namespace vigil::vmm {
 
 TEST_CASE("accelerator: without KVM it is TCG, and the reason is said", "[host][vmm]") {
   CHECK(detect_accelerator("/nonexistent/kvm") == AcceleratorChoice{protocol::Accelerator::tcg, "/nonexistent/kvm: No such file or directory"});
@@ -73,3 +72,5 @@ TEST_CASE("driver factory: a VMM that is missing is refused by its name", "[host
   REQUIRE_FALSE(driver);
   CHECK(driver.error() == Error(Errc::not_found, "QEMU: not found, looked for /nonexistent/qemu"));
 }
+
+}  // namespace vigil::vmm

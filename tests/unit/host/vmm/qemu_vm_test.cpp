@@ -9,8 +9,8 @@
 #include <csignal>
 #include <fstream>
 
-using namespace vigil;
-using namespace vigil::vmm;
+namespace vigil::vmm {
+
 using vigil::test::Seen;
 using vigil::test::ShimFixture;
 using vigil::test::ThenIt;
@@ -154,3 +154,5 @@ TEST_CASE("qemu vm: a file that is no kernel never becomes a VM", "[host][vmm]")
   REQUIRE(cause);
   CHECK(cause->code == protocol::CauseCode::boot_kernel_invalid);
 }
+
+}  // namespace vigil::vmm

@@ -13,9 +13,9 @@
 #include <sys/socket.h>
 
 namespace asio = boost::asio;
-using namespace vigil;
-using namespace vigil::vmm;
+namespace vigil::vmm {
 using namespace vigil::vmm::qemu;
+
 using vigil::test::pump_until;
 
 namespace {
@@ -157,3 +157,5 @@ TEST_CASE("qmp client: a monitor that is not there, or hangs up before its greet
   REQUIRE(pump_until(other.io, [&] { return Fixture::is_ready(opened); }));
   CHECK(opened.get().error().code() == Errc::unavailable);
 }
+
+}  // namespace vigil::vmm

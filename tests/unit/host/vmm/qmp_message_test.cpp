@@ -5,8 +5,8 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 
-using namespace vigil;
-using namespace vigil::vmm;
+namespace vigil::vmm {
+
 using namespace vigil::vmm::qemu;
 
 TEST_CASE("qmp: greeting, replies, errors and events are told apart", "[host][vmm]") {
@@ -65,3 +65,5 @@ TEST_CASE("qmp: the log names the last shutdown's reason", "[host][vmm]") {
   CHECK(reason_in_log("qemu_system_shutdown_request reason=\n").empty());
   CHECK(reason_in_log("nothing of the kind").empty());
 }
+
+}  // namespace vigil::vmm

@@ -3,7 +3,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 
-using namespace vigil;
+namespace vigil {
 
 namespace {
 
@@ -88,3 +88,5 @@ TEST_CASE("utf-8: text is cut on the border of a character", "[shared][base]") {
         "b");
   CHECK(to_valid_utf8("\xff\xff", 5) == "\xef\xbf\xbd");
 }
+
+}  // namespace vigil

@@ -5,7 +5,7 @@
 
 #include <cerrno>
 
-using namespace vigil;
+namespace vigil {
 
 namespace {
 
@@ -52,3 +52,5 @@ TEST_CASE("clock: the boot clock goes on and the wall clock is in this century",
   CHECK(clock.mono_us() >= before);
   CHECK(clock.unix_us() > 1'600'000'000'000'000U);
 }
+
+}  // namespace vigil

@@ -3,7 +3,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 
-using namespace vigil;
+namespace vigil {
 
 TEST_CASE("instance id: 50 random bits as ten letters, and it parses", "[shared][base]") {
   CHECK(make_instance_id(0).value() == "vm-0000000000");
@@ -41,3 +41,5 @@ TEST_CASE("boot id: only the kernel's form", "[shared][base]") {
   CAPTURE(text);
   CHECK(parse_boot_id(text).has_error());
 }
+
+}  // namespace vigil

@@ -11,8 +11,8 @@
 #include <iterator>
 #include <sstream>
 
-using namespace vigil;
-using namespace vigil::console;
+namespace vigil::console {
+
 using nlohmann::json;
 
 namespace {
@@ -51,3 +51,5 @@ TEST_CASE("golden consoles: each says the same, however it is cut", "[shared][co
   }
   CHECK(consoles >= 12);
 }
+
+}  // namespace vigil::console

@@ -3,8 +3,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 
-using namespace vigil;
-using namespace vigil::console;
+namespace vigil::console {
 
 namespace {
 
@@ -46,3 +45,5 @@ TEST_CASE("record: there is none for nothing and for too much", "[shared][consol
   CHECK(make_records(boot, 1, "").empty());
   CHECK(make_records(boot, 1, std::string(max_pieces * max_piece_bytes + 1, 'x')).empty());
 }
+
+}  // namespace vigil::console

@@ -7,8 +7,7 @@
 #include <algorithm>
 #include <cstdio>
 
-using namespace vigil;
-using namespace vigil::console;
+namespace vigil::console {
 
 namespace {
 
@@ -108,3 +107,5 @@ TEST_CASE("scanner: a well-formed record with senseless numbers is text", "[shar
   CHECK(found.digests.empty());
   CHECK(scanner.damaged() == 1);
 }
+
+}  // namespace vigil::console

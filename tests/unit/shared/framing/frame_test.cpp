@@ -5,8 +5,7 @@
 
 #include <vector>
 
-using namespace vigil;
-using namespace vigil::framing;
+namespace vigil::framing {
 
 namespace {
 
@@ -60,3 +59,5 @@ TEST_CASE("frame: a header alone waits for its payload", "[shared][framing]") {
   reader.feed("b");
   CHECK(reader.next().value() == "ab");
 }
+
+}  // namespace vigil::framing

@@ -4,7 +4,8 @@
 #include <catch2/generators/catch_generators.hpp>
 #include <nlohmann/json.hpp>
 
-using namespace vigil;
+namespace vigil {
+
 using nlohmann::json;
 
 namespace {
@@ -114,3 +115,5 @@ TEST_CASE("json: an unknown key is named", "[shared][json]") {
   CHECK(refuse_unknown_keys(parsed(R"({"name":1,"nmae":2})"), {"name"}).error().message() == "unknown key 'nmae'");
   CHECK(refuse_unknown_keys(parsed(R"({"name":1})"), {"name", "other"}).has_value());
 }
+
+}  // namespace vigil

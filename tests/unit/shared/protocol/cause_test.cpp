@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-using namespace vigil::protocol;
+namespace vigil::protocol {
 
 TEST_CASE("cause: every row is found by its code and by its text", "[shared][protocol]") {
   for (const auto& row : cause_table()) {
@@ -58,3 +58,5 @@ TEST_CASE("cause: a code of a newer peer keeps its text and counts as an error",
   CHECK(severity(cause) == Severity::error);
   CHECK(severity(make_cause(CauseCode::boot_panic)) == Severity::fatal);
 }
+
+}  // namespace vigil::protocol

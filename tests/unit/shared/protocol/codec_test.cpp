@@ -6,8 +6,8 @@
 #include <catch2/generators/catch_generators.hpp>
 #include <nlohmann/json.hpp>
 
-using namespace vigil;
-using namespace vigil::protocol;
+namespace vigil::protocol {
+
 using nlohmann::json;
 
 namespace {
@@ -188,3 +188,5 @@ TEST_CASE("codec: a step of a sign-in has what it is about, and a session's id i
   CHECK(refused(R"({"session":"../x","provider":"codex","step":"failed"})").find("session's id") != std::string::npos);
   CHECK(refused(R"({"session":"a","provider":"codex","step":"cli_started","screen_b64":"*"})").starts_with("screen_b64"));
 }
+
+}  // namespace vigil::protocol

@@ -3,8 +3,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 
-using namespace vigil;
-using namespace vigil::protocol;
+namespace vigil::protocol {
 
 namespace {
 
@@ -83,3 +82,5 @@ TEST_CASE("digest: a word or a type of a newer guest is kept", "[shared][protoco
         ReportBody(OtherReport{"stage", R"({"p":"done","s":"warp","t":"stage"})"}));
   CHECK(report_type(decode_digest(R"({"t":"net"})").value()) == "net");
 }
+
+}  // namespace vigil::protocol

@@ -10,8 +10,7 @@
 #include <set>
 #include <sstream>
 
-using namespace vigil;
-using namespace vigil::protocol;
+namespace vigil::protocol {
 
 namespace {
 
@@ -53,3 +52,5 @@ TEST_CASE("golden frames: there is one of every type, and none decodes as unknow
                            "health", "net", "dropped", "bye", "signin"})
     CHECK(types.contains(type));
 }
+
+}  // namespace vigil::protocol

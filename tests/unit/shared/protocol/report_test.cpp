@@ -4,7 +4,7 @@
 
 #include <csignal>
 
-using namespace vigil::protocol;
+namespace vigil::protocol {
 
 TEST_CASE("exit status: code, signal and unknown each say what they are", "[shared][protocol]") {
   CHECK(to_text(ExitStatus(ExitCode{1})) == "code 1");
@@ -32,3 +32,5 @@ TEST_CASE("deadlines: those of the contract, ten times under emulation", "[share
   CHECK(deadline_scale(Accelerator::kvm) == 1);
   CHECK(deadline_scale(Accelerator::tcg) == 10);
 }
+
+}  // namespace vigil::protocol

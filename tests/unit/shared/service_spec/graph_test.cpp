@@ -2,7 +2,8 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-using namespace vigil::service_spec;
+namespace vigil::service_spec {
+
 using specs::file;
 using specs::names;
 using specs::problems;
@@ -65,3 +66,5 @@ TEST_CASE("order: a chain of 2048 services", "[shared][service_spec]") {
   CHECK(set.services.size() == 2048);
   CHECK(set.services.front().name.value() == "s2047");
 }
+
+}  // namespace vigil::service_spec

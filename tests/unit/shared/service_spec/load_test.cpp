@@ -8,7 +8,8 @@
 #include <filesystem>
 #include <fstream>
 
-using namespace vigil::service_spec;
+namespace vigil::service_spec {
+
 using specs::names;
 using specs::problems;
 
@@ -85,3 +86,5 @@ TEST_CASE("load: an overlay without a file is a service of its own", "[shared][s
   CHECK(problems(set) == Texts{"exec: missing"});
   CHECK(vigil::protocol::field_text(set.errors.at(0), "file") == "(overlay)/wbe.json");
 }
+
+}  // namespace vigil::service_spec

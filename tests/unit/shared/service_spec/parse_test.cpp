@@ -5,9 +5,9 @@
 
 #include <csignal>
 
-using namespace vigil;
-using namespace vigil::service_spec;
+namespace vigil::service_spec {
 using namespace std::chrono_literals;
+
 using specs::problems;
 
 namespace {
@@ -222,3 +222,5 @@ TEST_CASE("overlay: what is wrong in it is an error of the service", "[shared][s
   source.overlay = "{";
   CHECK(parse(source).errors.size() == 1);
 }
+
+}  // namespace vigil::service_spec

@@ -4,8 +4,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 
-using namespace vigil;
-using namespace vigil::signin;
+namespace vigil::signin {
 
 namespace {
 
@@ -95,3 +94,5 @@ TEST_CASE("sha256: the examples of FIPS 180-4, and lengths around a block", "[sh
   CHECK(sha256_hex(std::string(64, 'a')) == "ffe054fe7ae0cb6dc65c3af9b61d5209f439851db43d0ba5997337df154668eb");
   CHECK(sha256_hex(std::string(1'000'000, 'a')) == "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
 }
+
+}  // namespace vigil::signin

@@ -4,8 +4,7 @@
 
 #include <string>
 
-using namespace vigil;
-using namespace vigil::signin;
+namespace vigil::signin {
 
 TEST_CASE("provider table: every row is whole", "[shared][signin]") {
   CHECK(provider_table().size() == enum_table<Provider>.size());
@@ -41,3 +40,5 @@ TEST_CASE("provider table: a sign-in address is recognised by host, path and par
   CHECK_FALSE(is_sign_in_url(row, "https://auth.openai.com/oauth/authorize" + query + std::string(5000, 'x')));
   CHECK_FALSE(is_sign_in_url(provider_row(Provider::gemini_cli), "https://auth.openai.com/oauth/authorize" + query));
 }
+
+}  // namespace vigil::signin

@@ -4,8 +4,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-using namespace vigil;
-using namespace vigil::streams;
+namespace vigil::streams {
 
 TEST_CASE("chunk: bytes of any length come back, cut anywhere", "[shared][streams]") {
   const std::string large(3 * max_chunk_bytes + 7, 'x');
@@ -113,3 +112,5 @@ TEST_CASE("control: each message comes back as it was", "[shared][streams]") {
   CHECK(decode_control(R"({"dance":1})").error().code() == Errc::unsupported);
   CHECK(decode_control(R"({"signal":65})").has_error());
 }
+
+}  // namespace vigil::streams
