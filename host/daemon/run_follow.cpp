@@ -77,7 +77,30 @@ void VmRun::note_shim(const shim::ProcessIdentity& shim) {
     if (const auto noted = shim::write_shim_note(run_dir_, note); !noted) spdlog::warn("run.note_failed vm={} err=\"{}\"", id_.value(), noted.error().message());
 }
 
+/// A former daemon was told to start this run and ended before there was a shim: nothing of it has run.
+bool VmRun::is_unbegun() const {
+    const auto& run = owner_.run_state().run;
+    if (!run || run->vmm || run->stop) return false;
+    std::error_code ignored;
+    if (std::filesystem::exists(shim::exit_record_path(log_dir_.string()), ignored)) return false;
+    const auto note = shim::read_shim_note(run_dir_);
+    if (note) return note->run != number_;           // the run before has left it
+    return !std::filesystem::exists(shim::shim_socket_path(run_dir_.string()), ignored);
+}
+
+/// Once: a start that ends daemons must not end them all.
+bool VmRun::may_begin_again() const {
+    const auto mark = log_dir_ / "begun_again";
+    std::error_code ignored;
+    std::filesystem::create_directories(log_dir_, ignored);
+    return !std::filesystem::exists(mark, ignored) && std::ofstream(mark).put('\n').flush().good();
+}
+
 asio::awaitable<void> VmRun::take_up() {
+    if (is_unbegun() && may_begin_again()) {
+        spdlog::info("run.begun_again vm={} run={} why=\"the daemon ended before it had started it\"", id_.value(), number_.value());
+        co_return co_await launch();
+    }
     user_ = adopt_run_user(host_, run_dir_);
     std::error_code ignored;
     std::filesystem::create_directories(run_dir_, ignored);  // after a reboot of the host it is gone, and the run's logs still have to be read

@@ -6,22 +6,33 @@ namespace {
 constexpr const char* session_label = "signin-session";
 }
 
-Result<InstanceId> SessionVms::make(const std::string& spec_json, const std::string& owner, const std::string& session) {
+/// One that a daemon made which did not live to write it down, or to start it.
+std::optional<store::InstanceRow> SessionVms::made_before(const std::string& owner, const std::string& session) const {
   for (const auto& look : registry_.existing()) {
     const auto label = look.row.spec.labels.find(session_label);
-    const bool is_its_own = label != look.row.spec.labels.end() && label->second == session && look.row.spec.owner == owner;
-    if (is_its_own) return look.row.id;   // by a daemon that did not live to write it down
+    if (label != look.row.spec.labels.end() && label->second == session && look.row.spec.owner == owner) return look.row;
   }
+  return std::nullopt;
+}
+
+Result<InstanceId> SessionVms::make(const std::string& spec_json, const std::string& owner, const std::string& session) {
+  const auto actor = "session " + session;
+  const auto before = made_before(owner, session);
+  if (before && before->last_run != RunNumber(0)) return before->id;
+  auto id = before ? Result<InstanceId>(before->id) : create(spec_json, owner, session);
+  if (!id) return id;
+  const auto started = registry_.start(*id, actor);
+  if (started) return id;
+  registry_.remove(*id, api::Removal::kill_first, actor, [](const Result<void>&) {});
+  return started.error();
+}
+
+Result<InstanceId> SessionVms::create(const std::string& spec_json, const std::string& owner, const std::string& session) {
   TRY(spec, machine::parse_spec(spec_json));
   spec.name = InstanceName("signin-" + session);
   spec.owner = owner;
   spec.labels[session_label] = session;
-  const auto actor = "session " + session;
-  TRY(id, registry_.create(std::move(spec), actor));
-  const auto started = registry_.start(id, actor);
-  if (started) return id;
-  registry_.remove(id, api::Removal::kill_first, actor, [](const Result<void>&) {});
-  return started.error();
+  return registry_.create(std::move(spec), "session " + session);
 }
 
 void SessionVms::remove(const InstanceId& id, const std::string& rule, std::function<void(Result<void>)> done) {

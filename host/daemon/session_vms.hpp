@@ -18,6 +18,9 @@ public:
   }
 
 private:
+  std::optional<store::InstanceRow> made_before(const std::string& owner, const std::string& session) const;
+  Result<InstanceId> create(const std::string& spec_json, const std::string& owner, const std::string& session);
+
   VmRegistry& registry_;
 };
 

@@ -1,7 +1,7 @@
 // One run of an instance: everything that is open while its VMM lives. Turns shim, VMM, link and console into events; decides nothing.
 //
 // Shape:  start() prepares disk, directory and link, has the shim start the VMM and follows it to its end; adopt() takes up a run whose shim a former
-//         daemon started, or learns from exit.json how it ended meanwhile. The last event is StartFailed, VmmExited or ShimLost.
+//         daemon started, starts it when that one did not come to it, or learns from exit.json how it ended meanwhile. The last event is StartFailed, VmmExited or ShimLost.
 // Thread: the event thread; file copies and hashes on the pool.
 #pragma once
 
@@ -68,6 +68,8 @@ class VmRun final : private guest_link::LinkOwner, private egress::EgressOwner {
     boost::asio::awaitable<void> dial_guest(std::string opening, StreamOpened done);
     boost::asio::awaitable<void> launch();
     boost::asio::awaitable<void> take_up();
+    bool is_unbegun() const;
+    bool may_begin_again() const;
     boost::asio::awaitable<Prepared> prepare();
     boost::asio::awaitable<Result<void>> prepare_files(images::Image image);
     std::optional<protocol::Cause> unfit(const images::Image& image) const;

@@ -3,9 +3,12 @@
 
 The provider is a stand-in inside of the VM (a shell script named `codex` that shows an address and, when it is told, writes a credential file); real CLIs and a browser need the images `cli` and `browser`.
 """
+import http.client
 import json
 import os
 import subprocess
+import threading
+import time
 import unittest
 
 from harness.api import Problem
@@ -126,11 +129,30 @@ class Sessions(VmCase):
         self.daemon.kill()
         self.daemon.start()
         again = self.session(session)
-        self.assertEqual((again["id"], again["ended"]), (session["id"], False))
+        self.assertEqual((again["id"], again["ended"]), (session["id"], False), again)
         self.daemon.api.post(f"/v1/sessions/{session['id']}/cancel")
         ended = self.wait_session(session, ())
         self.assertEqual(ended["state"], "cancelled")
         self.assertNotIn("signin-" + session["id"], [vm["name"] for vm in self.daemon.api.get("/v1/instances")])   # the stream ends when its VM is gone
+
+    def test_a_daemon_killed_while_it_makes_the_vm_goes_on_with_it(self):
+        for at in range(12):
+            asked = threading.Thread(target=self.ask_and_lose_the_answer, args=({"provider": "codex", "user": f"killed{at}", **self.small()},))
+            asked.start()
+            time.sleep(at * 0.0015)               # before its event, before the instance, before its start, after it
+            self.daemon.kill()
+            asked.join()
+            self.daemon.start()
+            for session in self.daemon.api.get("/v1/sessions"):
+                if session["user"] == f"killed{at}":
+                    self.assertFalse(session["ended"], session)
+                    self.daemon.api.post(f"/v1/sessions/{session['id']}/cancel")
+
+    def ask_and_lose_the_answer(self, body):
+        try:
+            self.daemon.api.post("/v1/sessions", body)
+        except (OSError, http.client.HTTPException):
+            pass
 
     def test_signed_in_inside_a_vm(self):
         """The whole way, with a stand-in for the CLI: address, credential, vault, CLI VM; as a user of the command line sees it."""

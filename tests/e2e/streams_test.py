@@ -2,9 +2,11 @@
 """Works inside VMs through the daemon: programs, files, ports, as a user does with the command line."""
 import base64
 import hashlib
+import json
 import os
 import pathlib
 import re
+import select
 import signal
 import socket
 import subprocess
@@ -87,6 +89,25 @@ class Streams(VmCase):
                 done = self.cli(*words, check=1)
                 self.assertIn(words[-2].split(":")[-1].encode() if "nothing" in str(words) else b"vigil: ", done.stderr)
             self.assertEqual(len(list(pathlib.Path(folder).iterdir())), 2, "no half file is left")
+
+    def test_what_happens_in_a_directory_is_told_as_it_happens(self):
+        vm = self.start("watch")
+        watch = subprocess.Popen(self.daemon.vigil_command("ls", "--watch", f"{vm}:/srv", "--json"), stdout=subprocess.PIPE)
+        self.addCleanup(watch.wait, 30)
+        self.addCleanup(watch.kill)
+        told = []
+        for at in range(40):                      # from when it watches
+            self.cli("exec", vm, "sh", "-c", f"mkdir /srv/d{at}", check=0)
+            if select.select([watch.stdout], [], [], 0.5)[0]:
+                break
+        first = json.loads(watch.stdout.readline())
+        self.assertEqual((first["event"], first["directory"]), ("created", True))
+        self.cli("exec", vm, "sh", "-c", "echo hi > /srv/a && mv /srv/a /srv/b && rm -r /srv", check=None)
+        while ("deleted", "b") not in told:
+            event = json.loads(watch.stdout.readline())
+            told.append((event["event"], event.get("name", "")))
+        self.assertEqual([each for each in told if each[1] in "ab"][:2], [("created", "a"), ("changed", "a")])
+        self.assertLess(told.index(("moved_from", "a")), told.index(("moved_to", "b")))
 
     def test_a_service_answers_a_client_outside_the_vm(self):
         vm = self.start("port")
