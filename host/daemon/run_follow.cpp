@@ -6,8 +6,8 @@
 #include "host/shim/shim_note.hpp"
 #include "shared/base/overloaded.hpp"
 
-#include <boost/asio/use_awaitable.hpp>
 #include <spdlog/spdlog.h>
+#include <boost/asio/use_awaitable.hpp>
 
 #include <algorithm>
 #include <csignal>
@@ -27,303 +27,306 @@ constexpr std::chrono::milliseconds shim_end_step{100};    // a shim that does n
 constexpr int shim_end_steps = 50;
 
 asio::awaitable<void> pause(std::chrono::milliseconds duration) {
-    asio::steady_timer timer(co_await asio::this_coro::executor, duration);
-    co_await timer.async_wait(asio::use_awaitable);
+  asio::steady_timer timer(co_await asio::this_coro::executor, duration);
+  co_await timer.async_wait(asio::use_awaitable);
 }
 
 protocol::Cause start_failed(const std::string& reason, std::vector<std::string> evidence = {}) {
-    return protocol::make_cause(CauseCode::vmm_start_failed, {{"reason", reason}}, std::move(evidence));
+  return protocol::make_cause(CauseCode::vmm_start_failed, {{"reason", reason}}, std::move(evidence));
 }
 
 constexpr std::size_t max_last_words = 8;
 
 std::vector<std::string> last_lines(const std::string& text, std::size_t count) {
-    std::vector<std::string> lines;
-    for (std::size_t begin = 0; begin < text.size();) {
-        const auto end = std::min(text.find('\n', begin), text.size());
-        if (end > begin) lines.push_back(text.substr(begin, std::min<std::size_t>(end - begin, 500)));
-        begin = end + 1;
-    }
-    if (lines.size() > count) lines.erase(lines.begin(), lines.end() - static_cast<std::ptrdiff_t>(count));
-    return lines;
+  std::vector<std::string> lines;
+  for (std::size_t begin = 0; begin < text.size();) {
+    const auto end = std::min(text.find('\n', begin), text.size());
+    if (end > begin) lines.push_back(text.substr(begin, std::min<std::size_t>(end - begin, 500)));
+    begin = end + 1;
+  }
+  if (lines.size() > count) lines.erase(lines.begin(), lines.end() - static_cast<std::ptrdiff_t>(count));
+  return lines;
 }
 
 }  // namespace
 
 asio::awaitable<void> VmRun::launch() {
-    Prepared prepared = co_await prepare();
-    if (auto* cause = std::get_if<protocol::Cause>(&prepared)) {
-        fail_start(std::move(*cause));
-        co_return;
-    }
-    auto spec = std::move(std::get<shim::ShimSpec>(prepared));
-    auto spawned = co_await spawn(std::move(spec));
-    if (!spawned) {
-        fail_start(start_failed(spawned.error().message()));
-        co_return;
-    }
-    note_shim(*spawned);
-    co_await follow(0);
+  Prepared prepared = co_await prepare();
+  if (auto* cause = std::get_if<protocol::Cause>(&prepared)) {
+    fail_start(std::move(*cause));
+    co_return;
+  }
+  auto spec = std::move(std::get<shim::ShimSpec>(prepared));
+  auto spawned = co_await spawn(std::move(spec));
+  if (!spawned) {
+    fail_start(start_failed(spawned.error().message()));
+    co_return;
+  }
+  note_shim(*spawned);
+  co_await follow(0);
 }
 
 asio::awaitable<Result<shim::ProcessIdentity>> VmRun::spawn(shim::ShimSpec spec) {
-    const fault::Around around(fault::Step::spawn_shim);
-    co_return co_await shim::spawn_shim(host_.shim_program(), std::move(spec));
+  const fault::Around around(fault::Step::spawn_shim);
+  co_return co_await shim::spawn_shim(host_.shim_program(), std::move(spec));
 }
 
 void VmRun::note_shim(const shim::ProcessIdentity& shim) {
-    const fault::Around around(fault::Step::note_shim);
-    const shim::ShimNote note{number_, shim, shim::host_boot_id()};
-    if (const auto noted = shim::write_shim_note(run_dir_, note); !noted) spdlog::warn("run.note_failed vm={} err=\"{}\"", id_.value(), noted.error().message());
+  const fault::Around around(fault::Step::note_shim);
+  const shim::ShimNote note{number_, shim, shim::host_boot_id()};
+  if (const auto noted = shim::write_shim_note(run_dir_, note); !noted)
+    spdlog::warn("run.note_failed vm={} err=\"{}\"", id_.value(), noted.error().message());
 }
 
 /// A former daemon was told to start this run and ended before there was a shim: nothing of it has run.
 bool VmRun::is_unbegun() const {
-    const auto& run = owner_.run_state().run;
-    if (!run || run->vmm || run->stop) return false;
-    std::error_code ignored;
-    if (std::filesystem::exists(shim::exit_record_path(log_dir_.string()), ignored)) return false;
-    const auto note = shim::read_shim_note(run_dir_);
-    if (note) return note->run != number_;           // the run before has left it
-    return !std::filesystem::exists(shim::shim_socket_path(run_dir_.string()), ignored);
+  const auto& run = owner_.run_state().run;
+  if (!run || run->vmm || run->stop) return false;
+  std::error_code ignored;
+  if (std::filesystem::exists(shim::exit_record_path(log_dir_.string()), ignored)) return false;
+  const auto note = shim::read_shim_note(run_dir_);
+  if (note) return note->run != number_;           // the run before has left it
+  return !std::filesystem::exists(shim::shim_socket_path(run_dir_.string()), ignored);
 }
 
 /// Once: a start that ends daemons must not end them all.
 bool VmRun::may_begin_again() const {
-    const auto mark = log_dir_ / "begun_again";
-    std::error_code ignored;
-    std::filesystem::create_directories(log_dir_, ignored);
-    return !std::filesystem::exists(mark, ignored) && std::ofstream(mark).put('\n').flush().good();
+  const auto mark = log_dir_ / "begun_again";
+  std::error_code ignored;
+  std::filesystem::create_directories(log_dir_, ignored);
+  return !std::filesystem::exists(mark, ignored) && std::ofstream(mark).put('\n').flush().good();
 }
 
 asio::awaitable<void> VmRun::take_up() {
-    if (is_unbegun() && may_begin_again()) {
-        spdlog::info("run.begun_again vm={} run={} why=\"the daemon ended before it had started it\"", id_.value(), number_.value());
-        co_return co_await launch();
-    }
-    user_ = adopt_run_user(host_, run_dir_);
-    std::error_code ignored;
-    std::filesystem::create_directories(run_dir_, ignored);  // after a reboot of the host it is gone, and the run's logs still have to be read
-    const auto& known = owner_.run_state().run;
-    vmm_ = &host_.vmms.of_run(known && known->vmm ? known->vmm->vmm : "", spec_.vmm);
-    if (vmm_->driver) control_socket_ = vmm_->driver->control_socket(run_dir_.string());
-    auto image = host_.images.resolve(machine::image_reference(spec_));
-    const auto opened = open_link(image ? &*image : nullptr);
-    if (!opened) spdlog::error("run.link_not_opened vm={} err=\"{}\"", id_.value(), opened.error().message());
-    if (!console_) console_ = std::make_unique<RunConsole>(run_dir_, host_.clock);
-    co_await follow(console_->read_to());
+  if (is_unbegun() && may_begin_again()) {
+    spdlog::info("run.begun_again vm={} run={} why=\"the daemon ended before it had started it\"", id_.value(), number_.value());
+    co_return co_await launch();
+  }
+  user_ = adopt_run_user(host_, run_dir_);
+  std::error_code ignored;
+  std::filesystem::create_directories(run_dir_,
+                                      ignored);  // after a reboot of the host it is gone, and the run's logs still have to be read
+  const auto& known = owner_.run_state().run;
+  vmm_ = &host_.vmms.of_run(known && known->vmm ? known->vmm->vmm : "", spec_.vmm);
+  if (vmm_->driver) control_socket_ = vmm_->driver->control_socket(run_dir_.string());
+  auto image = host_.images.resolve(machine::image_reference(spec_));
+  const auto opened = open_link(image ? &*image : nullptr);
+  if (!opened) spdlog::error("run.link_not_opened vm={} err=\"{}\"", id_.value(), opened.error().message());
+  if (!console_) console_ = std::make_unique<RunConsole>(run_dir_, host_.clock);
+  co_await follow(console_->read_to());
 }
 
 asio::awaitable<void> VmRun::follow(std::uint64_t console_offset) {
-    auto attached = co_await shim::ShimConnection::attach(shim::shim_socket_path(run_dir_.string()), console_offset);
-    if (!attached) co_return co_await conclude_without_shim();
-    shim_ = std::move(*attached);
-    tasks_.spawn("run.console_flush", [this] { return flush_console(); });
-    console_heard_us_ = link_heard_us_ = host_.clock.mono_us();
-    tasks_.spawn("run.pulse", [this] { return watch_pulse(); });
-    if (owner_.run_state().run && owner_.run_state().run->vmm) doubt_.notify();   // adopted: its link may never come back
-    for (;;) {
-        auto event = co_await shim_->next();
-        if (!event) {
-            if (stopping_) co_return;  // it is we who hung up
-            spdlog::warn("run.shim_lost vm={} err=\"{}\"", id_.value(), event.error().message());
-            co_return co_await conclude_without_shim();
-        }
-        if (const auto* status = std::get_if<shim::Status>(&*event); status != nullptr && !is_own(*status)) {
-            spdlog::error("run.foreign_shim vm={} run={} found=\"{} run {}\"", id_.value(), number_.value(), status->instance.value(), status->run.value());
-            shim_->close();
-            co_return co_await conclude_without_shim();
-        }
-        if (auto* ended = std::get_if<shim::Ended>(&*event)) {
-            auto record = std::move(ended->record);
-            co_return co_await conclude(std::move(record));
-        }
-        std::visit(Overloaded{[this](const shim::Status& status) { on_status(status); },
-                              [this](const shim::VmmStarted& started) { on_vmm_running(started.vmm, started.device); },
-                              [this](const shim::ConsoleBytes& bytes) { on_console(bytes.offset, bytes.bytes); },
-                              [this](const shim::ConsoleLost& lost) { spdlog::warn("run.console_lost vm={} bytes={}", id_.value(), lost.bytes); },
-                              [this](const shim::DeviceExited& device) {
-                                  owner_.happened(machine::DeviceExited{"vhost-device-vsock", device.exit});
-                              },
-                              [this](const shim::VmmHalted& vmm) { owner_.happened(machine::VmmHalted{vmm.halted}); },
-                              [](const shim::Ended&) {}},
-                   *event);
+  auto attached = co_await shim::ShimConnection::attach(shim::shim_socket_path(run_dir_.string()), console_offset);
+  if (!attached) co_return co_await conclude_without_shim();
+  shim_ = std::move(*attached);
+  send_kill();
+  tasks_.spawn("run.console_flush", [this] { return flush_console(); });
+  console_heard_us_ = link_heard_us_ = host_.clock.mono_us();
+  tasks_.spawn("run.pulse", [this] { return watch_pulse(); });
+  if (owner_.run_state().run && owner_.run_state().run->vmm) doubt_.notify();   // adopted: its link may never come back
+  for (;;) {
+    auto event = co_await shim_->next();
+    if (!event) {
+      if (stopping_) co_return;  // it is we who hung up
+      spdlog::warn("run.shim_lost vm={} err=\"{}\"", id_.value(), event.error().message());
+      co_return co_await conclude_without_shim();
     }
+    if (const auto* status = std::get_if<shim::Status>(&*event); status != nullptr && !is_own(*status)) {
+      spdlog::error("run.foreign_shim vm={} run={} found=\"{} run {}\"", id_.value(), number_.value(), status->instance.value(),
+                    status->run.value());
+      shim_->close();
+      co_return co_await conclude_without_shim();
+    }
+    if (auto* ended = std::get_if<shim::Ended>(&*event)) {
+      auto record = std::move(ended->record);
+      co_return co_await conclude(std::move(record));
+    }
+    std::visit(
+        Overloaded{[this](const shim::Status& status) { on_status(status); },
+                   [this](const shim::VmmStarted& started) { on_vmm_running(started.vmm, started.device); },
+                   [this](const shim::ConsoleBytes& bytes) { on_console(bytes.offset, bytes.bytes); },
+                   [this](const shim::ConsoleLost& lost) { spdlog::warn("run.console_lost vm={} bytes={}", id_.value(), lost.bytes); },
+                   [this](const shim::DeviceExited& device) { owner_.happened(machine::DeviceExited{"vhost-device-vsock", device.exit}); },
+                   [this](const shim::VmmHalted& vmm) { owner_.happened(machine::VmmHalted{vmm.halted}); }, [](const shim::Ended&) {}},
+        *event);
+  }
 }
 
 /// A socket's path is no identity: who answers must be the shim of this run.
 bool VmRun::is_own(const shim::Status& status) const { return status.instance == id_ && status.run == number_; }
 
 void VmRun::on_status(const shim::Status& status) {
-    const auto& run = owner_.run_state().run;
-    const bool is_adopted = run && run->vmm.has_value();
-    if (is_adopted) owner_.happened(machine::Adopted{status.shim.pid});
-    if (status.phase == shim::Phase::running) on_vmm_running(status.vmm, status.device);
+  const auto& run = owner_.run_state().run;
+  const bool is_adopted = run && run->vmm.has_value();
+  if (is_adopted) owner_.happened(machine::Adopted{status.shim.pid});
+  if (status.phase == shim::Phase::running) on_vmm_running(status.vmm, status.device);
 }
 
 void VmRun::tell_started(const shim::ProcessIdentity& vmm, const shim::ProcessIdentity& device) {
-    const auto& run = owner_.run_state().run;
-    const bool is_known = run && run->vmm;  // a former daemon told it
-    if (std::exchange(vmm_told_, true) || is_known) return;
-    machine::VmmStarted started;
-    started.accelerator = host_.accelerator.accelerator;
-    started.why = host_.accelerator.why;
-    started.vmm = vmm_->driver ? vmm_->driver->name() : "";
-    started.vmm_version = vmm_->version;
-    started.vmm_pid = vmm.pid;
-    started.device_pid = device.pid;
-    if (const auto note = shim::read_shim_note(run_dir_)) started.shim_pid = note->shim.pid;
-    started.cid = vmm::VmSpec{}.cid;
-    owner_.happened(std::move(started));
+  const auto& run = owner_.run_state().run;
+  const bool is_known = run && run->vmm;  // a former daemon told it
+  if (std::exchange(vmm_told_, true) || is_known) return;
+  machine::VmmStarted started;
+  started.accelerator = host_.accelerator.accelerator;
+  started.why = host_.accelerator.why;
+  started.vmm = vmm_->driver ? vmm_->driver->name() : "";
+  started.vmm_version = vmm_->version;
+  started.vmm_pid = vmm.pid;
+  started.device_pid = device.pid;
+  if (const auto note = shim::read_shim_note(run_dir_)) started.shim_pid = note->shim.pid;
+  started.cid = vmm::VmSpec{}.cid;
+  owner_.happened(std::move(started));
 }
 
 void VmRun::on_vmm_running(const shim::ProcessIdentity& vmm, const shim::ProcessIdentity& device) {
-    tell_started(vmm, device);
-    if (!std::exchange(control_open_, true)) tasks_.spawn("run.control", [this] { return control(); });
+  tell_started(vmm, device);
+  send_kill();
+  if (!std::exchange(control_open_, true)) tasks_.spawn("run.control", [this] { return control(); });
 }
 
 asio::awaitable<void> VmRun::control() {
-    if (!vmm_->driver) co_return;
-    auto orders = std::exchange(boot_, {});
-    const bool waits_for_orders = !orders.requests.empty();
-    vmm::OnVmmEvent on_event = [this](const vmm::VmmEvent& event) {
-        if (const auto* shutdown = std::get_if<vmm::ShutdownSeen>(&event)) shutdown_reason_ = shutdown->reason;
-        if (std::holds_alternative<vmm::ControlLost>(event)) {
-            control_open_ = false;
-            control_ended_.notify();
-        }
-    };
-    auto connecting = connect(std::move(on_event));
-    auto connected = co_await std::move(connecting);
-    if (!connected) {
-        control_open_ = false;
-        spdlog::warn("run.control_failed vm={} err=\"{}\"", id_.value(), connected.error().message());
-        if (waits_for_orders) give_up_start(start_failed(connected.error().message()));
-        control_ended_.notify();
-        co_return;
+  if (!vmm_->driver) co_return;
+  auto orders = std::exchange(boot_, {});
+  const bool waits_for_orders = !orders.requests.empty();
+  vmm::OnVmmEvent on_event = [this](const vmm::VmmEvent& event) {
+    if (const auto* shutdown = std::get_if<vmm::ShutdownSeen>(&event)) shutdown_reason_ = shutdown->reason;
+    if (std::holds_alternative<vmm::ControlLost>(event)) {
+      control_open_ = false;
+      control_ended_.notify();
     }
-    vm_ = std::move(*connected);
-    vmm_->version = vm_->version();
-    auto refused = co_await vm_->boot(std::move(orders));
-    if (refused) give_up_start(std::move(*refused));
-    if (vm_->has_events()) co_return;
+  };
+  auto connecting = connect(std::move(on_event));
+  auto connected = co_await std::move(connecting);
+  if (!connected) {
     control_open_ = false;
+    spdlog::warn("run.control_failed vm={} err=\"{}\"", id_.value(), connected.error().message());
+    if (waits_for_orders) give_up_start(start_failed(connected.error().message()));
     control_ended_.notify();
+    co_return;
+  }
+  vm_ = std::move(*connected);
+  vmm_->version = vm_->version();
+  auto refused = co_await vm_->boot(std::move(orders));
+  if (refused) give_up_start(std::move(*refused));
+  if (vm_->has_events()) co_return;
+  control_open_ = false;
+  control_ended_.notify();
 }
 
 asio::awaitable<Result<std::unique_ptr<vmm::RunningVm>>> VmRun::connect(vmm::OnVmmEvent on_event) {
-    const fault::Around around(fault::Step::connect_vmm);
-    co_return co_await vmm_->driver->connect(control_socket_, std::move(on_event));
+  const fault::Around around(fault::Step::connect_vmm);
+  co_return co_await vmm_->driver->connect(control_socket_, std::move(on_event));
 }
 
 void VmRun::give_up_start(protocol::Cause cause) {
-    start_cause_ = std::move(cause);
-    kill(SIGKILL, "it could not be started: " + protocol::sentence(*start_cause_));
+  start_cause_ = std::move(cause);
+  kill(SIGKILL, "it could not be started: " + protocol::sentence(*start_cause_));
 }
 
 void VmRun::on_console(std::uint64_t offset, std::string_view bytes) {
-    console_heard_us_ = host_.clock.mono_us();
-    tell(console_->feed(offset, bytes, owner_.run_state()));
-    if (console_->open()) console_open_.notify();
+  console_heard_us_ = host_.clock.mono_us();
+  tell(console_->feed(offset, bytes, owner_.run_state()));
+  if (console_->open()) console_open_.notify();
 }
 
 asio::awaitable<void> VmRun::flush_console() {
-    for (;;) {
-        co_await console_open_.wait();
-        co_await pause(console::flush_after);
-        tell(console_->flush());
-        if (console_->open()) console_open_.notify();
-    }
+  for (;;) {
+    co_await console_open_.wait();
+    co_await pause(console::flush_after);
+    tell(console_->flush());
+    if (console_->open()) console_open_.notify();
+  }
 }
 
 /// The end, with everything read that led to it: first the link and the console to their ends, then what the VMM said, then the event that closes the run.
 asio::awaitable<void> VmRun::conclude(shim::ExitRecord record) {
-    if (record.vmm.pid == 0 || !record.start_error.empty()) {
-        const auto reason = record.start_error.empty() ? std::string("it ended before it ran") : record.start_error;
-        fail_start(start_failed(reason, last_lines(record.log_tail, max_last_words)));
-        co_return;
-    }
-    tell_started(record.vmm, record.device);
-    if (link_) co_await link_->drained(link_drain);
-    if (logs_) co_await logs_->drained(log_drain);
-    tell(console_->finish());
-    if (control_open_) co_await control_ended_.wait_for(control_drain);
-    auto last_words = words_at_end(record);
-    if (start_cause_) {
-        start_cause_->evidence.insert(start_cause_->evidence.end(), last_words.begin(), last_words.end());
-        fail_start(*start_cause_);
-        co_return;
-    }
-    machine::VmmExited exited;
-    exited.exit = record.exit;
-    exited.reason = record.host_oom ? "host-oom" : end_reason(record.exit);
-    exited.ended_unix_us = record.ended_unix_us;
-    exited.user_us = record.usage.user_us;
-    exited.system_us = record.usage.system_us;
-    exited.max_rss_kib = record.usage.max_rss_kib;
-    exited.last_words = std::move(last_words);
-    spdlog::info("run.ended vm={} run={} exit=\"{}\" reason={}", id_.value(), number_.value(), protocol::to_text(exited.exit), exited.reason);
-    owner_.happened(std::move(exited));
+  if (record.vmm.pid == 0 || !record.start_error.empty()) {
+    const auto reason = record.start_error.empty() ? std::string("it ended before it ran") : record.start_error;
+    fail_start(start_failed(reason, last_lines(record.log_tail, max_last_words)));
+    co_return;
+  }
+  tell_started(record.vmm, record.device);
+  if (link_) co_await link_->drained(link_drain);
+  if (logs_) co_await logs_->drained(log_drain);
+  tell(console_->finish());
+  if (control_open_) co_await control_ended_.wait_for(control_drain);
+  auto last_words = words_at_end(record);
+  if (start_cause_) {
+    start_cause_->evidence.insert(start_cause_->evidence.end(), last_words.begin(), last_words.end());
+    fail_start(*start_cause_);
+    co_return;
+  }
+  machine::VmmExited exited;
+  exited.exit = record.exit;
+  exited.reason = record.host_oom ? "host-oom" : end_reason(record.exit);
+  exited.ended_unix_us = record.ended_unix_us;
+  exited.user_us = record.usage.user_us;
+  exited.system_us = record.usage.system_us;
+  exited.max_rss_kib = record.usage.max_rss_kib;
+  exited.last_words = std::move(last_words);
+  spdlog::info("run.ended vm={} run={} exit=\"{}\" reason={}", id_.value(), number_.value(), protocol::to_text(exited.exit), exited.reason);
+  owner_.happened(std::move(exited));
 }
 
 std::vector<std::string> VmRun::words_at_end(const shim::ExitRecord& record) const {
-    auto words = last_lines(record.log_tail, max_last_words);
-    const bool killed_by_us = start_cause_.has_value();
-    const auto explained = vmm_->driver && !killed_by_us ? vmm_->driver->explain(record.exit) : std::string();
-    if (!explained.empty()) words.insert(words.begin(), explained);
-    return words;
+  auto words = last_lines(record.log_tail, max_last_words);
+  const bool killed_by_us = start_cause_.has_value();
+  const auto explained = vmm_->driver && !killed_by_us ? vmm_->driver->explain(record.exit) : std::string();
+  if (!explained.empty()) words.insert(words.begin(), explained);
+  return words;
 }
 
 std::string VmRun::end_reason(const protocol::ExitStatus& exit) const {
-    if (!shutdown_reason_.empty() || !vmm_->driver) return shutdown_reason_;
-    const auto log = shim::read_kept(shim::vmm_log_path(log_dir_.string()), shim::vmm_log_caps);
-    if (!log) return "";
-    return vmm_->driver->shutdown_reason(log->tail.empty() ? log->head : log->tail, exit);
+  if (!shutdown_reason_.empty() || !vmm_->driver) return shutdown_reason_;
+  const auto log = shim::read_kept(shim::vmm_log_path(log_dir_.string()), shim::vmm_log_caps);
+  if (!log) return "";
+  return vmm_->driver->shutdown_reason(log->tail.empty() ? log->head : log->tail, exit);
 }
 
 /// No shim answers: it has written exit.json, is about to, or was killed and nobody knows how the VMM ended.
 asio::awaitable<void> VmRun::conclude_without_shim() {
-    const auto note = shim::read_shim_note(run_dir_);
-    const auto path = shim::exit_record_path(log_dir_.string());
-    auto record = shim::read_exit_record(path);
-    for (int step = 0; !record && note && shim::is_alive(note->shim, note->boot_id) && step < shim_end_steps; ++step) {
-        co_await pause(shim_end_step);
-        record = shim::read_exit_record(path);
-    }
-    if (!record) record = shim::read_exit_record(path);  // it may have been written while we looked at the shim
-    co_await read_rest_of_console();
-    if (record) {
-        const shim::ExitRecord found = *record;
-        co_return co_await conclude(found);
-    }
-    const auto& run = owner_.run_state().run;
-    if (run && !run->vmm) {
-        fail_start(start_failed("the daemon ended while it was starting this run"));
-        co_return;
-    }
-    tell(console_->finish());
-    const std::string reason = "the run's shim is gone and has not recorded its end: " + record.error().message();
-    spdlog::warn("run.shim_gone vm={} run={} err=\"{}\"", id_.value(), number_.value(), record.error().message());
-    owner_.happened(machine::ShimLost{reason});
+  const auto note = shim::read_shim_note(run_dir_);
+  const auto path = shim::exit_record_path(log_dir_.string());
+  auto record = shim::read_exit_record(path);
+  for (int step = 0; !record && note && shim::is_alive(note->shim, note->boot_id) && step < shim_end_steps; ++step) {
+    co_await pause(shim_end_step);
+    record = shim::read_exit_record(path);
+  }
+  if (!record) record = shim::read_exit_record(path);  // it may have been written while we looked at the shim
+  co_await read_rest_of_console();
+  if (record) {
+    const shim::ExitRecord found = *record;
+    co_return co_await conclude(found);
+  }
+  const auto& run = owner_.run_state().run;
+  if (run && !run->vmm) {
+    fail_start(start_failed("the daemon ended while it was starting this run"));
+    co_return;
+  }
+  tell(console_->finish());
+  const std::string reason = "the run's shim is gone and has not recorded its end: " + record.error().message();
+  spdlog::warn("run.shim_gone vm={} run={} err=\"{}\"", id_.value(), number_.value(), record.error().message());
+  owner_.happened(machine::ShimLost{reason});
 }
 
 /// What the console said while no daemon listened is in the file; every byte stands at its true offset there.
 asio::awaitable<void> VmRun::read_rest_of_console() {
-    const auto path = shim::console_log_path(log_dir_.string());
-    std::error_code failure;
-    const auto size = std::filesystem::file_size(path, failure);
-    if (failure || !console_) co_return;
-    const auto gap = shim::gap_of(size, shim::console_caps);
-    std::uint64_t at = console_->read_to();
-    if (at >= gap.head_end && at < gap.tail_begin) at = gap.tail_begin;
-    std::ifstream file(path, std::ios::binary);
-    file.seekg(static_cast<std::streamoff>(at));
-    std::vector<char> chunk(64 << 10);
-    while (file.read(chunk.data(), static_cast<std::streamsize>(chunk.size())), file.gcount() > 0) {
-        const auto got = static_cast<std::size_t>(file.gcount());
-        on_console(at, std::string_view(chunk.data(), got));
-        at += got;
-    }
+  const auto path = shim::console_log_path(log_dir_.string());
+  std::error_code failure;
+  const auto size = std::filesystem::file_size(path, failure);
+  if (failure || !console_) co_return;
+  const auto gap = shim::gap_of(size, shim::console_caps);
+  std::uint64_t at = console_->read_to();
+  if (at >= gap.head_end && at < gap.tail_begin) at = gap.tail_begin;
+  std::ifstream file(path, std::ios::binary);
+  file.seekg(static_cast<std::streamoff>(at));
+  std::vector<char> chunk(64 << 10);
+  while (file.read(chunk.data(), static_cast<std::streamsize>(chunk.size())), file.gcount() > 0) {
+    const auto got = static_cast<std::size_t>(file.gcount());
+    on_console(at, std::string_view(chunk.data(), got));
+    at += got;
+  }
 }
 
 }  // namespace vigil::daemon

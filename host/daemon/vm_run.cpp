@@ -5,9 +5,9 @@
 #include "host/vmm/vsock_device.hpp"
 #include "shared/base/overloaded.hpp"
 
+#include <spdlog/spdlog.h>
 #include <boost/asio/use_awaitable.hpp>
 #include <nlohmann/json.hpp>
-#include <spdlog/spdlog.h>
 
 namespace vigil::daemon {
 
@@ -35,92 +35,97 @@ VmRun::VmRun(RunHost& host, RunOwner& owner, machine::InstanceSpec spec, Instanc
 VmRun::~VmRun() { release_run_user(host_, user_); }
 
 void VmRun::start() {
-    tasks_.spawn("run.start", [this] { return launch(); });
+  tasks_.spawn("run.start", [this] { return launch(); });
 }
 
 void VmRun::adopt() {
-    tasks_.spawn("run.adopt", [this] { return take_up(); });
+  tasks_.spawn("run.adopt", [this] { return take_up(); });
 }
 
 asio::awaitable<void> VmRun::stop() {
-    co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
-    stopping_ = true;
-    if (link_) co_await link_->stop();
-    if (egress_) co_await egress_->stop();
-    if (shim_) shim_->close();
-    co_await tasks_.stop();
-    if (vm_) co_await vm_->stop();
-    vm_.reset();
-    shim_.reset();
+  co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+  stopping_ = true;
+  if (link_) co_await link_->stop();
+  if (egress_) co_await egress_->stop();
+  if (shim_) shim_->close();
+  co_await tasks_.stop();
+  if (vm_) co_await vm_->stop();
+  vm_.reset();
+  shim_.reset();
 }
 
 // ---- commands ----
 
 void VmRun::request_shutdown(protocol::ByeReport::Kind kind) {
-    const auto answered = [this](Result<protocol::Reply> reply) {
-        if (reply && reply->ok) return;
-        spdlog::warn("run.shutdown_not_taken vm={} err=\"{}\"", id_.value(), reply ? reply->problem : reply.error().message());
-        tasks_.spawn("run.powerdown", [this] { return press_power_button(); });
-    };
-    if (!link_ || !link_->is_up()) {
-        tasks_.spawn("run.powerdown", [this] { return press_power_button(); });
-        return;
-    }
-    const nlohmann::json args = {{"kind", to_text(kind)}};
-    link_->request("shutdown", args.dump(), shutdown_answer_deadline, answered);
+  const auto answered = [this](Result<protocol::Reply> reply) {
+    if (reply && reply->ok) return;
+    spdlog::warn("run.shutdown_not_taken vm={} err=\"{}\"", id_.value(), reply ? reply->problem : reply.error().message());
+    tasks_.spawn("run.powerdown", [this] { return press_power_button(); });
+  };
+  if (!link_ || !link_->is_up()) {
+    tasks_.spawn("run.powerdown", [this] { return press_power_button(); });
+    return;
+  }
+  const nlohmann::json args = {{"kind", to_text(kind)}};
+  link_->request("shutdown", args.dump(), shutdown_answer_deadline, answered);
 }
 
 void VmRun::ask(std::string op, std::string args, GuestAnswer done) {
-    if (!link_) return done(Error(Errc::unavailable, op + ": there is no link to the guest"));
-    link_->request(std::move(op), std::move(args), answer_deadline, [done = std::move(done)](Result<protocol::Reply> reply) {
-        if (!reply) return done(reply.error());
-        if (!reply->ok) return done(Error(Errc::conflict, reply->problem));
-        done(std::move(reply->result));
-    });
+  if (!link_) return done(Error(Errc::unavailable, op + ": there is no link to the guest"));
+  link_->request(std::move(op), std::move(args), answer_deadline, [done = std::move(done)](Result<protocol::Reply> reply) {
+    if (!reply) return done(reply.error());
+    if (!reply->ok) return done(Error(Errc::conflict, reply->problem));
+    done(std::move(reply->result));
+  });
 }
 
 void VmRun::open_stream(std::string opening, StreamOpened done) {
-    tasks_.spawn("run.open_stream", [this, opening = std::move(opening), done = std::move(done)] { return dial_guest(opening, done); });
+  tasks_.spawn("run.open_stream", [this, opening = std::move(opening), done = std::move(done)] { return dial_guest(opening, done); });
 }
 
 asio::awaitable<void> VmRun::dial_guest(std::string opening, StreamOpened done) {
-    const auto limit = stream_answer_deadline * protocol::deadline_scale(host_.accelerator.accelerator);
-    auto opened = co_await streams::open_guest_stream(vmm::vsock_uds_path(run_dir_.string()), std::move(opening), limit);
-    done(std::move(opened));
+  const auto limit = stream_answer_deadline * protocol::deadline_scale(host_.accelerator.accelerator);
+  auto opened = co_await streams::open_guest_stream(vmm::vsock_uds_path(run_dir_.string()), std::move(opening), limit);
+  done(std::move(opened));
 }
 
 asio::awaitable<void> VmRun::press_power_button() {
-    if (!vm_) co_return;  // not there yet, or gone: the stop's deadline decides
-    auto pressed = co_await vm_->request_powerdown();
-    if (!pressed) spdlog::warn("run.powerdown_failed vm={} err=\"{}\"", id_.value(), pressed.error().message());
+  if (!vm_) co_return;  // not there yet, or gone: the stop's deadline decides
+  auto pressed = co_await vm_->request_powerdown();
+  if (!pressed) spdlog::warn("run.powerdown_failed vm={} err=\"{}\"", id_.value(), pressed.error().message());
 }
 
 void VmRun::kill(int signal, const std::string& why) {
-    spdlog::info("run.kill vm={} run={} signal={} why=\"{}\"", id_.value(), number_.value(), signal, why);
-    if (shim_) {
-        const auto sent = shim_->kill_vmm(signal);
-        if (!sent) spdlog::warn("run.kill_failed vm={} err=\"{}\"", id_.value(), sent.error().message());
-    }
+  spdlog::info("run.kill vm={} run={} signal={} why=\"{}\"", id_.value(), number_.value(), signal, why);
+  kill_wanted_ = signal;
+  if (shim_) send_kill();
+}
+
+/// Also when the shim is reached only after the kill was decided: by a daemon that has just begun, or in the midst of a start.
+void VmRun::send_kill() {
+  if (!kill_wanted_) return;
+  const auto sent = shim_->kill_vmm(*kill_wanted_);
+  if (!sent) spdlog::warn("run.kill_failed vm={} err=\"{}\"", id_.value(), sent.error().message());
 }
 
 void VmRun::acknowledge(const BootId& boot, Epoch epoch, Seq seq) {
-    if (link_) link_->acknowledge(boot, epoch, seq);
+  if (link_) link_->acknowledge(boot, epoch, seq);
 }
 
 void VmRun::break_link(const std::string& reason) {
-    if (link_) link_->break_current(reason);
+  if (link_) link_->break_current(reason);
 }
 
 void VmRun::events_committed() {
-    if (console_) console_->committed();
-    follow_logs_when_due();
+  if (console_) console_->committed();
+  follow_logs_when_due();
 }
 
 // Nobody dials a guest that boots: the agent keeps what services write until the VM is ready, or is not going to be.
 void VmRun::follow_logs_when_due() {
-    const auto& announced = owner_.run_state().announced;
-    const bool boots = !announced || announced->state == protocol::RunState::booting;
-    if (logs_ && agent_is_up_ && !boots) logs_->link_up();
+  const auto& announced = owner_.run_state().announced;
+  const bool boots = !announced || announced->state == protocol::RunState::booting;
+  if (logs_ && agent_is_up_ && !boots) logs_->link_up();
 }
 
 std::vector<std::string> VmRun::console_tail() const { return console_ ? console_->tail() : std::vector<std::string>{}; }
@@ -128,63 +133,64 @@ std::vector<std::string> VmRun::console_tail() const { return console_ ? console
 // ---- what the guest's link tells ----
 
 protocol::GuestConfig VmRun::guest_config() {
-    protocol::GuestConfig config;
-    config.services = spec_.services;
-    config.env = spec_.env;
-    config.secrets = owner_.secrets();
-    config.hostname = spec_.name.value();
-    if (spec_.egress.empty()) return config;
-    config.egress = true;
-    for (const auto* name : {"http_proxy", "https_proxy", "HTTPS_PROXY"}) config.env.emplace(name, proxy_in_guest);   // HTTP_PROXY is what CGI programs take for a header
-    for (const auto* name : {"no_proxy", "NO_PROXY"}) config.env.emplace(name, "localhost,127.0.0.1,::1");
-    return config;
+  protocol::GuestConfig config;
+  config.services = spec_.services;
+  config.env = spec_.env;
+  config.secrets = owner_.secrets();
+  config.hostname = spec_.name.value();
+  if (spec_.egress.empty()) return config;
+  config.egress = true;
+  for (const auto* name : {"http_proxy", "https_proxy", "HTTPS_PROXY"})
+    config.env.emplace(name, proxy_in_guest);   // HTTP_PROXY is what CGI programs take for a header
+  for (const auto* name : {"no_proxy", "NO_PROXY"}) config.env.emplace(name, "localhost,127.0.0.1,::1");
+  return config;
 }
 
 void VmRun::link_up(const BootId& boot, Epoch epoch, const protocol::Hello& hello) {
-    machine::LinkUp up;
-    up.boot = boot;
-    up.epoch = epoch;
-    up.phase = hello.phase;
-    up.agent_version = hello.agent_version;
-    up.build_id = hello.build_id;
-    up.image_digest = hello.image_digest;
-    up.kernel = hello.kernel;
-    up.first_unacked = hello.first_unacked;
-    owner_.happened(std::move(up));
-    agent_is_up_ = hello.phase == "init";
-    follow_logs_when_due();
+  machine::LinkUp up;
+  up.boot = boot;
+  up.epoch = epoch;
+  up.phase = hello.phase;
+  up.agent_version = hello.agent_version;
+  up.build_id = hello.build_id;
+  up.image_digest = hello.image_digest;
+  up.kernel = hello.kernel;
+  up.first_unacked = hello.first_unacked;
+  owner_.happened(std::move(up));
+  agent_is_up_ = hello.phase == "init";
+  follow_logs_when_due();
 }
 
 void VmRun::link_lost(const guest_link::SessionEnd& end) {
-    agent_is_up_ = false;
-    link_heard_us_ = host_.clock.mono_us();
-    if (logs_) logs_->link_lost();
-    owner_.happened(machine::LinkLost{end.reason, end.cause});
-    doubt_.notify();
+  agent_is_up_ = false;
+  link_heard_us_ = host_.clock.mono_us();
+  if (logs_) logs_->link_lost();
+  owner_.happened(machine::LinkLost{end.reason, end.cause});
+  doubt_.notify();
 }
 
 void VmRun::link_refused(const std::string& reason) { owner_.happened(machine::LinkRefused{reason}); }
 void VmRun::egress_refused(const protocol::Cause& cause, std::uint64_t count) { owner_.happened(machine::EgressRefused{cause, count}); }
 void VmRun::reported(protocol::Report report) {
-    // The link of the initramfs goes on in the agent's second life without another hello: this is when there is somebody to ask for logs.
-    const auto* stage = std::get_if<protocol::StageReport>(&report.body);
-    if (stage != nullptr && stage->stage == protocol::Stage::agent && stage->phase == protocol::StageReport::Phase::done) agent_is_up_ = true;
-    machine::EventBody event = machine::Reported{std::move(report), machine::Channel::link, false, 0};
-    mask_secrets(event, owner_.secrets());
-    owner_.happened(std::move(event));
+  // The link of the initramfs goes on in the agent's second life without another hello: this is when there is somebody to ask for logs.
+  const auto* stage = std::get_if<protocol::StageReport>(&report.body);
+  if (stage != nullptr && stage->stage == protocol::Stage::agent && stage->phase == protocol::StageReport::Phase::done) agent_is_up_ = true;
+  machine::EventBody event = machine::Reported{std::move(report), machine::Channel::link, false, 0};
+  mask_secrets(event, owner_.secrets());
+  owner_.happened(std::move(event));
 }
 void VmRun::clock_synced(guest_link::ClockSample sample) { owner_.happened(machine::ClockSynced{sample.offset_us, sample.rtt_us}); }
 
 void VmRun::tell(std::vector<machine::EventBody> bodies) {
-    for (auto& body : bodies) {
-        mask_secrets(body, owner_.secrets());
-        owner_.happened(std::move(body));
-    }
+  for (auto& body : bodies) {
+    mask_secrets(body, owner_.secrets());
+    owner_.happened(std::move(body));
+  }
 }
 
 void VmRun::fail_start(protocol::Cause cause) {
-    spdlog::warn("run.start_failed vm={} run={} cause={} text=\"{}\"", id_.value(), number_.value(), cause.text, protocol::sentence(cause));
-    owner_.happened(machine::StartFailed{std::move(cause)});
+  spdlog::warn("run.start_failed vm={} run={} cause={} text=\"{}\"", id_.value(), number_.value(), cause.text, protocol::sentence(cause));
+  owner_.happened(machine::StartFailed{std::move(cause)});
 }
 
 }  // namespace vigil::daemon

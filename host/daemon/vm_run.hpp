@@ -28,122 +28,126 @@ namespace vigil::daemon {
 
 /// Whose run it is; the actor.
 class RunOwner {
-  public:
-    virtual ~RunOwner() = default;
-    virtual const machine::VmState& run_state() const = 0;
-    virtual const std::map<std::string, std::string>& secrets() const = 0;
-    virtual void happened(machine::EventBody body) = 0;
-    virtual guest_link::TokenCheck check_token(const BootId& boot, const std::string& token) = 0;
-    virtual Result<void> remember_token(const BootId& boot, const std::string& token) = 0;
-    virtual Seq acknowledged(const BootId& boot, Epoch epoch) = 0;
+public:
+  virtual ~RunOwner() = default;
+  virtual const machine::VmState& run_state() const = 0;
+  virtual const std::map<std::string, std::string>& secrets() const = 0;
+  virtual void happened(machine::EventBody body) = 0;
+  virtual guest_link::TokenCheck check_token(const BootId& boot, const std::string& token) = 0;
+  virtual Result<void> remember_token(const BootId& boot, const std::string& token) = 0;
+  virtual Seq acknowledged(const BootId& boot, Epoch epoch) = 0;
 };
 
 class VmRun final : private guest_link::LinkOwner, private egress::EgressOwner {
-  public:
-    using GuestAnswer = std::function<void(Result<std::string>)>;
-    using StreamOpened = std::function<void(Result<streams::GuestStream>)>;
+public:
+  using GuestAnswer = std::function<void(Result<std::string>)>;
+  using StreamOpened = std::function<void(Result<streams::GuestStream>)>;
 
-    VmRun(RunHost& host, RunOwner& owner, machine::InstanceSpec spec, InstanceId id, RunNumber number);
-    ~VmRun() override;
+  VmRun(RunHost& host, RunOwner& owner, machine::InstanceSpec spec, InstanceId id, RunNumber number);
+  ~VmRun() override;
 
-    void start();
-    void adopt();
-    /// Over the link, else by the power button; failing both, the stop's deadline kills it.
-    void request_shutdown(protocol::ByeReport::Kind kind);
-    /// One request to the agent; answers at once when there is no link.
-    void ask(std::string op, std::string args, GuestAnswer done);
-    void open_stream(std::string opening, StreamOpened done);
-    void kill(int signal, const std::string& why);
-    void acknowledge(const BootId& boot, Epoch epoch, Seq seq);
-    /// What the guest sent was not stored: it has to come again.
-    void break_link(const std::string& reason);
-    void events_committed();
-    std::vector<std::string> console_tail() const;
-    RunNumber number() const { return number_; }
-    boost::asio::awaitable<void> stop();
+  void start();
+  void adopt();
+  /// Over the link, else by the power button; failing both, the stop's deadline kills it.
+  void request_shutdown(protocol::ByeReport::Kind kind);
+  /// One request to the agent; answers at once when there is no link.
+  void ask(std::string op, std::string args, GuestAnswer done);
+  void open_stream(std::string opening, StreamOpened done);
+  void kill(int signal, const std::string& why);
+  void acknowledge(const BootId& boot, Epoch epoch, Seq seq);
+  /// What the guest sent was not stored: it has to come again.
+  void break_link(const std::string& reason);
+  void events_committed();
+  std::vector<std::string> console_tail() const;
+  RunNumber number() const { return number_; }
+  boost::asio::awaitable<void> stop();
 
-  private:
-    using Prepared = std::variant<shim::ShimSpec, protocol::Cause>;
+private:
+  using Prepared = std::variant<shim::ShimSpec, protocol::Cause>;
 
-    boost::asio::awaitable<void> dial_guest(std::string opening, StreamOpened done);
-    boost::asio::awaitable<void> launch();
-    boost::asio::awaitable<void> take_up();
-    bool is_unbegun() const;
-    bool may_begin_again() const;
-    boost::asio::awaitable<Prepared> prepare();
-    boost::asio::awaitable<Result<void>> prepare_files(images::Image image);
-    std::optional<protocol::Cause> unfit(const images::Image& image) const;
-    std::variant<shim::ShimSpec, protocol::Cause> plan(const images::Image& image);
-    Result<void> open_link(const images::Image* image);
-    Result<void> listen_for_guest(const std::string& path);
-    Result<void> open_egress();
-    void follow_logs();
-    void follow_logs_when_due();
+  boost::asio::awaitable<void> dial_guest(std::string opening, StreamOpened done);
+  boost::asio::awaitable<void> launch();
+  boost::asio::awaitable<void> take_up();
+  void send_kill();
+  bool is_unbegun() const;
+  bool may_begin_again() const;
+  boost::asio::awaitable<Prepared> prepare();
+  boost::asio::awaitable<Result<void>> prepare_files(images::Image image);
+  std::optional<protocol::Cause> unfit(const images::Image& image) const;
+  std::variant<shim::ShimSpec, protocol::Cause> plan(const images::Image& image);
+  Result<void> open_link(const images::Image* image);
+  Result<void> listen_for_guest(const std::string& path);
+  Result<void> open_egress();
+  void follow_logs();
+  void follow_logs_when_due();
 
-    boost::asio::awaitable<void> follow(std::uint64_t console_offset);
-    boost::asio::awaitable<Result<shim::ProcessIdentity>> spawn(shim::ShimSpec spec);
-    void note_shim(const shim::ProcessIdentity& shim);
-    boost::asio::awaitable<void> control();
-    boost::asio::awaitable<Result<std::unique_ptr<vmm::RunningVm>>> connect(vmm::OnVmmEvent on_event);
-    boost::asio::awaitable<void> press_power_button();
-    boost::asio::awaitable<void> flush_console();
-    boost::asio::awaitable<void> watch_pulse();
-    boost::asio::awaitable<void> doubt_guest();
-    boost::asio::awaitable<machine::PulseTaken> take_pulse(PulseWatch* watch);
-    bool in_doubt() const;
-    boost::asio::awaitable<void> conclude(shim::ExitRecord record);
-    boost::asio::awaitable<void> conclude_without_shim();
-    boost::asio::awaitable<void> read_rest_of_console();
-    std::string end_reason(const protocol::ExitStatus& exit) const;
-    std::vector<std::string> words_at_end(const shim::ExitRecord& record) const;
+  boost::asio::awaitable<void> follow(std::uint64_t console_offset);
+  boost::asio::awaitable<Result<shim::ProcessIdentity>> spawn(shim::ShimSpec spec);
+  void note_shim(const shim::ProcessIdentity& shim);
+  boost::asio::awaitable<void> control();
+  boost::asio::awaitable<Result<std::unique_ptr<vmm::RunningVm>>> connect(vmm::OnVmmEvent on_event);
+  boost::asio::awaitable<void> press_power_button();
+  boost::asio::awaitable<void> flush_console();
+  boost::asio::awaitable<void> watch_pulse();
+  boost::asio::awaitable<void> doubt_guest();
+  boost::asio::awaitable<machine::PulseTaken> take_pulse(PulseWatch* watch);
+  bool in_doubt() const;
+  boost::asio::awaitable<void> conclude(shim::ExitRecord record);
+  boost::asio::awaitable<void> conclude_without_shim();
+  boost::asio::awaitable<void> read_rest_of_console();
+  std::string end_reason(const protocol::ExitStatus& exit) const;
+  std::vector<std::string> words_at_end(const shim::ExitRecord& record) const;
 
-    bool is_own(const shim::Status& status) const;
-    void on_status(const shim::Status& status);
-    void tell_started(const shim::ProcessIdentity& vmm, const shim::ProcessIdentity& device);
-    void on_vmm_running(const shim::ProcessIdentity& vmm, const shim::ProcessIdentity& device);
-    void on_console(std::uint64_t offset, std::string_view bytes);
-    void tell(std::vector<machine::EventBody> bodies);
-    void fail_start(protocol::Cause cause);
-    /// As fail_start(), of a VMM that lives: it is killed, and the cause told when it has ended.
-    void give_up_start(protocol::Cause cause);
+  bool is_own(const shim::Status& status) const;
+  void on_status(const shim::Status& status);
+  void tell_started(const shim::ProcessIdentity& vmm, const shim::ProcessIdentity& device);
+  void on_vmm_running(const shim::ProcessIdentity& vmm, const shim::ProcessIdentity& device);
+  void on_console(std::uint64_t offset, std::string_view bytes);
+  void tell(std::vector<machine::EventBody> bodies);
+  void fail_start(protocol::Cause cause);
+  /// As fail_start(), of a VMM that lives: it is killed, and the cause told when it has ended.
+  void give_up_start(protocol::Cause cause);
 
-    protocol::GuestConfig guest_config() override;
-    guest_link::TokenCheck check_token(const BootId& boot, const std::string& token) override { return owner_.check_token(boot, token); }
-    Result<void> remember_token(const BootId& boot, const std::string& token) override { return owner_.remember_token(boot, token); }
-    Seq acknowledged(const BootId& boot, Epoch epoch) override { return owner_.acknowledged(boot, epoch); }
-    void link_up(const BootId& boot, Epoch epoch, const protocol::Hello& hello) override;
-    void link_lost(const guest_link::SessionEnd& end) override;
-    void link_refused(const std::string& reason) override;
-    void reported(protocol::Report report) override;
-    void clock_synced(guest_link::ClockSample sample) override;
-    void link_quiet() override { doubt_.notify(); }
-    bool is_agent(const BootId& boot, const std::string& token) override { return owner_.check_token(boot, token) == guest_link::TokenCheck::fits; }
-    void egress_refused(const protocol::Cause& cause, std::uint64_t count) override;
+  protocol::GuestConfig guest_config() override;
+  guest_link::TokenCheck check_token(const BootId& boot, const std::string& token) override { return owner_.check_token(boot, token); }
+  Result<void> remember_token(const BootId& boot, const std::string& token) override { return owner_.remember_token(boot, token); }
+  Seq acknowledged(const BootId& boot, Epoch epoch) override { return owner_.acknowledged(boot, epoch); }
+  void link_up(const BootId& boot, Epoch epoch, const protocol::Hello& hello) override;
+  void link_lost(const guest_link::SessionEnd& end) override;
+  void link_refused(const std::string& reason) override;
+  void reported(protocol::Report report) override;
+  void clock_synced(guest_link::ClockSample sample) override;
+  void link_quiet() override { doubt_.notify(); }
+  bool is_agent(const BootId& boot, const std::string& token) override {
+    return owner_.check_token(boot, token) == guest_link::TokenCheck::fits;
+  }
+  void egress_refused(const protocol::Cause& cause, std::uint64_t count) override;
 
-    RunHost& host_;
-    RunOwner& owner_;
-    machine::InstanceSpec spec_;
-    InstanceId id_;
-    RunNumber number_;
-    std::filesystem::path run_dir_, log_dir_;
-    std::optional<shim::Credentials> user_;
-    std::unique_ptr<guest_link::GuestLink> link_;
-    std::unique_ptr<egress::Listener> egress_;   // null: the spec names no policy, nothing leaves the VM
-    std::unique_ptr<RunConsole> console_;
-    logs::LogHub::Open log_open_;
-    std::unique_ptr<RunLogs> logs_;
-    bool agent_is_up_ = false;                   // its second life, which has logs
-    std::unique_ptr<shim::ShimConnection> shim_;
-    std::string control_socket_;
-    Vmm* vmm_ = nullptr;                         // what it runs on
-    vmm::BootOrders boot_;                       // of a run that we start; taken by control()
-    std::unique_ptr<vmm::RunningVm> vm_;
-    bool vmm_told_ = false, control_open_ = false, stopping_ = false;
-    std::optional<protocol::Cause> start_cause_; // the VMM lives, or did, but its guest could not be started
-    std::string shutdown_reason_;              // as QMP said it
-    MonoUs console_heard_us_ = 0, link_heard_us_ = 0;   // any byte; the link while it was up
-    async::Notification control_ended_, console_open_, doubt_;
-    async::TaskGroup tasks_;
+  RunHost& host_;
+  RunOwner& owner_;
+  machine::InstanceSpec spec_;
+  InstanceId id_;
+  RunNumber number_;
+  std::filesystem::path run_dir_, log_dir_;
+  std::optional<shim::Credentials> user_;
+  std::unique_ptr<guest_link::GuestLink> link_;
+  std::unique_ptr<egress::Listener> egress_;  // null: the spec names no policy, nothing leaves the VM
+  std::unique_ptr<RunConsole> console_;
+  logs::LogHub::Open log_open_;
+  std::unique_ptr<RunLogs> logs_;
+  bool agent_is_up_ = false;  // its second life, which has logs
+  std::unique_ptr<shim::ShimConnection> shim_;
+  std::string control_socket_;
+  Vmm* vmm_ = nullptr;  // what it runs on
+  vmm::BootOrders boot_;  // of a run that we start; taken by control()
+  std::unique_ptr<vmm::RunningVm> vm_;
+  bool vmm_told_ = false, control_open_ = false, stopping_ = false;
+  std::optional<protocol::Cause> start_cause_;  // the VMM lives, or did, but its guest could not be started
+  std::optional<int> kill_wanted_;  // the signal
+  std::string shutdown_reason_;  // as QMP said it
+  MonoUs console_heard_us_ = 0, link_heard_us_ = 0;  // any byte; the link while it was up
+  async::Notification control_ended_, console_open_, doubt_;
+  async::TaskGroup tasks_;
 };
 
 }  // namespace vigil::daemon

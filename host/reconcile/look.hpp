@@ -10,9 +10,9 @@
 namespace vigil::reconcile {
 
 struct Grounds {
-    std::filesystem::path state, run;             // as the daemon was given them, absolute
-    std::filesystem::path set_aside;              // state/strays
-    std::filesystem::path proc = "/proc";         // but in tests
+  std::filesystem::path state, run;  // as the daemon was given them, absolute
+  std::filesystem::path set_aside;  // state/strays
+  std::filesystem::path proc = "/proc";  // but in tests
 };
 
 /// The file in a run directory that says whose it is: the path of the state directory.

@@ -21,46 +21,46 @@ enum class Program { shim, vmm, device };
 enum class Claim { state, run };
 
 struct ProcessSeen {
-    shim::ProcessIdentity process;
-    std::int64_t parent = 0;
-    Program program = Program::vmm;
-    Claim claim = Claim::state;
-    InstanceId instance;
+  shim::ProcessIdentity process;
+  std::int64_t parent = 0;
+  Program program = Program::vmm;
+  Claim claim = Claim::state;
+  InstanceId instance;
 };
 
 struct RunDirSeen {
-    InstanceId instance;
-    std::string owner;                            // the state directory that its mark names; empty: unmarked
-    shim::ProcessIdentity shim;                   // as its note says; pid 0: no note
-    bool shim_lives = false;
+  InstanceId instance;
+  std::string owner;                            // the state directory that its mark names; empty: unmarked
+  shim::ProcessIdentity shim;                   // as its note says; pid 0: no note
+  bool shim_lives = false;
 };
 
 struct InstanceDirSeen {
-    InstanceId instance;
-    bool has_draft = false;                       // of a disk that was being made
-    bool is_creating = false;                     // its row was not committed when the mark was last touched
+  InstanceId instance;
+  bool has_draft = false;                       // of a disk that was being made
+  bool is_creating = false;                     // its row was not committed when the mark was last touched
 };
 
 struct SetAsideSeen {
-    std::string name;
-    UnixUs since_unix_us = 0;
+  std::string name;
+  UnixUs since_unix_us = 0;
 };
 
 struct Seen {
-    std::string state_dir;                        // ours, as marks spell it
-    std::vector<ProcessSeen> processes;
-    std::vector<RunDirSeen> run_dirs;
-    std::vector<InstanceDirSeen> instance_dirs;
-    std::vector<InstanceId> groups;               // control groups beside ours, of whoever
-    std::vector<SetAsideSeen> set_aside;
+  std::string state_dir;                        // ours, as marks spell it
+  std::vector<ProcessSeen> processes;
+  std::vector<RunDirSeen> run_dirs;
+  std::vector<InstanceDirSeen> instance_dirs;
+  std::vector<InstanceId> groups;               // control groups beside ours, of whoever
+  std::vector<SetAsideSeen> set_aside;
 };
 
 /// What the daemon knows of an id. One that it knows nothing of has none.
 struct Known {
-    InstanceId instance;
-    bool removed = false;
-    bool busy = false;                            // a run is open, or is being put away, or the instance is being removed
-    UnixUs idle_since_unix_us = 0;                // the end of its last run, or its removal
+  InstanceId instance;
+  bool removed = false;
+  bool busy = false;                            // a run is open, or is being put away, or the instance is being removed
+  UnixUs idle_since_unix_us = 0;                // the end of its last run, or its removal
 };
 
 }  // namespace vigil::reconcile

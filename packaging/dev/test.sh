@@ -10,7 +10,7 @@ test_help() {
     cat <<'TEXT'
 usage: ./dev test [--unit|--e2e] [MATCH]
 
---unit  lints, C++ and Python unit tests (C++ under ASan + UBSan), 10 s of each fuzz target from its kept corpus
+--unit  lints, C++ and Python unit tests (C++ under ASan + UBSan), a daemon killed at each fault point, 10 s of each fuzz target from its kept corpus
 --e2e   release build, golden image, end-to-end tests in real VMs, the fault laboratory's CI subset
 Without either: both. MATCH keeps only tests whose name matches it (and leaves out lints and fuzzing).
 Ends with what was skipped and why, what failed, and `N passed, N failed, N skipped`. Every result: build/test/results.tsv
@@ -97,8 +97,8 @@ test_ctest() {
     local junit="$ROOT/build/test/unit.xml" filter=()
     [[ -z $1 ]] || filter=(-R "$1")
     rm -f "$junit"
-    say "unit tests under ASan and UBSan"
-    ctest --test-dir build/dev -L unit "${filter[@]}" -j "$(nproc)" --output-junit "$junit" --output-on-failure --progress \
+    say "unit tests, and a daemon killed at each fault point, under ASan and UBSan"
+    ctest --test-dir build/dev -L 'unit|faultpoints' "${filter[@]}" -j "$(nproc)" --output-junit "$junit" --output-on-failure --progress \
         >build/log/ctest.log 2>&1 || tail -n 60 build/log/ctest.log
     python3 packaging/dev/tally.py --junit "$junit" "$VIGIL_TEST_RESULTS"
 }
