@@ -14,6 +14,7 @@ void get_metrics(const Context& context, const Request& request, const Reply& re
 void get_openapi(const Context& context, const Request& request, const Reply& reply);
 void get_daemon(const Context& context, const Request& request, const Reply& reply);
 // instances.cpp
+void start_new_instance(const Context& context, const Request& request, const Reply& reply);
 void create_instance(const Context& context, const Request& request, const Reply& reply);
 void list_instances(const Context& context, const Request& request, const Reply& reply);
 void get_instance(const Context& context, const Request& request, const Reply& reply);
@@ -27,6 +28,7 @@ void get_services(const Context& context, const Request& request, const Reply& r
 void control_service(const Context& context, const Request& request, const Reply& reply);
 void get_crashes(const Context& context, const Request& request, const Reply& reply);
 void get_console(const Context& context, const Request& request, const Reply& reply);
+void follow_logs(const Context& context, const Request& request, const Reply& reply);
 void stream_logs(const Context& context, const Request& request, const Reply& reply);
 void get_logs(const Context& context, const Request& request, const Reply& reply);
 void get_why(const Context& context, const Request& request, const Reply& reply);
@@ -37,12 +39,15 @@ void pause_policy(const Context& context, const Request& request, const Reply& r
 void set_hold(const Context& context, const Request& request, const Reply& reply);
 void set_lease(const Context& context, const Request& request, const Reply& reply);
 // ports.cpp
+void get_port_health(const Context& context, const Request& request, const Reply& reply);
 void get_ports(const Context& context, const Request& request, const Reply& reply);
 // egress.cpp
 void test_egress(const Context& context, const Request& request, const Reply& reply);
 // streams.cpp
 void open_stream(const Context& context, const Request& request, const Reply& reply);
 // exec.cpp
+void run_streamed(const Context& context, const Request& request, const Reply& reply);
+void get_filesystem(const Context& context, const Request& request, const Reply& reply);
 void run_exec(const Context& context, const Request& request, const Reply& reply);
 // blackboxes.cpp
 void group_crashes(const Context& context, const Request& request, const Reply& reply);

@@ -1,6 +1,7 @@
 // A program in the guest in one call: for clients that want its result and no stream.
 #include "host/api/error_to_http.hpp"
 #include "host/api/request_reading.hpp"
+#include "host/api/to_json.hpp"
 #include "host/streams/run_program.hpp"
 #include "shared/base/encoding.hpp"
 #include "shared/json/json.hpp"
@@ -43,12 +44,6 @@ Result<ExecOrder> parse_exec(const std::string& body) {
     if (std::get<streams::ExecOpening>(opening).argv.empty()) return Error(Errc::invalid, "argv: no program is named");
     exec.opening = streams::encode(opening);
     return exec;
-}
-
-json exit_json(const protocol::ExitStatus& status) {
-    if (const auto* const code = std::get_if<protocol::ExitCode>(&status)) return {{"code", code->code}};
-    if (const auto* const signal = std::get_if<protocol::ExitSignal>(&status)) return {{"signal", signal->signal}, {"core", signal->core}};
-    return {{"unknown", std::get<protocol::ExitUnknown>(status).reason}};
 }
 
 json result_json(const streams::ProgramResult& result) {

@@ -46,8 +46,7 @@ Result<std::string> owner_of(const Context& context, const machine::InstanceSpec
     return access::parse_owner(spec.owner);
 }
 
-Result<Creation> create(const Context& context, const Request& request) {
-    TRY(start, flag_of(request, "start"));
+Result<Creation> create(const Context& context, const Request& request, bool start) {
     TRY(spec, machine::parse_spec(request.body));
     if (!spec.create_key.empty() || !spec.create_sum.empty()) return Error(Errc::invalid, "create_key: not a member of a request; send the header Idempotency-Key");
     TRY(owner, owner_of(context, spec));
@@ -71,8 +70,10 @@ Result<Creation> create(const Context& context, const Request& request) {
 
 }  // namespace
 
-void create_instance(const Context& context, const Request& request, const Reply& reply) {
-    const auto made = create(context, request);
+namespace {
+
+void answer_with_new(const Context& context, const Request& request, const Reply& reply, bool start) {
+    const auto made = create(context, request, start);
     if (!made) return reply.send(to_response(made.error()));
     const auto look = context.control.look(made->id.value(), std::nullopt);
     if (!look) return reply.send(to_response(look.error()));
@@ -81,6 +82,17 @@ void create_instance(const Context& context, const Request& request, const Reply
     if (!made->is_new) response.headers.emplace_back("Idempotent-Replayed", "true");
     reply.send(std::move(response));
 }
+
+}  // namespace
+
+void create_instance(const Context& context, const Request& request, const Reply& reply) {
+    const auto start = flag_of(request, "start");
+    if (!start) return reply.send(to_response(start.error()));
+    answer_with_new(context, request, reply, *start);
+}
+
+/// For clients of sandboxes, which know none that does not run.
+void start_new_instance(const Context& context, const Request& request, const Reply& reply) { answer_with_new(context, request, reply, true); }
 
 void list_instances(const Context& context, const Request&, const Reply& reply) {
     auto list = nlohmann::json::array();

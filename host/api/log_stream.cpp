@@ -97,16 +97,12 @@ Result<logs::LogQuery> query_of(const Request& request, const machine::Run& run,
     return query;
 }
 
-}  // namespace
-
-void stream_logs(const Context& context, const Request& request, const Reply& reply) {
+void answer_with_logs(const Context& context, const Request& request, const Reply& reply, bool follow) {
     const auto look = look_at(context, request);
     if (!look) return reply.send(to_response(look.error()));
-    const auto follow = flag_of(request, "follow");
-    if (!follow) return reply.send(to_response(follow.error()));
     if (!look->state.run) return reply.send(to_response(Error(Errc::not_found, look->row.name.value() + " has never been started")));
     const auto run = std::make_shared<machine::Run>(*look->state.run);
-    context.control.service_logs(look->row.id, run->number, [reply, run, request, id = look->row.id, follow = *follow, &control = context.control](Result<blackbox::Shelf::Folder> folder) {
+    context.control.service_logs(look->row.id, run->number, [reply, run, request, id = look->row.id, follow, &control = context.control](Result<blackbox::Shelf::Folder> folder) {
         if (!folder) return reply.send(to_response(folder.error()));
         const logs::LogHub::Run of{id, run->number};
         auto query = query_of(request, *run, **folder, follow && control.log_hub().is_open(of) ? Unknown::awaited : Unknown::refused);
@@ -114,5 +110,15 @@ void stream_logs(const Context& context, const Request& request, const Reply& re
         reply.stream(std::make_unique<LogSource>(control, *folder, of, std::move(*query), follow));
     });
 }
+
+}  // namespace
+
+void stream_logs(const Context& context, const Request& request, const Reply& reply) {
+    const auto follow = flag_of(request, "follow");
+    if (!follow) return reply.send(to_response(follow.error()));
+    answer_with_logs(context, request, reply, *follow);
+}
+
+void follow_logs(const Context& context, const Request& request, const Reply& reply) { answer_with_logs(context, request, reply, true); }
 
 }  // namespace vigil::api

@@ -135,4 +135,10 @@ json instance_json(const Look& look) {
     return out;
 }
 
+json exit_json(const protocol::ExitStatus& status) {
+    if (const auto* const code = std::get_if<protocol::ExitCode>(&status)) return {{"code", code->code}};
+    if (const auto* const signal = std::get_if<protocol::ExitSignal>(&status)) return {{"signal", signal->signal}, {"core", signal->core}};
+    return {{"unknown", std::get<protocol::ExitUnknown>(status).reason}};
+}
+
 }  // namespace vigil::api

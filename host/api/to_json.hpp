@@ -27,6 +27,7 @@ nlohmann::json why_json(const machine::VmState& state, const std::vector<std::st
 nlohmann::json crashes_json(const machine::Run& run);
 nlohmann::json services_json(const machine::VmState& state);
 nlohmann::json egress_json(const egress::Counters& counters);
+nlohmann::json exit_json(const protocol::ExitStatus& status);  // of a program in the guest: code, signal and core, or unknown
 nlohmann::json ports_json(const ports::Server& server);      // its doors and what became of the requests
 
 }  // namespace vigil::api

@@ -140,6 +140,11 @@ class Connection {
             co_await write_events(std::move(*source));
             co_return false;
         }
+        if (auto* bytes = std::get_if<ByteStream>(&answer)) {
+            spdlog::debug("http.bytes path={} pid={}", target, peer_.pid);
+            co_await write_stream(std::move(*bytes));
+            co_return false;
+        }
         if (auto* handover = std::get_if<Handover>(&answer)) {
             spdlog::debug("http.handover path={} protocol={} pid={}", target, handover->protocol, peer_.pid);
             co_await hand_over(std::move(*handover));
@@ -251,6 +256,45 @@ class Connection {
         const bool woken = co_await waker->changed.wait_for(limits_.heartbeat);
         if (woken) co_return true;
         co_return co_await write_bytes(chunk_of(": alive\n\n"));
+    }
+
+    asio::awaitable<void> write_stream(ByteStream stream) {
+        auto waker = std::make_shared<StreamWaker>(stream_.get_executor());
+        std::weak_ptr<StreamWaker> weak = waker;
+        stream.source->on_more([weak] {
+            if (const auto alive = weak.lock()) alive->changed.notify();
+        });
+        watch_client(waker);
+        std::string head = "HTTP/1.1 200 OK\r\nServer: vigild\r\nContent-Type: " + stream.content_type + "\r\nConnection: close\r\n";
+        for (const auto& [name, value] : stream.headers) head += name + ": " + value + "\r\n";
+        head += stream.length ? "Content-Length: " + std::to_string(*stream.length) + "\r\n\r\n" : "Transfer-Encoding: chunked\r\n\r\n";
+        bool open = co_await write_bytes(std::move(head));
+        while (open && !waker->client_left) {
+            auto part = stream.source->next();
+            if (!part) {
+                spdlog::warn("http.bytes_broken pid={} err=\"{}\"", peer_.pid, part.error().message());
+                break;
+            }
+            open = co_await write_part(std::move(*part), stream.length, waker);
+        }
+    }
+
+    /// False: it is over. What is missing then, of its length or of the chunked body's end, tells the client that it was not the whole.
+    asio::awaitable<bool> write_part(ByteSource::Part part, std::optional<std::uint64_t>& left, std::shared_ptr<StreamWaker> waker) {
+        if (left) {
+            if (part.bytes.size() > *left) part.bytes.resize(*left);   // a file that has grown meanwhile
+            *left -= part.bytes.size();
+        }
+        const bool is_empty = part.bytes.empty();
+        std::string text = left || is_empty ? std::move(part.bytes) : chunk_of(part.bytes);
+        if (part.ended && !left) text += "0\r\n\r\n";
+        if (!text.empty()) {
+            const bool written = co_await write_bytes(std::move(text));
+            if (!written) co_return false;
+        }
+        if (part.ended) co_return false;
+        if (is_empty) co_await waker->changed.wait();
+        co_return true;
     }
 
     /// A client of an event stream says nothing more; when its side becomes readable, it has most likely gone.

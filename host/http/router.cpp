@@ -15,9 +15,13 @@ Response internal_error() { return problem_response({500, "internal", "internal 
 
 bool is_parameter(const std::string& segment) { return segment.size() > 2 && segment.front() == '{' && segment.back() == '}'; }
 
+bool is_rest(const std::string& segment) { return is_parameter(segment) && segment[segment.size() - 2] == '*'; }
+
 bool matches(const std::vector<std::string>& pattern, const std::vector<std::string>& segments) {
-    if (pattern.size() != segments.size()) return false;
-    for (std::size_t i = 0; i < pattern.size(); ++i) {
+    const bool takes_rest = !pattern.empty() && is_rest(pattern.back());
+    const auto fixed = pattern.size() - (takes_rest ? 1 : 0);
+    if (takes_rest ? segments.size() < fixed : segments.size() != fixed) return false;
+    for (std::size_t i = 0; i < fixed; ++i) {
         const bool fits = is_parameter(pattern[i]) ? !segments[i].empty() : pattern[i] == segments[i];
         if (!fits) return false;
     }
@@ -46,6 +50,7 @@ struct Reply::Once {
 Reply::Reply(std::function<void(Answer)> deliver) : once_(std::make_shared<Once>()) { once_->deliver = std::move(deliver); }
 void Reply::send(Response response) const { once_->answer(std::move(response)); }
 void Reply::stream(std::unique_ptr<EventSource> source) const { once_->answer(std::move(source)); }
+void Reply::stream(ByteStream bytes) const { once_->answer(std::move(bytes)); }
 void Reply::hand_over(Handover handover) const { once_->answer(std::move(handover)); }
 
 struct Router::Match {
@@ -96,9 +101,15 @@ void Router::dispatch(Request request, const Reply& reply) const {
         response.headers.emplace_back("Allow", allow);
         return reply.send(std::move(response));
     }
-    for (std::size_t i = 0; i < match.pattern->size(); ++i)
-        if (const auto& segment = (*match.pattern)[i]; is_parameter(segment))
+    for (std::size_t i = 0; i < match.pattern->size(); ++i) {
+        const auto& segment = (*match.pattern)[i];
+        if (is_rest(segment)) {
+            auto& rest = request.parameters[segment.substr(1, segment.size() - 3)];
+            for (std::size_t each = i; each < target->segments.size(); ++each) rest += (each == i ? "" : "/") + target->segments[each];
+        } else if (is_parameter(segment)) {
             request.parameters[segment.substr(1, segment.size() - 2)] = target->segments[i];
+        }
+    }
     try {
         match.route->answer(request, reply);
     } catch (const std::exception& failure) {

@@ -16,7 +16,8 @@ namespace vigil::streams {
 
 class Relays {
   public:
-    explicit Relays(boost::asio::any_io_executor executor) : tasks_(executor) {}
+    explicit Relays(boost::asio::any_io_executor executor) : executor_(executor), tasks_(executor) {}
+    boost::asio::any_io_executor executor() const { return executor_; }
     /// `client_sent` is what was read from the client already.
     void join(UniqueFd client, std::string client_sent, GuestStream guest);
     /// run_program(), as a task of ours.
@@ -27,6 +28,7 @@ class Relays {
     boost::asio::awaitable<void> stop();
 
   private:
+    boost::asio::any_io_executor executor_;
     async::TaskGroup tasks_;
 };
 

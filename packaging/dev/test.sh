@@ -75,7 +75,7 @@ timed_build() {
 }
 
 test_unit() {
-    local match=$1 name target
+    local match=$1 name
     if [[ -z $match ]]; then
         lint_choose_files no
         for name in "${lint_names[@]}"; do
@@ -87,10 +87,22 @@ test_unit() {
         test_ctest "$match"
     fi
     if [[ -z $match ]] && checked "build fuzz" fuzz_build; then
-        for target in $(fuzz_targets); do
-            checked "fuzz $target" step "fuzz-$target" "fuzz $target for 10 s" fuzz_run "$target" 10 || true
-        done
+        test_fuzz
     fi
+}
+
+# Beside each other, one a processor: a target uses one.
+test_fuzz() {
+    local target running=0
+    for target in $(fuzz_targets); do
+        checked "fuzz $target" step "fuzz-$target" "fuzz $target for 10 s" fuzz_run "$target" 10 &
+        running=$((running + 1))
+        if [[ $running -ge $(nproc) ]]; then
+            wait -n || true
+            running=$((running - 1))
+        fi
+    done
+    wait
 }
 
 test_ctest() {

@@ -109,6 +109,28 @@ class Streams(VmCase):
         self.assertEqual([each for each in told if each[1] in "ab"][:2], [("created", "a"), ("changed", "a")])
         self.assertLess(told.index(("moved_from", "a")), told.index(("moved_to", "b")))
 
+    def test_clients_of_sandboxes_find_their_routes(self):
+        api = self.daemon.api
+        vm = api.post("/instances", {"name": "sandbox", "image": "minimal"})
+        self.addCleanup(self.remove, vm)
+        status, answer = api.raw("GET", f"/instances/{vm['id']}/ports/web/health")
+        self.assertEqual((status, json.loads(answer)["code"]), (503, "port.not_ready"))
+        self.daemon.wait_state(vm, "ready")
+        status, answer = api.raw("GET", f"/instances/{vm['id']}/ports/web/health")
+        self.assertEqual((status, json.loads(answer)["port"]), (200, 8080))
+        status, answer = api.raw("POST", "/instances/sandbox/run", {"command": "echo out; echo err >&2; head -c 3000000 /dev/urandom > /srv/large; exit 7"})
+        events = re.findall(rb"event: (\w+)\ndata: (.*)", answer)
+        self.assertEqual(sorted((kind, json.loads(data)) for kind, data in events[:2]), [(b"stderr", {"text": "err\n"}), (b"stdout", {"text": "out\n"})])
+        self.assertEqual((events[2][0], json.loads(events[2][1])), (b"exit", {"code": 7}))
+        status, large = api.raw("GET", "/instances/sandbox/filesystem/srv/large", timeout=120)
+        digest = self.cli("exec", "sandbox", "sha256sum", "/srv/large", check=0).stdout.split()[0]
+        self.assertEqual((status, len(large), hashlib.sha256(large).hexdigest().encode()), (200, 3_000_000, digest))
+        status, listing = api.raw("GET", "/instances/sandbox/filesystem/srv")
+        self.assertIn(("large", 3_000_000), [(entry["name"], entry["size"]) for entry in map(json.loads, listing.splitlines())])
+        self.assertEqual(api.raw("GET", "/instances/sandbox/filesystem/no/such")[0], 404)
+        record = next(api.follow("/instances/sandbox/stream/logs?service=ticker"))
+        self.assertEqual(record["service"], "ticker")
+
     def test_a_service_answers_a_client_outside_the_vm(self):
         vm = self.start("port")
         client = subprocess.Popen(self.daemon.vigil_command("port", vm, "8080:0", "7000:0", "9:0"), stdout=subprocess.PIPE, stderr=subprocess.PIPE)

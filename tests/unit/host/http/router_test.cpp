@@ -83,4 +83,20 @@ TEST_CASE("events on the wire: every line of the data is a data line", "[host][h
     CHECK(to_sse({std::nullopt, "", "a\nb"}) == "data: a\ndata: b\n\n");
 }
 
+TEST_CASE("router: a last {name*} takes all that follows, also nothing, and literal routes go before it", "[host][http]") {
+    const auto routes = [] {
+        return std::vector<Route>{{Method::get, "/vm/{id}/files/{path*}", nullptr}, {Method::get, "/vm/{id}/files/index", nullptr}, {Method::get, "/vm/{id}", nullptr}};
+    };
+    const auto path_of = [&](const std::string& target) {
+        const auto outcome = dispatch(routes(), Method::get, target);
+        return outcome.request && outcome.request->parameters.contains("path") ? outcome.request->parameter("path") : "none";
+    };
+    CHECK(path_of("/vm/a/files/etc/os-release") == "etc/os-release");
+    CHECK(path_of("/vm/a/files/") == "");
+    CHECK(path_of("/vm/a/files") == "");
+    CHECK(path_of("/vm/a/files/a%20b/..") == "a b/..");
+    CHECK(path_of("/vm/a/files/index") == "none");
+    CHECK(dispatch(routes(), Method::get, "/vm/a/file").response->status == 404);
+}
+
 }  // namespace vigil::http

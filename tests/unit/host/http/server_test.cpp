@@ -54,6 +54,26 @@ class FedSource final : public EventSource {
     std::shared_ptr<Feed> feed_;
 };
 
+/// Gives its parts one by one; an empty one is "nothing yet", and wakes at once.
+class Parts final : public ByteSource {
+  public:
+    explicit Parts(std::deque<std::string> parts, bool breaks = false) : parts_(std::move(parts)), breaks_(breaks) {}
+    Result<Part> next() override {
+        if (parts_.empty() && breaks_) return Error(Errc::unavailable, "the guest is gone");
+        if (parts_.empty()) return Part{"", true};
+        Part part{parts_.front(), false};
+        parts_.pop_front();
+        if (part.bytes.empty()) wake_();
+        return part;
+    }
+    void on_more(std::function<void()> wake) override { wake_ = std::move(wake); }
+
+  private:
+    std::deque<std::string> parts_;
+    bool breaks_;
+    std::function<void()> wake_;
+};
+
 struct Fixture {
     vigil::test::TemporaryDirectory directory;
     asio::io_context io;
@@ -77,6 +97,10 @@ struct Fixture {
                                       sent_with_it = std::move(sent);
                                   }});
              }},
+            {Method::get, "/file", [](const Request&, const Reply& reply) { reply.stream({"text/plain", 8, {{"X-Type", "file"}}, std::make_unique<Parts>(std::deque<std::string>{"one ", "", "four!"})}); }},
+            {Method::get, "/short", [](const Request&, const Reply& reply) { reply.stream({"text/plain", 8, {}, std::make_unique<Parts>(std::deque<std::string>{"one"})}); }},
+            {Method::get, "/list", [](const Request&, const Reply& reply) { reply.stream({"text/plain", std::nullopt, {}, std::make_unique<Parts>(std::deque<std::string>{"one", "", "three"})}); }},
+            {Method::get, "/broken", [](const Request&, const Reply& reply) { reply.stream({"text/plain", std::nullopt, {}, std::make_unique<Parts>(std::deque<std::string>{"one"}, true)}); }},
             {Method::get, "/events", [this](const Request&, const Reply& reply) { reply.stream(std::make_unique<FedSource>(feed)); }},
         };
         server = std::make_unique<Server>(io, Router(std::move(routes)), ServerOptions{path, 0600, limits, tcp, std::move(doorkeeper)});
@@ -349,6 +373,21 @@ TEST_CASE("http: the TCP door opens on the loopback alone", "[host][http]") {
         asio::co_spawn(io, server.stop(), [&](std::exception_ptr) { stopped = true; });
         CHECK(pump_until(io, [&] { return stopped; }));
     }
+}
+
+TEST_CASE("http: an answer as long as a file has its length, or an end that says that it is whole", "[host][http]") {
+    Fixture fixture;
+    const auto body_of = [&](const std::string& path) {
+        UnixClient client(fixture.path);
+        REQUIRE(client.send("GET " + path + " HTTP/1.1\r\nHost: x\r\n\r\n"));
+        CHECK(fixture.closes(client));
+        const auto& all = client.received();
+        return all.substr(all.find("\r\n\r\n") + 4);
+    };
+    CHECK(body_of("/file") == "one four");   // it has grown since its length was told
+    CHECK(body_of("/short") == "one");       // of 8: the client knows that it is not all
+    CHECK(body_of("/list") == "3\r\none\r\n5\r\nthree\r\n0\r\n\r\n");
+    CHECK(body_of("/broken") == "3\r\none\r\n");
 }
 
 }  // namespace vigil::http

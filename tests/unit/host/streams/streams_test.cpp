@@ -1,4 +1,5 @@
 // Streams into guests that behave and guests that do not, behind a vsock device that is a Unix socket in a thread.
+#include "host/streams/chunk_feed.hpp"
 #include "host/streams/guest_stream.hpp"
 #include "host/streams/relay.hpp"
 #include "host/streams/run_program.hpp"
@@ -203,6 +204,49 @@ TEST_CASE("run: output by channel, bounded, with the exit status; without one it
     append_end(ended, Channel::control);
     CHECK(run(ended, Device::Ends::when_host_closes).error().code() == Errc::protocol);
     CHECK(pump_until(io, [&] { return relays.size() == 0; }));
+}
+
+TEST_CASE("chunk feed: chunks as they come, the guest held back until they are taken, and a stream that breaks", "[host][streams]") {
+    asio::io_context io;
+    int ends[2];
+    REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) == 0);
+    UniqueFd guest(ends[0]);
+    std::string early;
+    append_chunks(early, Channel::out, "early");
+    ChunkFeed feed(io.get_executor(), GuestStream{UniqueFd(ends[1]), "{}", early});
+    int woken = 0;
+    feed.on_more([&] { ++woken; });
+    auto first = feed.take();
+    REQUIRE(first.has_value());
+    CHECK(first->chunks == std::vector<Chunk>{{Channel::out, "early"}});
+    CHECK_FALSE(first->over);
+    const auto says = [&](const std::string& bytes) { REQUIRE(::send(guest.get(), bytes.data(), bytes.size(), 0) == static_cast<ssize_t>(bytes.size())); };
+    std::string later;
+    append_chunks(later, Channel::err, "later");
+    says(later.substr(0, 3));
+    says(later.substr(3));
+    CHECK(pump_until(io, [&] { return woken == 1; }));
+    CHECK(feed.take()->chunks == std::vector<Chunk>{{Channel::err, "later"}});
+    SECTION("to its last word") {
+        std::string end;
+        append_end(end, Channel::control);
+        says(end);
+        CHECK(pump_until(io, [&] { return woken == 2; }));
+        CHECK(feed.take()->over);
+    }
+    SECTION("or not: what came before is still taken") {
+        says(later);
+        CHECK(pump_until(io, [&] { return woken == 2; }));
+        guest.reset();
+        CHECK(feed.take()->chunks.size() == 1);
+        CHECK(pump_until(io, [&] { return woken == 3; }));
+        CHECK(feed.take().error().code() == Errc::unavailable);
+    }
+    SECTION("a chunk of no channel is beyond repair") {
+        says(std::string("\x09\x01\x00\x00\x00x", 6));
+        CHECK(pump_until(io, [&] { return woken == 2; }));
+        CHECK(feed.take().error().code() == Errc::protocol);
+    }
 }
 
 }  // namespace vigil::streams
