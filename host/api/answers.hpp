@@ -14,6 +14,13 @@ void get_metrics(const Context& context, const Request& request, const Reply& re
 void get_openapi(const Context& context, const Request& request, const Reply& reply);
 void get_daemon(const Context& context, const Request& request, const Reply& reply);
 // instances.cpp
+void get_old_health(const Context& context, const Request& request, const Reply& reply);
+void answer_ping(const Context& context, const Request& request, const Reply& reply);
+void list_vms(const Context& context, const Request& request, const Reply& reply);
+void count_vms(const Context& context, const Request& request, const Reply& reply);
+void get_vm(const Context& context, const Request& request, const Reply& reply);
+void diagnose_vm(const Context& context, const Request& request, const Reply& reply);
+void get_vm_console(const Context& context, const Request& request, const Reply& reply);
 void start_new_instance(const Context& context, const Request& request, const Reply& reply);
 void create_instance(const Context& context, const Request& request, const Reply& reply);
 void list_instances(const Context& context, const Request& request, const Reply& reply);

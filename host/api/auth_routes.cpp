@@ -18,11 +18,6 @@ using sessions::State;
 
 constexpr std::uint64_t us_a_ms = 1000;
 
-http::Response old_error(const Error& error) {
-  const auto status = to_response(error).status;
-  return http::json_response(status, json{{"error", status == 500 ? "internal error" : error.message()}});
-}
-
 const char* old_status(State state) {
   switch (state) {
     case State::vm_starting: return "started";
@@ -103,28 +98,29 @@ void start_auth(const Context& context, const Request& request, const Reply& rep
   const auto provider = read_string(*body, "provider", 64);
   if (!provider || !parse_enum<signin::Provider>(*provider)) return reply.send(unknown_provider());
   const auto session = begin(context, *body, actor_of(context, request));
-  if (!session) return reply.send(old_error(session.error()));
+  if (!session) return reply.send(to_old_response(session.error()));
   reply.send(http::json_response(
       200, json{{"success", true}, {"sessionId", session->id}, {"provider", *provider}, {"novncURL", nullptr}, {"browserIP", nullptr}}));
 }
 
 void get_auth_session(const Context& context, const Request& request, const Reply& reply) {
   const auto session = visible_session(context, request.parameter("session"));
-  reply.send(session ? http::json_response(200, json{{"session", old_session(**session)}}) : old_error(session.error()));
+  reply.send(session ? http::json_response(200, json{{"session", old_session(**session)}}) : to_old_response(session.error()));
 }
 
 void get_auth_url(const Context& context, const Request& request, const Reply& reply) {
   const auto session = visible_session(context, request.parameter("session"));
-  if (!session) return reply.send(old_error(session.error()));
+  if (!session) return reply.send(to_old_response(session.error()));
   if (!(*session)->url.empty()) return reply.send(http::json_response(200, json{{"oauthUrl", (*session)->url}}));
   if (sessions::is_terminal((*session)->state))
-    return reply.send(old_error(Error(Errc::not_found, "session " + (*session)->id + " has ended: " + old_status((*session)->state))));
+    return reply.send(
+        to_old_response(Error(Errc::not_found, "session " + (*session)->id + " has ended: " + old_status((*session)->state))));
   reply.send(http::json_response(202, waiting_json(**session, "the sign-in address is not known yet")));
 }
 
 void get_auth_credentials(const Context& context, const Request& request, const Reply& reply) {
   const auto session = visible_session(context, request.parameter("session"));
-  if (!session) return reply.send(old_error(session.error()));
+  if (!session) return reply.send(to_old_response(session.error()));
   const auto& known = **session;
   if (known.stored) {
     const auto path = known.delivered && known.delivered->problem.empty() ? json(known.delivered->path) : json(nullptr);
@@ -142,23 +138,23 @@ void get_auth_credentials(const Context& context, const Request& request, const 
 
 void hold_auth(const Context& context, const Request& request, const Reply& reply) {
   const auto session = visible_session(context, request.parameter("session"));
-  if (!session) return reply.send(old_error(session.error()));
+  if (!session) return reply.send(to_old_response(session.error()));
   const auto held = context.sessions->heartbeat((*session)->id, actor_of(context, request));
-  reply.send(held ? success() : old_error(held.error()));
+  reply.send(held ? success() : to_old_response(held.error()));
 }
 
 /// Its VM goes with it. Of one that has ended there is nothing to do, and no error.
 void end_auth(const Context& context, const Request& request, const Reply& reply) {
   const auto session = visible_session(context, request.parameter("session"));
-  if (!session) return reply.send(old_error(session.error()));
+  if (!session) return reply.send(to_old_response(session.error()));
   if (sessions::is_terminal((*session)->state)) return reply.send(success());
   const auto cancelled = context.sessions->cancel((*session)->id, actor_of(context, request));
-  reply.send(cancelled ? success() : old_error(cancelled.error()));
+  reply.send(cancelled ? success() : to_old_response(cancelled.error()));
 }
 
 void store_auth_credentials(const Context& context, const Request& request, const Reply& reply) {
   const auto given = give_credential(context, request);
-  reply.send(given ? success() : old_error(given.error()));
+  reply.send(given ? success() : to_old_response(given.error()));
 }
 
 }  // namespace vigil::api

@@ -41,4 +41,9 @@ http::Response to_response(const Error& error) {
     return http::problem_response({status, "internal", title, "see the daemon's log"});
 }
 
+http::Response to_old_response(const Error& error) {
+    const auto status = to_response(error).status;
+    return http::json_response(status, nlohmann::json{{"error", status == 500 ? "internal error" : error.message()}});
+}
+
 }  // namespace vigil::api
