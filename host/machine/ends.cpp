@@ -29,9 +29,19 @@ bool policy_restarts(const VmState& state, Outcome ended) {
   return false;
 }
 
-std::chrono::milliseconds backoff(std::uint32_t tries) {
-  const auto doublings = std::min<std::uint32_t>(tries, 6);
+std::chrono::milliseconds backoff(std::uint32_t unsteady_runs) {
+  const auto doublings = std::clamp<std::uint32_t>(unsteady_runs, 1, 7) - 1;
   return std::min(first_backoff * (1U << doublings), longest_backoff);
+}
+
+/// Ready for a while, or ended as somebody wanted it: what follows is no repetition of a failure. A host that was rebooted meanwhile has another clock.
+bool went_well(const VmState& state, MonoUs now) {
+  const Run& run = *state.run;
+  if (run.stop) return true;
+  if (!run.ready_mono_us) return false;
+  const auto since = *run.ready_mono_us;
+  const bool was_steady = now < since || now - since >= static_cast<MonoUs>(std::chrono::microseconds(steady_after).count());
+  return was_steady || outcome(state) == Outcome::clean;
 }
 
 }  // namespace
@@ -53,6 +63,7 @@ void end_run(const Change& change, EndRecord end) {
   cancel_all(change);
   if (run.ready_mono_us || run.stop) state.unready_reboots = 0;
   else ++state.unready_reboots;
+  state.unsteady_runs = went_well(state, event.mono_us) ? 0 : state.unsteady_runs + 1;
   effects.push_back(ArchiveRun{});
   if (const auto next = following_run(state)) effects.push_back(*next);
   if (const auto ended = exhausted_restarts(state)) effects.push_back(*ended);
@@ -71,14 +82,14 @@ std::optional<StartNextRun> following_run(const VmState& state) {
     if (state.unready_reboots >= max_unready_reboots) return std::nullopt;
     return StartNextRun{std::chrono::milliseconds(0), guest_reboot_actor};
   }
-  if (!policy_restarts(state, *outcome(state)) || state.unready_reboots >= state.spec.restart_limit) return std::nullopt;
-  return StartNextRun{backoff(state.unready_reboots), policy_actor};
+  if (!policy_restarts(state, *outcome(state)) || state.unsteady_runs >= state.spec.restart_limit) return std::nullopt;
+  return StartNextRun{backoff(state.unsteady_runs), policy_actor};
 }
 
 std::optional<EndRestarts> exhausted_restarts(const VmState& state) {
-  if (!state.run || !state.run->end || state.removed || state.unready_reboots < state.spec.restart_limit) return std::nullopt;
+  if (!state.run || !state.run->end || state.removed || state.unsteady_runs < state.spec.restart_limit) return std::nullopt;
   if (wants_reboot(*state.run) || !policy_restarts(state, *outcome(state))) return std::nullopt;
-  return EndRestarts{state.unready_reboots, RunNumber(state.run->number.value() - state.unready_reboots + 1)};
+  return EndRestarts{state.unsteady_runs, RunNumber(state.run->number.value() - state.unsteady_runs + 1)};
 }
 
 }  // namespace vigil::machine

@@ -35,7 +35,7 @@ struct InstanceSpec {
   std::map<std::string, std::string> env;
   std::map<std::string, std::string> secrets;   // name -> value; values never leave through encode_spec
   RestartPolicy restart = RestartPolicy::never;
-  std::uint32_t restart_limit = 10;             // runs in a row without ready, 1 s to 60 s apart; then it is left as it is: policy.restarts_exhausted
+  std::uint32_t restart_limit = 10;             // runs in a row that failed and were not ready for a minute, 1 s to 60 s apart; then it is left as it is: policy.restarts_exhausted
   bool autostart = false;
   std::uint32_t lease_s = 0;                    // of a run; then it is stopped, unless somebody needs it
   std::uint32_t idle_s = 0;                     // unused for so long: it is stopped; 0 = never

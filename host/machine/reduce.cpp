@@ -222,7 +222,7 @@ void open_run(VmState& state, const VmEvent& event, const StartRequested& body, 
   state.lease.reset();
   state.decided.clear();
   const bool by_itself = body.actor == policy_actor || body.actor == guest_reboot_actor;
-  if (!by_itself) state.unready_reboots = 0;     // somebody, or the host's reboot, begins anew
+  if (!by_itself) state.unready_reboots = state.unsteady_runs = 0;     // somebody, or the host's reboot, begins anew
   Run& run = *state.run;
   run.number = event.run;
   run.actor = body.actor;

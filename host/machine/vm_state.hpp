@@ -143,6 +143,9 @@ struct Run {
 /// A VM that rebooted this often in a row without becoming ready is not started again: boot.reboot_loop.
 inline constexpr std::uint32_t max_unready_reboots = 5;
 
+/// Ready for so long, a run has stood: its end is no repetition of a failure, and the restart policy begins anew.
+inline constexpr std::chrono::seconds steady_after{60};
+
 /// More holds at a time are not taken.
 inline constexpr std::size_t max_holds = 64;
 
@@ -154,6 +157,7 @@ struct VmState {
   EventSeq last_seq = 0;                        // newest event folded in
   std::optional<Run> run;                       // nullopt: never started
   std::uint32_t unready_reboots = 0;            // runs in a row that ended without having been ready
+  std::uint32_t unsteady_runs = 0;              // runs in a row that failed, and had not been ready for steady_after
   std::optional<RestartsEnded> restarts_ended;  // the policy has said that it gave up
   std::map<std::string, MonoUs> deadlines;      // armed now, by name
   std::map<std::string, HoldSet> holds;         // by holder; those whose time is past may still be here

@@ -114,7 +114,45 @@ TEST_CASE("restart policy: a VM that never becomes ready is tried ever less ofte
   CHECK_FALSE(story.state.restarts_ended.has_value());
   const auto effects = story.tell(at_ms += 1000, exited);
   REQUIRE(find_effect<StartNextRun>(effects) != nullptr);
-  CHECK(find_effect<StartNextRun>(effects)->after == std::chrono::seconds(2));
+  CHECK(find_effect<StartNextRun>(effects)->after == std::chrono::seconds(1));
+}
+
+TEST_CASE("restart policy: a VM that is ready and crashes at once, again and again, is tried ever less often and given up; one that stood for a minute is not",
+          "[host][machine]") {
+  auto spec = make_spec();
+  spec.restart = RestartPolicy::on_failure;
+  VmmExited exited;
+  exited.exit = ExitSignal{11, true};
+  Story story(spec);
+  std::chrono::milliseconds longest{0};
+  std::uint32_t runs = 0;
+  std::uint64_t at_ms = 0;
+  const auto live = [&](std::uint64_t ready_for_ms) {
+    story.run = RunNumber(++runs);
+    story.tell(at_ms += 100, StartRequested{runs == 1 ? "alice" : policy_actor, Accelerator::kvm});
+    story.state.run->ready_mono_us = (at_ms += 1000) * 1000;
+    return story.tell(at_ms += ready_for_ms, exited);
+  };
+  auto effects = live(500);
+  while (const auto* next = find_effect<StartNextRun>(effects)) {
+    CHECK(next->after >= longest);
+    longest = next->after;
+    REQUIRE(runs < 100);
+    effects = live(500);
+  }
+  CHECK(runs == spec.restart_limit);
+  CHECK(longest == std::chrono::seconds(60));
+  REQUIRE(find_effect<EndRestarts>(effects) != nullptr);
+  CHECK(find_effect<EndRestarts>(effects)->first_run == RunNumber(1));
+
+  Story steady(spec);
+  std::swap(story, steady);
+  runs = 0;
+  for (int life = 0; life < 30; ++life) {
+    effects = live(life % 2 == 0 ? 500 : 61'000);   // each second one stands
+    REQUIRE(find_effect<StartNextRun>(effects) != nullptr);
+    CHECK(find_effect<StartNextRun>(effects)->after == std::chrono::seconds(1));
+  }
 }
 
 }  // namespace vigil::machine
