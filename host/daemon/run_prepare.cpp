@@ -63,7 +63,7 @@ Result<void> make_log_dir(const std::filesystem::path& path) {
 }  // namespace
 
 asio::awaitable<VmRun::Prepared> VmRun::prepare() {
-    vmm_ = &host_.vmms.chosen_by(spec_.vmm);
+    vmm_ = &host_.vmms.found_by(spec_.vmm);
     auto image = host_.images.resolve(machine::image_reference(spec_));
     if (!image) co_return unusable(image.error(), spec_.image_digest);
     if (const auto whole = images::ImageStore::verify_files(*image); !whole) co_return not_started(whole.error().message());

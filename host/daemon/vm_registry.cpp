@@ -97,7 +97,7 @@ Result<void> VmRegistry::resolve_image(machine::InstanceSpec& spec) const {
 }
 
 Result<InstanceId> VmRegistry::create(machine::InstanceSpec spec, const std::string& actor) {
-    const auto& vmm = host_.vmms.chosen_by(spec.vmm);
+    const auto& vmm = host_.vmms.found_by(spec.vmm);
     if (spec.vmm == machine::VmmChoice::firecracker && !vmm.driver) return Error(Errc::unsupported, "vmm: " + vmm.error);
     if (!spec.egress.empty()) TRY_VOID(machine::parse_egress_policy(spec.egress));
     TRY_VOID(resolve_image(spec));

@@ -17,6 +17,7 @@ void find_one(Vmm& vmm, vmm::VmmKind kind, const std::string& program_dir) {
     return;
   }
   vmm.driver = std::move(*driver);
+  vmm.error.clear();
   vmm.version = vmm.driver->version();
 }
 
@@ -31,6 +32,14 @@ Vmm& Vmms::chosen_by(machine::VmmChoice choice) {
   std::abort();
 }
 
+Vmm& Vmms::found_by(machine::VmmChoice choice) {
+  Vmm& chosen = chosen_by(choice);
+  if (chosen.driver) return chosen;
+  find_one(chosen, &chosen == &qemu ? vmm::VmmKind::qemu : vmm::VmmKind::firecracker, program_dir);
+  if (chosen.driver) spdlog::info("daemon.vmm_found name={} version={}", chosen.driver->name(), chosen.version);
+  return chosen;
+}
+
 Vmm& Vmms::of_run(std::string_view name, machine::VmmChoice choice) {
   for (Vmm* vmm : {&qemu, &firecracker})
     if (vmm->driver && vmm->driver->name() == name) return *vmm;
@@ -38,6 +47,7 @@ Vmm& Vmms::of_run(std::string_view name, machine::VmmChoice choice) {
 }
 
 void find_vmms(Vmms& vmms, const std::string& program_dir) {
+  vmms.program_dir = program_dir;
   find_one(vmms.qemu, vmm::VmmKind::qemu, program_dir);
   find_one(vmms.firecracker, vmm::VmmKind::firecracker, program_dir);
   const bool only_firecracker = vmms.firecracker.driver && !vmms.qemu.driver;

@@ -22,8 +22,12 @@ struct Vmms {
 
   /// "auto" is the preferred one.
   Vmm& chosen_by(machine::VmmChoice choice);
+  /// The same, and when it is missing it is looked for again: it may have been installed since.
+  Vmm& found_by(machine::VmmChoice choice);
   /// By VmmDriver::name(), as a run's first event has it; for an unknown name what `choice` says.
   Vmm& of_run(std::string_view name, machine::VmmChoice choice);
+
+  std::string program_dir;                            // of find_vmms()
 };
 
 /// Looks for both. "automatic" prefers QEMU where it is installed. What is missing is logged when it is the preferred one: the daemon serves all the same, for what is stored can be read.

@@ -4,25 +4,38 @@ source "$ROOT/packaging/dev/build.sh"
 
 package_help() {
     cat <<'TEXT'
-usage: ./dev package
+usage: ./dev package [--test]
 
 Builds the release binaries with spdlog and fmt compiled in, makes the Debian packages vigil-host and vigil-guest of them
 (build/packages), and has lintian read them. Prints how far each unit is confined (systemd-analyze security). Install them: apt install ./build/packages/*.deb
+--test also installs, kills, upgrades, stops, removes and purges them in a Debian 13 VM, while a VM of theirs runs.
 TEXT
 }
 
 package_main() {
-    [[ $# -eq 0 ]] || die_usage "package: takes no arguments"
+    local test=no
+    if [[ ${1:-} == --test ]]; then
+        test=yes
+        shift
+    fi
+    [[ $# -eq 0 ]] || die_usage "package: unknown argument '$1'"
     setup_main --package
     # What a package holds must not depend on this release's spdlog and fmt.
     configure_arguments=(-DVIGIL_SPDLOG_INSIDE=ON)
     rm -f build/release/build.ninja
     build_preset release all package_documents
     package_make
-    step lintian "lintian" lintian --fail-on error,warning --pedantic --no-tag-display-limit build/packages/*.deb ||
+    step lintian "lintian" lintian --fail-on error,warning --pedantic --tag-display-limit 0 build/packages/*.deb ||
         die "the packages have faults" "lintian's tags are above" "mend them; a tag that is meant to be so goes into a lintian-overrides file with its reason"
     package_security
     ls -l build/packages/*.deb
+    if [[ $test == yes ]]; then package_test; fi
+}
+
+package_test() {
+    step image-installed "image of a Debian 13 with systemd" rootfs-build/build installed --profiles tests/e2e/profiles ||
+        die "the image installed could not be built" "its builder failed (above)" "see build/log/image-installed.log"
+    VIGIL_BIN="$ROOT/build/release/bin" tests/e2e/run packages || die "the packages' test failed" "see above" "VIGIL_KEEP=1 keeps what it made"
 }
 
 # The same bytes for one commit: every date in the packages is the commit's.

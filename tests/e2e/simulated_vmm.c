@@ -1,5 +1,7 @@
 /* What the daemon's tests of itself run in place of a VMM and its vsock device, where no real one is: it takes their command lines, listens where they would,
    answers QMP as far as the daemon asks, and lives until it is told to quit. Nothing boots in it. */
+#include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +23,8 @@ static void answer(int client, const char *line) {
 }
 
 static void speak_qmp(int listener) {
+    fcntl(listener, F_SETFL, fcntl(listener, F_GETFL) & ~O_NONBLOCK);   /* it comes from an event loop */
+    signal(SIGPIPE, SIG_IGN);                                           /* daemons go away as they like */
     for (;;) {
         int client = accept(listener, NULL, NULL);
         if (client < 0) exit(1);
