@@ -38,6 +38,8 @@ void set_hold(const Context& context, const Request& request, const Reply& reply
 void set_lease(const Context& context, const Request& request, const Reply& reply);
 // ports.cpp
 void get_ports(const Context& context, const Request& request, const Reply& reply);
+// desktop.cpp
+void invite_to_desktop(const Context& context, const Request& request, const Reply& reply);
 // egress.cpp
 void test_egress(const Context& context, const Request& request, const Reply& reply);
 // streams.cpp
