@@ -6,6 +6,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <charconv>
 
 namespace vigil::desktop {
@@ -34,6 +35,11 @@ std::optional<Screen> screen_of(const Run& run) {
       if (failure == std::errc() && end != begin && port != 0) return Screen{port, &record};
     }
   return std::nullopt;
+}
+
+/// What the console says of a service leaves its probes out; the whole report comes over the link, perhaps a moment later.
+bool probes_are_known(const Run& run) {
+  return run.all_services_known && std::ranges::none_of(run.services, [](const auto& each) { return each.second.partial; });
 }
 
 void add_stages(View& view, const Run& run) {
@@ -86,7 +92,7 @@ void tell_refused(View& view, const machine::VmState& state, const ports::Refusa
 
 void tell(View& view, const machine::VmState& state, const std::optional<Screen>& screen) {
   const bool runs = state.run && !view.run_ended && machine::derive(state) != RunState::crashed;
-  if (runs && !screen && state.run->all_services_known) {
+  if (runs && !screen && probes_are_known(*state.run)) {
     view.phase = Phase::absent;
     view.sentence = view.vm + " has no desktop: none of its services has an rfb probe";
     view.command = "vigil services " + view.vm;
@@ -96,6 +102,11 @@ void tell(View& view, const machine::VmState& state, const std::optional<Screen>
   const auto judgement = ports::judge(state, {screen ? screen->port : std::uint16_t{0}, ""});
   if (const auto* const wait = std::get_if<ports::Wait>(&judgement)) return tell_waiting(view, wait->what);
   if (const auto* const refusal = std::get_if<ports::Refusal>(&judgement)) return tell_refused(view, state, *refusal);
+  if (!screen) {
+    view.command = "vigil services " + view.vm;
+    view.sentence = "which of the services of " + view.vm + " is its screen is not known yet";
+    return;
+  }
   view.phase = Phase::attach;
   view.port = std::get<ports::Go>(judgement).port;
   view.sentence = view.unready.empty() ? view.vm + " is ready" : "the screen is there, not everything on it";

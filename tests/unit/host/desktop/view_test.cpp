@@ -80,6 +80,17 @@ TEST_CASE("desktop: a VM without an rfb probe has no desktop", "[host][desktop]"
   CHECK(code_of(look(vm)) == 4014);
 }
 
+TEST_CASE("desktop: a service that only the console has told of may still be the screen", "[host][desktop]") {
+  auto vm = with_display(ServiceState::ready);
+  auto& display = vm.run->services.at(ServiceName("display"));
+  display.partial = true;
+  display.report.probes.clear();
+  CHECK(look(vm).phase == Phase::waiting);
+  CHECK(code_of(look(vm)) == 4011);
+  display.partial = false;
+  CHECK(look(vm).phase == Phase::absent);
+}
+
 TEST_CASE("desktop: the end of a VM is told with what to type", "[host][desktop]") {
   auto vm = with_display(ServiceState::ready);
   vm.run->end.emplace();
