@@ -179,8 +179,11 @@ asio::awaitable<void> Server::stop() {
   const auto closing =
       make_closing(CloseCode::daemon_stopping, "the daemon is stopping; the VM goes on, and this page comes back with the daemon");
   for (const auto& viewer : viewers_) viewer->finish(closing);
-  // Each bounds its own farewell.
-  while (!viewers_.empty()) co_await viewer_left_.wait();
+  // Each bounds its own farewell; one that is still dialling its guest is not waited for.
+  const auto until = std::chrono::steady_clock::now() + 2 * options_.limits.farewell;
+  for (auto left = until - std::chrono::steady_clock::now(); !viewers_.empty() && left.count() > 0;
+       left = until - std::chrono::steady_clock::now())
+    co_await viewer_left_.wait_for(std::chrono::ceil<std::chrono::milliseconds>(left));
   co_await tasks_.stop();
 }
 

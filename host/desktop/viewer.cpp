@@ -4,6 +4,7 @@
 #include "host/desktop/view_stream.hpp"
 #include "host/ports/settle.hpp"
 #include "host/streams/guest_pipe.hpp"
+#include "shared/base/encoding.hpp"
 
 #include <spdlog/spdlog.h>
 #include <boost/asio/as_tuple.hpp>
@@ -165,7 +166,9 @@ private:
       reason.code = static_cast<std::uint16_t>(closing_->code);
       reason.reason.assign(closing_->reason.data(), closing_->reason.size());
       ++bridge_.counters.closed[std::string(to_text(closing_->code))];
-      spdlog::info("desktop.closed vm={} code={} why=\"{}\"", vm_.value(), reason.code, closing_->reason);
+      // Anybody on this machine can be refused, as often as he likes: that is no line of the log.
+      spdlog::log(guest_ ? spdlog::level::info : spdlog::level::debug, "desktop.closed vm={} code={} why=\"{}\"", vm_.value(), reason.code,
+                  escape_for_terminal(closing_->reason, Lines::escape));
       co_await browser_.async_close(reason, viewer_result);
     } else {
       ++bridge_.counters.left;

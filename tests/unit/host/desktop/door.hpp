@@ -12,7 +12,6 @@
 namespace vigil::desktop::test_door {
 
 namespace asio = boost::asio;
-using ports::test_doors::FakeGuests;
 using ports::test_doors::Service;
 using protocol::ServiceState;
 using test::pump_until;
@@ -21,6 +20,24 @@ struct TestClock final : Clock {
   UnixUs now = 1'800'000'000'000'000;
   MonoUs mono_us() const override { return now; }
   UnixUs unix_us() const override { return now; }
+};
+
+/// Guests that may also leave a dial without an answer.
+struct DesktopGuests final : ports::Guests {
+  using Done = std::function<void(Result<streams::GuestStream>)>;
+  Result<InstanceId> find_vm(std::string_view name, std::optional<uid_t> uid) const override { return answering.find_vm(name, uid); }
+  const machine::VmState* state_of(const InstanceId&) const override { return &vm; }
+  void open_stream(const InstanceId& id, std::string opening, Done done) override {
+    if (is_silent) return unanswered.push_back(std::move(done));
+    answering.refusal = refusal;
+    answering.open_stream(id, std::move(opening), std::move(done));
+  }
+  ports::test_doors::FakeGuests answering;
+  machine::VmState vm = test::running_vm();
+  std::deque<Service>& services = answering.services;
+  std::optional<Error> refusal;
+  bool is_silent = false;
+  std::vector<Done> unanswered;
 };
 
 /// A frame of a WebSocket, as a server sends it: never masked.
@@ -104,7 +121,7 @@ struct Door {
   test::TemporaryDirectory directory;
   asio::io_context io;
   TestClock clock;
-  FakeGuests guests;
+  DesktopGuests guests;
   events::EventBus bus{[](auto, const auto&, auto) { return Result<std::vector<events::Published>>(std::vector<events::Published>()); }, 0};
   std::unique_ptr<Server> server;
 

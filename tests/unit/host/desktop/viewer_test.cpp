@@ -200,6 +200,17 @@ TEST_CASE("desktop: a browser that answers no ping is gone", "[host][desktop]") 
   CHECK(door.next_frame(*browser).opcode == ping);
 }
 
+TEST_CASE("desktop: a guest that does not answer holds up no end of the daemon", "[host][desktop]") {
+  Limits limits;
+  limits.farewell = 100ms;
+  Door door(limits);
+  door.guests.is_silent = true;
+  auto browser = door.websocket(door.cookie());
+  CHECK(pump_until(door.io, [&] { return door.guests.unanswered.size() == 1; }));
+  door.close();
+  CHECK(browser->closed());
+}
+
 TEST_CASE("desktop: a daemon that stops says so", "[host][desktop]") {
   Door door;
   auto browser = door.websocket(door.cookie());
