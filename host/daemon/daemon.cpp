@@ -71,11 +71,11 @@ ports::ServerOptions ports_options(const Options& options, protocol::Accelerator
     return made;
 }
 
-/// noVNC lies beside the program in a source tree, and where packages put it.
+/// noVNC lies beside the program in a source tree; of a program in PREFIX/libexec/vigil it is in PREFIX/share/vigil.
 desktop::ServerOptions desktop_options(const Options& options, const std::string& beside) {
     std::error_code ignored;
     const auto own = std::filesystem::path(beside) / "novnc";
-    const auto installed = std::filesystem::path(beside).parent_path() / "share/vigil/novnc";
+    const auto installed = std::filesystem::path(beside).parent_path().parent_path() / "share/vigil/novnc";
     return {options.desktop_listen, options.places.desktop_key().string(), (std::filesystem::exists(own, ignored) ? own : installed).string(), {}};
 }
 
