@@ -48,6 +48,8 @@ void set_lease(const Context& context, const Request& request, const Reply& repl
 // ports.cpp
 void get_port_health(const Context& context, const Request& request, const Reply& reply);
 void get_ports(const Context& context, const Request& request, const Reply& reply);
+// desktop.cpp
+void invite_to_desktop(const Context& context, const Request& request, const Reply& reply);
 // egress.cpp
 void test_egress(const Context& context, const Request& request, const Reply& reply);
 // streams.cpp

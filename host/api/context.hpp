@@ -10,6 +10,10 @@
 #include <map>
 #include <string>
 
+namespace vigil::desktop {
+class Server;
+}
+
 namespace vigil::egress {
 struct Counters;
 }
@@ -40,6 +44,7 @@ struct Context {
     store::Store* tokens = nullptr;          // where tokens are written; null: nowhere
     sessions::Sessions* sessions = nullptr;  // null: none are kept
     vault::Vault* vault = nullptr;
+    desktop::Server* desktops = nullptr;     // null: none are served
     access::Caller caller{"", {access::Scope::admin}, ""};   // of the request at hand
 };
 

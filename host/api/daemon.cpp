@@ -34,6 +34,7 @@ void get_daemon(const Context& context, const Request&, const Reply& reply) {
                                 {"problem", vmm.problem.empty() ? json(nullptr) : json(vmm.problem)}, {"preferred", vmm.preferred}});
     if (context.egress != nullptr) body["egress"] = egress_json(*context.egress);
     if (context.ports != nullptr) body["ports"] = ports_json(*context.ports);
+    if (context.desktops != nullptr) body["desktop"] = desktop_json(*context.desktops);
     reply.send(http::json_response(200, body));
 }
 

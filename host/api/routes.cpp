@@ -45,6 +45,7 @@ constexpr Row rows[] = {
     {Method::post, "/v1/instances/{id}/hold", Scope::operate, set_hold},
     {Method::post, "/v1/instances/{id}/lease", Scope::operate, set_lease},
     {Method::get, "/v1/instances/{id}/ports", Scope::read, get_ports},
+    {Method::post, "/v1/instances/{id}/desktop", Scope::operate, invite_to_desktop},
     {Method::post, "/v1/instances/{id}/egress/test", Scope::operate, test_egress},
     {Method::post, "/v1/instances/{id}/streams", Scope::operate, open_stream},
     {Method::post, "/v1/instances/{id}/exec", Scope::operate, run_exec},

@@ -7,6 +7,10 @@
 
 #include <nlohmann/json_fwd.hpp>
 
+namespace vigil::desktop {
+class Server;
+}
+
 namespace vigil::egress {
 struct Counters;
 }
@@ -26,6 +30,7 @@ nlohmann::json why_json(const machine::VmState& state, const std::vector<std::st
 /// All deaths of a run.
 nlohmann::json crashes_json(const machine::Run& run);
 nlohmann::json services_json(const machine::VmState& state);
+nlohmann::json desktop_json(const desktop::Server& server);   // its door and what became of the viewers
 nlohmann::json egress_json(const egress::Counters& counters);
 nlohmann::json exit_json(const protocol::ExitStatus& status);  // of a program in the guest: code, signal and core, or unknown
 nlohmann::json ports_json(const ports::Server& server);      // its doors and what became of the requests

@@ -18,11 +18,11 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::uint64_t us_a_second = 1'000'000;
+constexpr std::uint64_t us_in_second = 1'000'000;
 constexpr std::size_t default_lines = 100, max_lines = 10'000;
 
 std::string iso_time(UnixUs at) {
-  const auto seconds = static_cast<std::time_t>(at / us_a_second);
+  const auto seconds = static_cast<std::time_t>(at / us_in_second);
   std::tm utc{};
   char text[32] = "", whole[48] = "";
   if (::gmtime_r(&seconds, &utc) == nullptr || std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &utc) == 0) return "";
@@ -33,7 +33,7 @@ std::string iso_time(UnixUs at) {
 UnixUs now() {
   std::timespec time{};
   std::timespec_get(&time, TIME_UTC);
-  return static_cast<UnixUs>(time.tv_sec) * us_a_second + static_cast<UnixUs>(time.tv_nsec) / 1000;
+  return static_cast<UnixUs>(time.tv_sec) * us_in_second + static_cast<UnixUs>(time.tv_nsec) / 1000;
 }
 
 const char* old_status(const Look& look) {
@@ -128,7 +128,7 @@ Result<Console> console_of(const Context& context, const Request& request) {
 void get_old_health(const Context& context, const Request&, const Reply& reply) {
   const auto at = now();
   const auto started = context.control.facts().started_unix_us;
-  const auto uptime = static_cast<double>(at - std::min(at, started)) / us_a_second;
+  const auto uptime = static_cast<double>(at - std::min(at, started)) / us_in_second;
   reply.send(http::json_response(200, json{{"status", "healthy"}, {"uptime", uptime}, {"timestamp", iso_time(at)}}));
 }
 

@@ -56,6 +56,7 @@ void add_cp(CLI::App& app, Cli& cli);
 void add_ls(CLI::App& app, Cli& cli);
 void add_port(CLI::App& app, Cli& cli);
 void add_ports(CLI::App& app, Cli& cli);
+void add_desktop(CLI::App& app, Cli& cli);
 void add_egress(CLI::App& app, Cli& cli);
 void add_rm(CLI::App& app, Cli& cli);
 void add_image(CLI::App& app, Cli& cli);

@@ -21,6 +21,7 @@ Examples:
   vigil events -f                   everything that happens, as it happens
   vigil exec web-1 ls -l /srv       run a program in a VM; vigil shell web-1 for a terminal
   vigil port web-1 8080             reach a port of a VM on 127.0.0.1, whatever address its service is bound to
+  vigil desktop web-1               an address at which a browser sees the screen of a VM
   vigil up minimal --service web='{"env":{"DEBUG":"1"}}'
 
 Exit codes: 0 done, 1 failed with a cause, 2 wrong usage, 3 no daemon.)";
@@ -38,7 +39,7 @@ std::string default_socket() {
 void add_verbs(CLI::App& app, vigil::cli::Cli& cli) {
   using namespace vigil::cli;
   for (const auto add : {add_up, add_start, add_stop, add_kill, add_reboot, add_ps, add_services, add_ctl, add_timeline, add_events, add_why, add_crashes, add_console,
-                         add_logs, add_blackbox, add_exec, add_shell, add_cp, add_ls, add_port, add_ports, add_egress, add_hold, add_lease, add_policy, add_rm,
+                         add_logs, add_blackbox, add_exec, add_shell, add_cp, add_ls, add_port, add_ports, add_desktop, add_egress, add_hold, add_lease, add_policy, add_rm,
                          add_image, add_session, add_vault, add_token, add_doctor, add_version})
     add(app, cli);
 }

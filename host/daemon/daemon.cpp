@@ -11,6 +11,7 @@
 #include "host/daemon/session_vms.hpp"
 #include "host/daemon/state_lock.hpp"
 #include "host/daemon/vm_registry.hpp"
+#include "host/desktop/server.hpp"
 #include "host/http/server.hpp"
 #include "host/ports/server.hpp"
 #include "host/sessions/sessions.hpp"
@@ -70,6 +71,14 @@ ports::ServerOptions ports_options(const Options& options, protocol::Accelerator
     return made;
 }
 
+/// noVNC lies beside the program in a source tree; of a program in PREFIX/libexec/vigil it is in PREFIX/share/vigil.
+desktop::ServerOptions desktop_options(const Options& options, const std::string& beside) {
+    std::error_code ignored;
+    const auto own = std::filesystem::path(beside) / "novnc";
+    const auto installed = std::filesystem::path(beside).parent_path().parent_path() / "share/vigil/novnc";
+    return {options.desktop_listen, options.places.desktop_key().string(), (std::filesystem::exists(own, ignored) ? own : installed).string(), {}};
+}
+
 /// Best effort: without it VMs run all the same, in no groups of their own.
 void enter_own_group() {
     const auto leaf = cgroup::enter_leaf();
@@ -100,11 +109,12 @@ class Daemon {
           policy_watch_(host_, registry_, options.policy_every),
           relays_(io_.get_executor()),
           ports_(io_, registry_, bus_, ports_options(options_, host_.accelerator.accelerator)),
+          desktops_(io_, registry_, bus_, clock_, desktop_options(options_, host_.program_dir)),
           gate_(*store_, clock_, ::geteuid()),
           vault_(vault_places(options), clock_),
           session_vms_(registry_),
           sessions_(io_, clock_, session_vms_, vault_, bus_, options.places.sessions().string(), static_cast<std::uint32_t>(protocol::deadline_scale(host_.accelerator.accelerator))),
-          server_(io_, http::Router(api::make_routes({registry_, host_.images, *store_, bus_, relays_, &ports_, &outside_.counters, &gate_, store_.get(), &sessions_, &vault_})),
+          server_(io_, http::Router(api::make_routes({registry_, host_.images, *store_, bus_, relays_, &ports_, &outside_.counters, &gate_, store_.get(), &sessions_, &vault_, &desktops_})),
                   {options_.places.socket, options_.socket_mode, {}, options_.listen, [this](const http::Request& head) { return gate_.refuse_stranger(head); }}),
           notice_(io_.get_executor(), notifier, [this] { return registry_.in_words(); }),
           signals_(io_, SIGTERM, SIGINT),
@@ -128,6 +138,8 @@ class Daemon {
         if (!ports_.tcp_address().empty()) spdlog::info("daemon.listening what=ports address=http://{}", ports_.tcp_address());
         spdlog::info("daemon.ready pid={} socket={} state={} accelerator={} why=\"{}\"", ::getpid(), options_.places.socket, options_.places.state.string(),
                      to_text(host_.accelerator.accelerator), host_.accelerator.why);
+        if (!desktops_.address().empty())
+            spdlog::info("daemon.listening what=desktop address=http://ID.localhost{} novnc={}", desktops_.address().substr(desktops_.address().rfind(':')), desktops_.has_novnc());
         announce_ready(options_.ready_fd);
         notice_.ready();
         reconciler_.start();
@@ -149,6 +161,7 @@ class Daemon {
         const bool api_is_ours = !doors_.api, ports_are_ours = !doors_.ports;
         TRY_VOID(server_.listen(std::move(doors_.api)));
         TRY_VOID(ports_.listen(std::move(doors_.ports)));
+        if (const auto open = desktops_.listen(); !open) return open.error().with_context("--desktop-listen");
         if (api_is_ours) TRY_VOID(share_socket(options_, options_.places.socket));
         if (ports_are_ours) TRY_VOID(share_socket(options_, ports_.socket_path()));
         return {};
@@ -182,6 +195,7 @@ class Daemon {
         co_await notice_.stop();
         co_await tasks_.stop();
         co_await server_.stop();
+        co_await desktops_.stop();
         co_await ports_.stop();
         co_await relays_.stop();
         co_await policy_watch_.stop();
@@ -206,6 +220,7 @@ class Daemon {
     PolicyWatch policy_watch_;
     streams::Relays relays_;
     ports::Server ports_;
+    desktop::Server desktops_;
     access::Gate gate_;
     vault::Vault vault_;
     SessionVms session_vms_;

@@ -44,6 +44,8 @@ Options parse_options(int argc, char** argv) {
     app.add_option("--listen", options.listen, "also serve the API on ADDRESS:PORT of the loopback, to who has a token (off; vigil token create makes them)");
     app.add_option("--ports-listen", options.ports_listen,
                    "also serve ports of VMs on ADDRESS:PORT of the loopback; whoever can reach it, reaches those without an owner (off; RUN/ports.sock is always served)");
+    app.add_option("--desktop-listen", options.desktop_listen,
+                   "serve the desktops of VMs to browsers on ADDRESS:PORT of the loopback, each at http://ID.localhost:PORT, to whom `vigil desktop` lets in (off)");
     app.add_option("--ready-fd", options.ready_fd, "write a line to this descriptor when the API serves")->check(CLI::Range(3, 1 << 20));
     app.add_option("--vmm", vmm_name, "what VMs run on that do not say it: auto (QEMU where it is installed), qemu or firecracker; Firecracker needs KVM, and its driver has met a double only (auto)")
         ->check(CLI::IsMember({"auto", "qemu", "firecracker"}));

@@ -21,6 +21,7 @@ struct Options {
     std::string socket_group;
     std::string listen;              // 127.0.0.1:PORT for the API over TCP, tokens needed; empty: no
     std::string ports_listen;        // 127.0.0.1:PORT for ports of VMs over TCP; empty: no
+    std::string desktop_listen;      // 127.0.0.1:PORT for desktops in browsers; empty: no
     std::optional<int> ready_fd;
     std::string log_level = "info";
     vmm::VmmKind vmm = vmm::VmmKind::automatic;   // of VMs that leave the choice

@@ -1,6 +1,6 @@
 // Where everything lies: the one file that spells the daemon's paths.
 //
-// Shape:  state/{vigil.db, vault.db, sessions.db, vigild.lock, images/, master.key, instances/ID/{spec.json,secrets.sealed,disk.raw,runs/N/}, blackbox/ID-N.tar.zst, strays/ID.SECONDS/}; run/ID/ holds the sockets of one run,
+// Shape:  state/{vigil.db, vault.db, sessions.db, vigild.lock, images/, master.key, desktop.key, instances/ID/{spec.json,secrets.sealed,disk.raw,runs/N/}, blackbox/ID-N.tar.zst, strays/ID.SECONDS/}; run/ID/ holds the sockets of one run,
 //         run/ports.sock is the door to ports inside VMs.
 // Source: CONTRACTS "Host layout".
 #pragma once
@@ -21,6 +21,7 @@ struct Places {
     std::filesystem::path vault() const { return state / "vault.db"; }
     std::filesystem::path sessions() const { return state / "sessions.db"; }
     std::filesystem::path master_key() const { return state / "master.key"; }
+    std::filesystem::path desktop_key() const { return state / "desktop.key"; }
     std::filesystem::path lock() const { return state / "vigild.lock"; }
     std::filesystem::path run_lock() const { return run / "vigild.lock"; }
     std::filesystem::path images() const { return state / "images"; }

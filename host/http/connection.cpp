@@ -133,7 +133,7 @@ class Connection {
         }
         const auto started = std::chrono::steady_clock::now();
         Request request = to_request(raw);
-        const std::string target = request.path;
+        const std::string target = request.path.substr(0, request.path.find('?'));   // for logs: a query may hold what is secret
         Answer answer = co_await ask(std::move(request));
         if (auto* source = std::get_if<std::unique_ptr<EventSource>>(&answer)) {
             spdlog::debug("http.stream path={} pid={}", target, peer_.pid);
@@ -213,8 +213,10 @@ class Connection {
     }
 
     asio::awaitable<void> hand_over(Handover handover) {
-        const bool told = co_await write_bytes("HTTP/1.1 101 Switching Protocols\r\nServer: vigild\r\nConnection: Upgrade\r\nUpgrade: " + handover.protocol + "\r\n\r\n");
-        if (!told) co_return;
+        if (!handover.protocol.empty()) {
+            const bool told = co_await write_bytes("HTTP/1.1 101 Switching Protocols\r\nServer: vigild\r\nConnection: Upgrade\r\nUpgrade: " + handover.protocol + "\r\n\r\n");
+            if (!told) co_return;
+        }
         const auto sent = buffer_.cdata();
         std::string unread(static_cast<const char*>(sent.data()), sent.size());
         auto socket = stream_.release_socket();

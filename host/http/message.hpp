@@ -61,7 +61,7 @@ struct Problem {
 
 /// The connection itself for the client and somebody else, after "101 Switching Protocols": HTTP has no part in it any more.
 struct Handover {
-    std::string protocol;                                             // for the Upgrade header
+    std::string protocol;                                             // for the Upgrade header; empty: who takes it answers the request, too
     std::function<void(UniqueFd client, std::string sent)> take;      // non-blocking; `sent` was read from the client already
 };
 

@@ -30,14 +30,14 @@ Server::Server(asio::io_context& io, Router router, ServerOptions options)
 
 Result<void> Server::listen(UniqueFd passed) {
     is_passed_ = static_cast<bool>(passed);
-    if (!is_passed_) {
+    if (!is_passed_ && !options_.socket_path.empty()) {
         TRY(listener, async::listen_unix(options_.socket_path, options_.socket_mode, listen_backlog));
         passed = std::move(listener);
     }
-    TRY_VOID(open_door(std::move(passed), AF_UNIX, false));
+    if (passed) TRY_VOID(open_door(std::move(passed), AF_UNIX, false));
     if (options_.tcp.empty()) return {};
     if (!options_.doorkeeper) return Error(Errc::internal, "a TCP door without a doorkeeper");
-    TRY(tcp, async::listen_loopback(options_.tcp, listen_backlog, "tokens would travel in the clear, so the API opens to this machine alone; put a TLS proxy before it"));
+    TRY(tcp, async::listen_loopback(options_.tcp, listen_backlog, "what is served would travel in the clear, so it opens to this machine alone; put a TLS proxy before it"));
     tcp_address_ = tcp.address;
     return open_door(std::move(tcp.socket), tcp.family, true);
 }
@@ -55,7 +55,7 @@ Result<void> Server::open_door(UniqueFd listener, int family, bool is_guarded) {
 
 asio::awaitable<void> Server::stop() {
     boost::system::error_code ignored;
-    if (!doors_.empty() && !is_passed_) ::unlink(options_.socket_path.c_str());
+    if (!doors_.empty() && !is_passed_ && !options_.socket_path.empty()) ::unlink(options_.socket_path.c_str());
     for (const auto& door : doors_) door->acceptor.close(ignored);
     co_await tasks_.stop();
 }

@@ -22,7 +22,7 @@
 namespace vigil::http {
 
 struct ServerOptions {
-    std::string socket_path;
+    std::string socket_path;       // empty: no Unix socket
     unsigned socket_mode = 0600;
     Limits limits;
     std::string tcp{};             // "127.0.0.1:8080", "[::1]:0"; empty: no TCP door

@@ -38,5 +38,9 @@ build_preset() {
     if [[ -d $dir/bin && -e $ROOT/build/tools/vhost-device-vsock ]]; then
         ln -sfn ../../tools/vhost-device-vsock "$dir/bin/vhost-device-vsock"
     fi
+    # And for what draws desktops.
+    if [[ -d $dir/bin && -d $ROOT/build/tools/novnc ]]; then
+        ln -sfn ../../tools/novnc "$dir/bin/novnc"
+    fi
 }
 configure_arguments=()

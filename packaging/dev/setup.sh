@@ -1,6 +1,8 @@
 # shellcheck shell=bash
 # shellcheck source=packaging/dev/suite.sh
 source "$ROOT/packaging/dev/suite.sh"
+# shellcheck source=packaging/dev/novnc.sh
+source "$ROOT/packaging/dev/novnc.sh"
 
 setup_help() {
     cat <<'TEXT'
@@ -8,7 +10,8 @@ usage: ./dev setup [--lint] [--fuzz] [--format] [--tidy] [--package] [--bench] [
 
 Installs the Debian packages that are missing, and only those; needs root (or sudo) only then. Packages of other
 suites are unpacked into build/tools, not installed: Catch2 v3 (Debian 12 has v2) and vhost-device-vsock (sid,
-pinned in packaging/dev/pins.txt). --lint, --fuzz, --format, --tidy, --package add what these need; --bench unpacks
+pinned in packaging/dev/pins.txt). noVNC, for desktops in a browser, comes from npm when npm is here (pinned in
+packaging/dev/npm_pins.txt) and is left out, with a warning, when it is not. --lint, --fuzz, --format, --tidy, --package add what these need; --bench unpacks
 the peers that benchmarks run beside (runit, s6, supervisor, nodejs), likewise under build/tools and without installing them. --print only names what is missing.
 TEXT
 }
@@ -62,6 +65,7 @@ setup_tools() {
         unpack_tool vhost-device-vsock "$ROOT/build/tools/vsock"
         ln -sfn vsock/usr/bin/vhost-device-vsock "$ROOT/build/tools/vhost-device-vsock"
     fi
+    setup_novnc
 }
 
 # The peers of the benchmarks, with whatever they need that is not here.

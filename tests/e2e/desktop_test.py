@@ -12,6 +12,7 @@ import unittest
 from harness.api import UnixConnection
 from harness.case import VmCase
 from harness.daemon import IMAGES, Daemon
+from harness.desktop import Browser
 
 READY_S = 1500
 PARTS = {"browser", "clis", "display", "novnc", "session-bus", "terminal", "window-manager"}
@@ -31,7 +32,7 @@ done
 
 
 class Desktop(VmCase):
-    daemon_options = ("--ports-listen", "127.0.0.1:0")
+    daemon_options = ("--ports-listen", "127.0.0.1:0", "--desktop-listen", "127.0.0.1:0")
 
     @classmethod
     def setUpClass(cls):
@@ -96,6 +97,13 @@ class Desktop(VmCase):
         self.assertEqual(answer.status, 200)
         self.assertIn(b"noVNC", answer.read())
         self.assertTrue(self.websocket_bytes().startswith(b"RFB 003."))
+
+    def test_the_desktop_is_shown_at_its_own_door(self):
+        browser = Browser(self.daemon, {"id": self.vm}).let_in()
+        self.assertEqual(next(iter(browser.views()))["phase"], "attach")
+        viewer = browser.attach()
+        self.addCleanup(viewer.close)
+        self.assertTrue(viewer.read(12).startswith(b"RFB 003."))
 
     def websocket_bytes(self):
         """The first message after the upgrade, from a server: unmasked, short."""

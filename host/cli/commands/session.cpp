@@ -134,6 +134,8 @@ int run_session_show(Cli& cli, const std::string& id) {
               outcome_line(*session).c_str());
   for (const char* key : {"browser_vm", "cli_vm", "cli_version", "url", "last_refusal"})
     if (const auto value = safe(text(*session, key)); !value.empty()) std::printf("%-12s %s\n", key, value.c_str());
+  if (const auto vm = safe(text(*session, "browser_vm")); !vm.empty() && !session->value("ended", true))
+    std::printf("%-12s vigil desktop %s\n", "its screen", vm.c_str());
   if (const auto checked = check_line(*session); !checked.empty()) std::printf("%-12s %s\n", "checked", checked.c_str());
   const auto begun = number(*session, "created_unix_us");
   for (const auto& reached : session->at("history"))
