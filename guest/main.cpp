@@ -20,8 +20,12 @@
 #include "guest/process/small_file.hpp"
 #include "guest/signin/open_url.hpp"
 #include "guest/streams/file_worker.hpp"
+#include "guest/upgrade/codec.hpp"
+#include "guest/upgrade/memory_file.hpp"
+#include "guest/upgrade/trial.hpp"
 #include "shared/protocol/codec.hpp"
 
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -68,6 +72,48 @@ std::string kernel_boot_id() {
   setup.supervisor.tracefs = system.has_tracefs ? "/sys/kernel/tracing" : "";
 
   // Static storage: PID 1 keeps them until the machine ends.
+  static link::VsockDialler dialler;
+  static agent::Agent agent(std::move(setup), dialler, std::move(console));
+  init::end_machine(agent.run(), command_line.power_off);
+}
+
+/// PID 1, in the place of another build. The way back is there before anything that may fail.
+[[noreturn]] void resume_init(const config::ResumeInit& options) {
+  const BootId boot(kernel_boot_id());
+  auto console = console::ConsolePort::open_in_vm();
+  log::use(console.fd(), console.route() == console::Route::kernel_log ? log::Format::kernel : log::Format::plain);
+  init::install_crash_guard(boot, console.fd());
+  agent::AgentSetup setup;
+  UniqueFd state_file(options.state_fd);
+  if (options.program_fd >= 0) setup.probation = std::make_unique<upgrade::Probation>(std::move(state_file), UniqueFd(options.program_fd));
+  ::prctl(PR_SET_NAME, "vigil-guest");
+  const auto state = upgrade::read_state(options.state_fd);
+  state_file.reset();   // unless the probation has it: secrets are in it
+  auto decoded = state ? upgrade::decode(*state) : Result<upgrade::Decoded>(state.error());
+  if (!decoded) {
+    log::error("agent.not_resumed", {{"err", decoded.error().message()}});
+    std::abort();
+  }
+  if (setup.probation) setup.probation->know(decoded->descriptors);
+  for (const int fd : decoded->descriptors)
+    if (const auto closed = upgrade::set_over_exec(fd, upgrade::OverExec::closed); !closed) log::warning("agent.descriptor_lost", {{"err", closed.error().message()}});
+  auto& kept = decoded->kept;
+  const auto command_line = config::parse_kernel_command_line(process::read_small_file("/proc/cmdline").value_or(""));
+  (void)init::protect_from_reclaim(kept.cgroup_root);   // memory is locked by process image; the former one has told what was refused
+  setup.place = agent::Place::vm;
+  setup.boot = boot;
+  setup.left = std::exchange(kept.line, {});
+  kept.line.welcome = setup.left.welcome;
+  setup.image = kept.image;
+  setup.accelerator = command_line.accelerator;
+  setup.problems = kept.problems;
+  setup.services = "/etc/vigil/services.d";
+  setup.journal = journal::journal_directory;
+  setup.supervisor.cgroup_root = kept.cgroup_root;
+  setup.supervisor.tracefs = kept.tracefs;
+  setup.died_of = options.signal;
+  setup.kept = std::move(kept);
+
   static link::VsockDialler dialler;
   static agent::Agent agent(std::move(setup), dialler, std::move(console));
   init::end_machine(agent.run(), command_line.power_off);
@@ -178,10 +224,12 @@ int run_command(const std::vector<std::string>& words) {
     return journal::keep_crashes(keep->directory, journal::parse_change(keep->change), journal::payload_fd);
   if (std::holds_alternative<config::ServeFileStream>(*options)) return files::serve(streams::worker_connection_fd, streams::worker_opening_fd);
   if (const auto* open = std::get_if<config::OpenUrl>(&*options)) return signin::hand_over_url(open->url);
+  if (const auto* tried = std::get_if<config::TryUpgrade>(&*options)) return upgrade::be_tried(tried->state_fd, "/etc/vigil/services.d");
   if (::getpid() != 1) {
     std::fprintf(stderr, "vigil-guest: init runs as PID 1 of a VM only\n");
     return exit_usage;
   }
+  if (const auto* resume = std::get_if<config::ResumeInit>(&*options)) resume_init(*resume);
   be_init();
 }
 

@@ -76,7 +76,9 @@ Agent::Agent(AgentSetup setup, link::Dialler& dialler, console::ConsolePort cons
       signals_(loop_, [this](const init::ShutdownAsk& ask) {
         if (setup_.init == Init::systemd) asked_by_systemd(ask);
         else shut_down(ask);
-      }) {}
+      }),
+      upgrade_({loop_, launcher_, reaper_, scale_, [this] { return keep(Keep::all_or_nothing); }}),
+      probation_(std::move(setup_.probation)) {}
 
 link::LinkEvents Agent::link_events() {
   return {[this](const protocol::Welcome& welcome) { welcomed(welcome); },
@@ -94,6 +96,13 @@ journal::JournalTools Agent::journal_tools() {
 }
 
 Kind Agent::run() {
+  if (const auto kept = std::exchange(setup_.kept, std::nullopt)) resume(*kept);
+  else begin();
+  run_loop();
+  return ending_ ? ending_->kind : Kind::poweroff;
+}
+
+void Agent::begin() {
   reaper_.on_orphan([](const process::ProcessEnd& end) {
     log::info("orphan.reaped", {{"pid", end.pid}, {"comm", end.comm}, {"status", protocol::to_text(end.status)}});
   });
@@ -117,8 +126,6 @@ Kind Agent::run() {
   }
   if (setup_.init == Init::systemd) systemd::notify_service("READY=1");
   if (is_first_life) loop_.post([this] { send_kept_crashes(); });   // after the services have been started
-  loop_.run();
-  return ending_ ? ending_->kind : Kind::poweroff;
 }
 
 void Agent::send_kept_crashes() {
@@ -155,8 +162,12 @@ void Agent::open_egress() {
     setup_.problems.push_back("egress: " + listener.error().message());
     return log::error("egress.not_listening", {{"err", listener.error().message()}});
   }
+  use_egress(std::move(*listener));
+}
+
+void Agent::use_egress(UniqueFd listener) {
   const auto hello = [this] { return framing::make_frame(vigil::streams::encode(vigil::streams::EgressHello{setup_.boot, line_.link().token()})); };
-  egress_.emplace(loop_, std::move(*listener), [] { return link::VsockDialler(protocol::egress_port).dial(); }, hello);
+  egress_.emplace(loop_, std::move(listener), [] { return link::VsockDialler(protocol::egress_port).dial(); }, hello);
 }
 
 void Agent::take_cores() {
@@ -201,23 +212,32 @@ void Agent::start_services(const protocol::GuestConfig& config, Configured how) 
   configuration_deadline_.cancel();
   if (setup_.place == Place::vm) init::set_host_name(config.hostname);
   if (config.egress) open_egress();   // before the services, whose environment names it
+  take_configuration(config);
+  report(Stage::agent, Phase::done, how == Configured::by_host ? "" : "without the host's configuration: the image's defaults");
+  if (setup_.init == Init::systemd) adopt_units(config, supervisor_events());
+  else run_services(config, supervisor_events());
+}
+
+void Agent::take_configuration(const protocol::GuestConfig& config) {
   setup_.supervisor.deadline_scale = scale_;
   setup_.supervisor.env.insert(config.env.begin(), config.env.end());
   setup_.supervisor.secrets = config.secrets;
   exec_sessions_.host().env = setup_.supervisor.env;
-  report(Stage::agent, Phase::done, how == Configured::by_host ? "" : "without the host's configuration: the image's defaults");
+}
+
+supervisor::SupervisorEvents Agent::supervisor_events() {
   supervisor::SupervisorEvents events;
   events.essentials_ready = [this] { services_ready(); };
   events.all_settled = [] { ::malloc_trim(0); };   // what the service files and the start needed is not needed any more
   events.essential_failed = [this](const protocol::ServiceReport& service) { essential_failed(service); };
   events.trouble = [this](protocol::Cause cause) { health_.raise(std::move(cause)); };
-  if (setup_.init == Init::systemd) adopt_units(config, std::move(events));
-  else run_services(config, std::move(events));
+  return events;
 }
 
 void Agent::run_services(const protocol::GuestConfig& config, supervisor::SupervisorEvents events) {
   auto ours = std::make_unique<supervisor::Supervisor>(loop_, cores_, reaper_, setup_.supervisor, &output_logs_);
   supervisor::Supervisor& starting = *ours;
+  own_services_ = ours.get();
   supervisor_ = std::move(ours);
   starting.on_ports_changed([this] { ports_.look(); });
   starting.start(service_spec::load_service_specs(setup_.services, config.services), std::move(events));
@@ -269,7 +289,7 @@ void Agent::asked_by_systemd(const init::ShutdownAsk& ask) {
     if (!welcome_.token.empty()) next.welcome = welcome_;
     setup_.keep(next);
   }
-  loop_.stop();
+  end_loop();
 }
 
 void Agent::services_ready() {
@@ -294,6 +314,10 @@ void Agent::requested(const protocol::Request& request) {
 }
 
 bool Agent::answers_later(const protocol::Request& request, const link::GuestRequest& parsed) {
+  if (const auto* wanted = std::get_if<link::UpgradeRequest>(&parsed)) {
+    loop_.post([this, request, wanted = *wanted] { replace(request, wanted); });   // when the link has put this frame away
+    return true;
+  }
   const auto* logs = std::get_if<link::LogsRequest>(&parsed);
   if (!logs || !units_) return false;
   units_->fetch_output(logs->name, [this, id = request.id](const Result<supervisor::ServiceOutput>& output) {
@@ -328,6 +352,7 @@ Result<std::string> Agent::answer(const link::GuestRequest& request) {
     units_->unit_failed(failed->unit, failed->result);
     return std::string("{}");
   }
+  if (std::holds_alternative<link::UpgradeRequest>(request)) return Error(Errc::denied, "only the host replaces the agent");
   return diagnose();
 }
 
@@ -372,7 +397,7 @@ void Agent::shut_down(const init::ShutdownAsk& ask) {
 void Agent::say_bye() {
   output_logs_.flush();
   line_.say_bye({ending_->kind, ending_->asked_by, ending_->host_asked}, bye_deadline * scale_,
-                [this] { journal_.settle(settle_deadline * scale_, [this] { loop_.stop(); }); });
+                [this] { journal_.settle(settle_deadline * scale_, [this] { end_loop(); }); });
 }
 
 void Agent::report(Stage stage, Phase phase, std::string detail, std::optional<protocol::Cause> cause) {

@@ -27,6 +27,8 @@
 #include "guest/streams/stream_server.hpp"
 #include "guest/supervisor/supervisor.hpp"
 #include "guest/systemd/units.hpp"
+#include "guest/upgrade/probation.hpp"
+#include "guest/upgrade/upgrade.hpp"
 
 #include <functional>
 #include <memory>
@@ -51,6 +53,10 @@ struct AgentSetup {
   boot::Handover left;                // by the initramfs life; in it the configuration, when it came already
   std::vector<std::string> problems;  // of the system's setup, for the diagnosis
   std::string journal;                // directory in which crash reports outlive this boot; empty: none do
+  /// In the place of another build: all that it left. `probation`: on trial, with a way back to it; `died_of`: or the other way round, the newer build has just died of that signal.
+  std::optional<upgrade::KeptAgent> kept;
+  std::unique_ptr<upgrade::Probation> probation;
+  int died_of = 0;
   std::string streams_socket;         // outside a VM: where the host's streams arrive; empty: nowhere
 };
 
@@ -66,9 +72,25 @@ public:
 private:
   enum class Configured { by_host, by_default };
 
+  enum class Keep { all_or_nothing, what_can_be };
+
+  void begin();
+  void run_loop();
+  void end_loop();
+  void resume(const upgrade::KeptAgent& kept);
+  void resume_services(const upgrade::KeptAgent& kept);
+  void resume_streams(const upgrade::KeptAgent& kept);
+  Result<upgrade::KeptAgent> keep(Keep how) const;
+  Result<void> check_replaceable() const;
+  void replace(const protocol::Request& request, const link::UpgradeRequest& wanted);
+  void tell_upgrade(const upgrade::KeptAgent& kept);
+  void tell_outcome(std::uint64_t request, const std::string& outcome, const std::string& from, const std::string& to, const std::string& reason);
+  supervisor::SupervisorEvents supervisor_events();
+  void take_configuration(const protocol::GuestConfig& config);
   link::Connection take_connection();
   void listen_for_streams();
   void open_egress();
+  void use_egress(UniqueFd listener);
   void take_cores();
   void welcomed(const protocol::Welcome& welcome);
   void start_services(const protocol::GuestConfig& config, Configured how);
@@ -115,12 +137,18 @@ private:
   health::ClockWatch clock_;
   std::unique_ptr<supervisor::ServiceRunner> supervisor_;
   systemd::Units* units_ = nullptr;   // supervisor_, where systemd runs the services
+  supervisor::Supervisor* own_services_ = nullptr;   // supervisor_, where we do
   protocol::Welcome welcome_;         // the last one
   std::optional<init::ShutdownAsk> ending_;
   bool told_failure_ = false, was_ready_ = false;
   LoopToken configuration_deadline_;
   std::optional<control::ControlSocket> control_;
   init::ShutdownSignals signals_;
+  upgrade::Upgrade upgrade_;
+  std::unique_ptr<upgrade::Probation> probation_;
+  LoopToken probation_end_;
+  std::pair<std::uint64_t, std::string> upgraded_;   // the host's request, the former build
+  bool is_over_ = false;
 };
 
 }  // namespace vigil::guest::agent

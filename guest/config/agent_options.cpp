@@ -1,6 +1,8 @@
 #include "guest/config/agent_options.hpp"
 
+#include <charconv>
 #include <cstddef>
+#include <optional>
 
 namespace vigil::guest::config {
 namespace {
@@ -111,6 +113,21 @@ Result<AgentOptions> parse_ask(AskAgent::Verb verb, const std::vector<std::strin
   return AgentOptions(std::move(ask));
 }
 
+/// -1 for "none".
+std::optional<int> descriptor(const std::string& word) {
+  if (word == "none") return -1;
+  int number = 0;
+  const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), number);
+  if (error != std::errc() || end != word.data() + word.size() || number < 0) return std::nullopt;
+  return number;
+}
+
+Result<AgentOptions> parse_resume(const std::vector<std::string>& words) {
+  const auto state = descriptor(words[2]), program = descriptor(words[3]), signal = descriptor(words[4]);
+  if (!state || !program || !signal || *state < 0) return Error(Errc::invalid, "resume takes STATE OLD SIGNAL, each a number or none");
+  return AgentOptions(ResumeInit{*state, *program, *signal < 0 ? 0 : *signal});
+}
+
 }  // namespace
 
 Result<AgentOptions> parse_agent_options(const std::vector<std::string>& words) {
@@ -130,6 +147,12 @@ Result<AgentOptions> parse_agent_options(const std::vector<std::string>& words) 
   if (command == "open-url" && words.size() == 3) return AgentOptions(OpenUrl{words[2]});
   if (command == "unit-failed" && words.size() == 3) return AgentOptions(TellUnitFailed{words[2]});
   if (command == "keep-crashes" && words.size() == 4) return AgentOptions(KeepCrashes{words[2], words[3]});
+  if (command == "resume" && words.size() == 5) return parse_resume(words);
+  if (command == "upgrade-trial" && words.size() == 3) {
+    const auto state = descriptor(words[2]);
+    if (!state || *state < 0) return Error(Errc::invalid, "upgrade-trial takes the number of a descriptor");
+    return AgentOptions(TryUpgrade{*state});
+  }
   if (words.size() > 2) return Error(Errc::invalid, command + " does not know " + words[2]);
   if (command == "poweroff" || command == "halt") return AgentOptions(AskInit{Kind::poweroff});
   if (command == "reboot") return AgentOptions(AskInit{Kind::reboot});

@@ -11,6 +11,8 @@
 //   vigil-guest systemd                    (started by systemd as vigil-guest.service)
 //   vigil-guest unit-failed UNIT           (started by systemd when a unit has failed)
 //   vigil-guest file-stream                (started by the agent: serves one file stream)
+//   vigil-guest upgrade-trial STATE        (by an agent that is about to be replaced: whether this build can take its place; STATE is a descriptor)
+//   vigil-guest resume STATE OLD SIGNAL    (as PID 1, in the place of another build)
 //   vigil-guest open-url URL               (also as xdg-open and its like: run by a CLI that signs a user in)
 //
 // Errors: Errc::invalid naming the word that is wrong.
@@ -52,10 +54,12 @@ struct BeInit {};
 struct ServeFileStream {};
 struct KeepCrashes { std::string directory, change; };
 struct ServeSystemd {};
+struct TryUpgrade { int state_fd = -1; };
+struct ResumeInit { int state_fd = -1, program_fd = -1; int signal = 0; };   // signal: what the newer agent died of; program_fd: where to go back to
 struct OpenUrl { std::string url; };
 struct TellUnitFailed { std::string unit; std::string socket = "/run/vigil/agent.sock"; };
 
-using AgentOptions = std::variant<RunOptions, CheckOptions, AskAgent, AskInit, ShowVersion, BeInit, ServeFileStream, ServeSystemd, TellUnitFailed, KeepCrashes, OpenUrl>;
+using AgentOptions = std::variant<RunOptions, CheckOptions, AskAgent, AskInit, ShowVersion, BeInit, ServeFileStream, ServeSystemd, TellUnitFailed, KeepCrashes, OpenUrl, TryUpgrade, ResumeInit>;
 
 /// `words` holds argv[0] too.
 Result<AgentOptions> parse_agent_options(const std::vector<std::string>& words);

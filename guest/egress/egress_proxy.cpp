@@ -91,6 +91,22 @@ void EgressProxy::dialled(Place place) {
   place->stream->begin(std::move(operation));
 }
 
+EgressProxy::Kept EgressProxy::keep() const {
+  Kept kept{listener_.get(), {}};
+  for (const auto& connection : connections_)
+    if (auto stream = connection.stream ? connection.stream->keep() : std::nullopt) kept.streams.push_back(std::move(*stream));
+  return kept;
+}
+
+void EgressProxy::resume(const std::vector<streams::KeptStream>& kept) {
+  for (const auto& each : kept) {
+    const auto place = connections_.emplace(connections_.end());
+    place->stream = std::make_unique<streams::Stream>(loop_, each, nullptr, [this, place] { forget_soon(place); });
+    const auto* bridge = std::get_if<streams::KeptBridge>(&each.operation);
+    if (bridge) place->stream->begin(std::make_unique<streams::ResumedBridge>(loop_, *place->stream, *bridge));
+  }
+}
+
 void EgressProxy::give_up(Place place, const std::string& reason) {
   place->watch.cancel();
   place->deadline.cancel();

@@ -13,6 +13,7 @@
 #include <list>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace vigil::guest::egress {
 
@@ -30,6 +31,15 @@ public:
   EgressProxy(EventLoop& loop, UniqueFd listener, Dial dial, Hello hello);
   EgressProxy(const EgressProxy&) = delete;
   EgressProxy& operator=(const EgressProxy&) = delete;
+
+  /// Between two lives of the agent; connections that the host has not taken yet are left out, and break.
+  struct Kept {
+    int listener = -1;
+    std::vector<streams::KeptStream> streams;
+    friend bool operator==(const Kept&, const Kept&) = default;
+  };
+  Kept keep() const;
+  void resume(const std::vector<streams::KeptStream>& kept);
 
   std::size_t connections() const { return connections_.size(); }
 

@@ -26,6 +26,13 @@ public:
   explicit CgroupPressure(std::string cgroup_directory) : cgroup_directory_(std::move(cgroup_directory)) {}
 
   void take_baseline();
+  /// For the next life of the agent, which has not seen the process begin.
+  struct Baseline {
+    std::uint64_t forks_refused = 0;
+    CpuPeriods periods;
+  };
+  Baseline baseline() const { return {refused_before_, periods_before_}; }
+  void resume(const Baseline& baseline) { refused_before_ = baseline.forks_refused, periods_before_ = baseline.periods; }
   bool forks_were_refused() const;
   CpuPeriods cpu_periods() const;
 

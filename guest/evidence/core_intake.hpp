@@ -38,6 +38,8 @@ public:
   void on_unreported(std::function<void(const process::ProcessEnd&)> handler) { unreported_ = std::move(handler); }
 
   Seq submit(protocol::ReportBody body) override;
+  /// No helper is at work.
+  bool is_idle() const { return crashes_.empty(); }
   std::uint64_t refused() const { return refused_; }
 
 private:

@@ -51,6 +51,9 @@ public:
   explicit OomWatch(std::string cgroup_directory) : cgroup_directory_(std::move(cgroup_directory)) {}
 
   void take_baseline();
+  /// For the next life of the agent, which has not seen the process begin.
+  std::uint64_t baseline() const { return kills_before_; }
+  void resume(std::uint64_t baseline) { kills_before_ = baseline; }
   /// Evidence when the kernel killed within this cgroup since the baseline; `main` is the victim where the log names none.
   std::optional<protocol::OomEvidence> since_baseline(KernelOomLog& log, const OomRecord& main);
 

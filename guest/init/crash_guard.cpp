@@ -4,6 +4,7 @@
 #include "shared/console/record.hpp"
 #include "shared/protocol/codec.hpp"
 
+#include <fcntl.h>
 #include <sys/reboot.h>
 #include <ucontext.h>
 #include <unistd.h>
@@ -11,6 +12,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <csignal>
 #include <cstring>
 
@@ -29,6 +31,8 @@ PreparedRecord records[fatal_signals.size()];
 int console = -1;
 PreparedText build_line;
 alignas(16) char handler_stack[64 * 1024];
+std::atomic<const WayBack*> way_back{nullptr};
+sigset_t usual_mask;
 
 void prepare_text(PreparedText& prepared, const std::string& text) {
   prepared.size = std::min(text.size(), sizeof prepared.bytes);
@@ -122,7 +126,34 @@ void say_backtrace() {
   line.flush();
 }
 
+void write_decimal(char* out, int digits, int value) {
+  for (int i = digits - 1; i >= 0; --i, value /= 10) out[i] = static_cast<char>('0' + value % 10);
+}
+
+/// Returns when there is none, or when it cannot be taken.
+void take_way_back(int signal) {
+  const WayBack* const way = way_back.exchange(nullptr);
+  if (way == nullptr) return;
+  char text[] = "<2>vigil-guest: fatal signal 00; the agent before is taken up again\n";
+  write_decimal(std::strstr(text, "00;"), 2, signal);
+  [[maybe_unused]] const auto written = ::write(console, text, sizeof text - 1);
+  for (std::size_t i = 0; i < way->count; ++i) ::fcntl(way->descriptors[i], F_SETFD, 0);
+  ::fcntl(way->state, F_SETFD, 0);
+  ::sigprocmask(SIG_SETMASK, &usual_mask, nullptr);   // of a handler all are blocked, and an exec keeps that
+  char path[] = "/proc/self/fd/00000", state[] = "00000", number[] = "00";
+  write_decimal(path + 14, 5, way->program);
+  char* program = path + 14;                          // a name without leading zeros
+  while (*program == '0' && program[1] != '\0') ++program;
+  std::memmove(path + 14, program, std::strlen(program) + 1);
+  write_decimal(state, 5, way->state);
+  write_decimal(number, 2, signal);
+  char name[] = "vigil-guest", command[] = "resume", none[] = "none";
+  char* const argv[] = {name, command, state, none, number, nullptr};
+  ::execve(path, argv, environ);
+}
+
 void on_fatal_signal(int signal, siginfo_t* info, void* context) {
+  take_way_back(signal);
   for (std::size_t i = 0; i < fatal_signals.size(); ++i) {
     if (fatal_signals[i] != signal) continue;
     for (std::size_t piece = 0; piece < records[i].count; ++piece)
@@ -136,6 +167,11 @@ void on_fatal_signal(int signal, siginfo_t* info, void* context) {
 }
 
 }  // namespace
+
+void arm_way_back(const WayBack* way) {
+  ::sigprocmask(SIG_SETMASK, nullptr, &usual_mask);
+  way_back.store(way);
+}
 
 void install_crash_guard(const BootId& boot, int console_fd) {
   console = console_fd;

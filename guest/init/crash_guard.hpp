@@ -8,10 +8,23 @@
 
 #include "shared/base/ids.hpp"
 
+#include <cstddef>
+
 namespace vigil::guest::init {
 
 /// The number of the crash record: far above all that are counted.
 inline constexpr Seq crash_guard_seq = (Seq{1} << 48);
+
+/// For an agent that has just taken another one's place: a crash executes that one again, from `program`, with the state in `state_fd`, in place of the reboot.
+/// Plain memory, because a handler reads it; it and its descriptors stay as they are until another takes its place.
+struct WayBack {
+  static constexpr std::size_t max_descriptors = 4096;
+  int program = -1, state = -1;
+  std::size_t count = 0;
+  int descriptors[max_descriptors] = {};   // to be left open
+};
+/// nullptr: no more.
+void arm_way_back(const WayBack* way);
 
 /// `console_fd` stays open for the life of the process; writes go there as kernel log records.
 void install_crash_guard(const BootId& boot, int console_fd);

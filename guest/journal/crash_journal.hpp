@@ -50,6 +50,9 @@ public:
   /// `done` once, when everything unacknowledged is on disk or `limit` has passed.
   void settle(std::chrono::milliseconds limit, std::function<void()> done);
 
+  /// Its process is at work.
+  bool is_writing() const { return is_writing_; }
+
 private:
   struct Write {
     Change change;

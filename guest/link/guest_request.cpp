@@ -44,6 +44,14 @@ Result<GuestRequest> parse_unit_failed(const nlohmann::json& args) {
   return GuestRequest(UnitFailedRequest{unit, result});
 }
 
+Result<GuestRequest> parse_upgrade(const nlohmann::json& args) {
+  TRY(path, read_string(args, "path", 256));
+  TRY(sha256, read_string(args, "sha256", 64));
+  if (!path.starts_with('/')) return Error(Errc::invalid, "path: must be absolute, not " + path);
+  if (sha256.size() != 64 || sha256.find_first_not_of("0123456789abcdef") != std::string::npos) return Error(Errc::invalid, "sha256: not 64 digits of lower-case hex");
+  return GuestRequest(UpgradeRequest{path, sha256});
+}
+
 }  // namespace
 
 Result<GuestRequest> parse_guest_request(const protocol::Request& request) {
@@ -53,6 +61,7 @@ Result<GuestRequest> parse_guest_request(const protocol::Request& request) {
   if (request.op == "service") return parse_service(args);
   if (request.op == "logs") return parse_logs(args);
   if (request.op == "unit_failed") return parse_unit_failed(args);
+  if (request.op == "upgrade") return parse_upgrade(args);
   if (request.op == "diagnose") return GuestRequest(DiagnoseRequest{});
   return Error(Errc::unsupported, "this agent does not know the request " + request.op);
 }

@@ -18,7 +18,8 @@ struct SignalRequest { ServiceName name; int signal = 0; };
 struct LogsRequest { ServiceName name; };
 struct DiagnoseRequest {};
 struct UnitFailedRequest { std::string unit, result; };            // from inside alone
-using GuestRequest = std::variant<ShutdownRequest, ServiceRequest, SignalRequest, LogsRequest, DiagnoseRequest, UnitFailedRequest>;
+struct UpgradeRequest { std::string path, sha256; };               // a file in the VM
+using GuestRequest = std::variant<ShutdownRequest, ServiceRequest, SignalRequest, LogsRequest, DiagnoseRequest, UnitFailedRequest, UpgradeRequest>;
 
 Result<GuestRequest> parse_guest_request(const protocol::Request& request);
 

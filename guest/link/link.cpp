@@ -56,6 +56,11 @@ Connection Link::release() {
   return connection;
 }
 
+Link::Kept Link::keep() const {
+  if (!fd_ || connecting_) return {};
+  return {fd_.get(), welcomed_, unread_, out_};
+}
+
 void Link::stop() { release(); }
 
 void Link::flush() {

@@ -51,6 +51,13 @@ public:
   void start();
   void resume(Connection connection);
   Connection release();
+  /// As release(), but the link goes on: for an exec that may fail. The descriptor stays the link's.
+  struct Kept {
+    int fd = -1;
+    bool welcomed = false;
+    std::string unread, unsent;
+  };
+  Kept keep() const;
   void stop();
 
   /// Something was queued. Sends in the loop's next turn.

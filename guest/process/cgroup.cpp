@@ -63,6 +63,17 @@ Result<void> Cgroup::renew() {
 
 Result<void> Cgroup::renew_elsewhere() { return replace(name_ + "+" + std::to_string(++generation_)); }
 
+KeptCgroup Cgroup::keep() const { return {path_.substr(path_.rfind('/') + 1), generation_, spent_}; }
+
+Result<void> Cgroup::resume(const KeptCgroup& kept) {
+  if (root_.empty() || kept.directory.empty()) return {};
+  if (kept.directory.find('/') != std::string::npos) return Error(Errc::invalid, "cgroup: not a name: " + kept.directory);
+  generation_ = kept.generation;
+  TRY_VOID(replace(kept.directory));
+  spent_ = kept.spent;
+  return {};
+}
+
 Result<void> Cgroup::replace(const std::string& directory_name) {
   const std::string path = root_ + "/vigil/" + directory_name;
   TRY_VOID(make_directory(path));

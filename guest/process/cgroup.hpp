@@ -30,6 +30,14 @@ struct ControlValue {
 /// Pure: how `limits` are said to the kernel. Without a limit the file says "max", so that a limit taken away is gone.
 std::vector<ControlValue> control_values(const CgroupLimits& limits);
 
+/// Where a cgroup is, between two lives of the agent.
+struct KeptCgroup {
+  std::string directory;              // below <root>/vigil; empty: there is none
+  std::uint32_t generation = 1;
+  bool spent = false;
+  friend bool operator==(const KeptCgroup&, const KeptCgroup&) = default;
+};
+
 class Cgroup {
 public:
   Cgroup() = default;   // none: path() is empty, fd() -1
@@ -46,6 +54,10 @@ public:
   Result<void> renew();
   /// The same under another name, for a process that does not go: it is left behind where it is.
   Result<void> renew_elsewhere();
+
+  KeptCgroup keep() const;
+  /// The one that the life before had; its processes are in it.
+  Result<void> resume(const KeptCgroup& kept);
 
   const std::string& path() const { return path_; }
   int fd() const { return directory_.get(); }

@@ -21,12 +21,21 @@ int OutputCapture::open() {
   reader_.reset(ends[0]);
   writer_.reset(ends[1]);
   fcntl(reader_.get(), F_SETFL, O_NONBLOCK);
+  watch();
+  return writer_.get();
+}
+
+void OutputCapture::resume(UniqueFd reader) {
+  reader_ = std::move(reader);
+  if (reader_) watch();
+}
+
+void OutputCapture::watch() {
   token_ = loop_.watch(reader_.get(), EPOLLIN, [this](std::uint32_t) {
     if (read_some(bytes_per_turn)) return;
     token_.cancel();
     reader_.reset();
   });
-  return writer_.get();
 }
 
 void OutputCapture::drain() {

@@ -26,7 +26,12 @@ public:
   void drain();
   const OutputTail& tail() const { return tail_; }
 
+  /// Our end, -1 when all writers have gone; for the next life of the agent, which gives it to resume().
+  int reader() const { return reader_.get(); }
+  void resume(UniqueFd reader);
+
 private:
+  void watch();
   bool read_some(std::size_t limit);   // false: at its end
 
   EventLoop& loop_;

@@ -69,6 +69,22 @@ OutputTail::Piece OutputTail::read(std::uint64_t offset, std::size_t max_bytes) 
   return piece;
 }
 
+KeptTail OutputTail::keep() const {
+  KeptTail kept{begin_, total_, copy(kept_from(), static_cast<std::size_t>(total_ - kept_from())), {}};
+  for (std::size_t i = 0; i < mark_count_; ++i) kept.marks.emplace_back(marks_[i].offset, marks_[i].at_us);
+  return kept;
+}
+
+void OutputTail::resume(const KeptTail& kept) {
+  const std::string_view bytes = std::string_view(kept.bytes).substr(0, capacity);
+  total_ = unkept_ = kept.end - std::min<std::uint64_t>(bytes.size(), kept.end);
+  append(bytes);
+  begin_ = std::min(kept.begin, total_);
+  mark_count_ = 0;
+  for (const auto& [offset, at_us] : kept.marks)
+    if (mark_count_ < marks_.size() && offset <= total_) marks_[mark_count_++] = {offset, at_us};
+}
+
 std::string OutputTail::copy(std::uint64_t offset, std::size_t length) const {
   std::string text;
   if (length == 0) return text;

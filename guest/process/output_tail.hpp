@@ -13,8 +13,18 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace vigil::guest::process {
+
+/// A tail between two lives of the agent.
+struct KeptTail {
+  std::uint64_t begin = 0, end = 0;      // offsets; `bytes` are the last before `end`
+  std::string bytes;
+  std::vector<std::pair<std::uint64_t, MonoUs>> marks;
+  friend bool operator==(const KeptTail&, const KeptTail&) = default;
+};
 
 class OutputTail {
 public:
@@ -41,6 +51,10 @@ public:
   std::uint64_t end() const { return total_; }
   /// Gives the memory back; nothing is kept any more.
   void release();
+
+  KeptTail keep() const;
+  /// Of a tail that nothing was appended to.
+  void resume(const KeptTail& kept);
 
 private:
   struct Mark { std::uint64_t offset = 0; MonoUs at_us = 0; };

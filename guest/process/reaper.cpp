@@ -71,6 +71,24 @@ Reaper::~Reaper() {
 
 void Reaper::expect(pid_t pid, DeathHandler handler) { expected_.insert_or_assign(pid, std::move(handler)); }
 
+void Reaper::expect_again(pid_t pid, DeathHandler handler) {
+  expect(pid, std::move(handler));
+  siginfo_t dead{};
+  if (waitid(P_PID, static_cast<id_t>(pid), &dead, WEXITED | WNOHANG | WNOWAIT) == 0) {
+    if (dead.si_pid != 0) kill(getpid(), SIGCHLD);   // its own signal may have been taken by the life before
+    return;
+  }
+  loop_.post([this, pid, alive = std::weak_ptr(alive_)] {
+    auto owner = alive.lock() ? expected_.extract(pid) : decltype(expected_)::node_type();
+    if (!owner) return;
+    ProcessEnd end;
+    end.pid = pid;
+    end.status = protocol::ExitUnknown{"it ended while the agent was replaced"};
+    end.ended_us = loop_.now_us();
+    owner.mapped()(end);
+  });
+}
+
 void Reaper::forget(pid_t pid) { expected_.erase(pid); }
 
 void Reaper::collect() {

@@ -13,6 +13,7 @@
 #include <csignal>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <unordered_map>
 
 namespace vigil::guest::process {
@@ -28,6 +29,8 @@ public:
 
   /// Calls `handler` once when `pid`, a child just launched, has died. Replaces an earlier one.
   void expect(pid_t pid, DeathHandler handler);
+  /// As expect(), of a child that an earlier life of the agent has launched: dead already, it is told in the loop's next turn; reaped already, as well, with a status that nobody knows.
+  void expect_again(pid_t pid, DeathHandler handler);
   /// The process will be reaped as nobody's.
   void forget(pid_t pid);
   /// For deaths that nobody expects: orphans that became ours.
@@ -47,6 +50,7 @@ private:
   DeathHandler orphan_handler_;
   std::uint64_t orphans_ = 0;
   LoopToken token_;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);   // posted calls outlive us
 };
 
 }  // namespace vigil::guest::process

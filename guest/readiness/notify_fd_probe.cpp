@@ -25,6 +25,7 @@ Result<void> NotifyFdProbe::prepare(process::LaunchPlan& plan) {
 
 void NotifyFdProbe::begin(const process::ProcessGroup&) {
   writer_.reset();
+  if (!reader_) return;
   token_ = loop_.watch(reader_.get(), EPOLLIN, [this](std::uint32_t) { read_line(); });
 }
 

@@ -13,6 +13,8 @@ public:
 
   Result<void> prepare(process::LaunchPlan& plan) override;
   void begin(const process::ProcessGroup& group) override;
+  Kept keep() const override { return {reader_.get(), 0}; }
+  void resume(UniqueFd fd, uid_t) override { reader_ = std::move(fd); }
   std::string seen() const override { return seen_; }
 
 private:

@@ -9,7 +9,10 @@
 #include "guest/process/launch_plan.hpp"
 #include "guest/process/process_group.hpp"
 #include "shared/base/result.hpp"
+#include "shared/base/unique_fd.hpp"
 #include "shared/protocol/cause.hpp"
+
+#include <sys/types.h>
 
 #include <functional>
 #include <optional>
@@ -33,12 +36,22 @@ public:
   virtual Result<void> prepare(process::LaunchPlan& plan);
   /// The child has its descriptors; `group` tells the service's processes.
   virtual void begin(const process::ProcessGroup& group) = 0;
+  /// Between two lives of the agent: a descriptor that the child has the other end of, and whom it was made for. Without one a probe just begins anew.
+  struct Kept {
+    int fd = -1;
+    uid_t uid = 0;
+    friend bool operator==(const Kept&, const Kept&) = default;
+  };
+  virtual Kept keep() const { return {}; }
+  /// In place of prepare(). The descriptor is the probe's from now on.
+  virtual void resume(UniqueFd fd, uid_t uid);
   /// A named obstacle: service.wrong_address, port_taken, not_answering, wrong_protocol.
   virtual std::optional<protocol::Cause> finding() const { return std::nullopt; }
   /// The last thing that it saw, as evidence for a time-out: "status 503", "exit code 1"; may be empty.
   virtual std::string seen() const { return {}; }
 };
 
+inline void Probe::resume(UniqueFd, uid_t) {}
 inline Result<void> Probe::prepare(process::LaunchPlan&) { return {}; }
 
 }  // namespace vigil::guest::readiness

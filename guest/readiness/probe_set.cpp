@@ -25,6 +25,23 @@ void ProbeSet::begin(const process::ProcessGroup& group) {
   for (Member& member : members_) member.probe->begin(group);
 }
 
+std::vector<ProbeSet::Kept> ProbeSet::keep() const {
+  std::vector<Kept> kept;
+  for (const Member& member : members_) kept.push_back({member.result, member.probe->keep()});
+  return kept;
+}
+
+void ProbeSet::resume(const std::vector<Kept>& kept, const process::ProcessGroup& group) {
+  for (std::size_t i = 0; i < members_.size() && i < kept.size(); ++i) {
+    Member& member = members_[i];
+    member.result.passed = kept[i].result.passed;
+    member.result.passed_us = kept[i].result.passed_us;
+    if (kept[i].probe.fd >= 0) member.probe->resume(UniqueFd(kept[i].probe.fd), kept[i].probe.uid);
+    else if (member.result.passed) continue;   // it has nothing more to see
+    member.probe->begin(group);
+  }
+}
+
 bool ProbeSet::all_passed() const {
   return std::all_of(members_.begin(), members_.end(), [](const Member& member) { return member.result.passed; });
 }

@@ -24,6 +24,16 @@ public:
   Result<void> prepare(process::LaunchPlan& plan);
   void begin(const process::ProcessGroup& group);
 
+  /// Between two lives of the agent: what had passed, and what the child has the other end of.
+  struct Kept {
+    protocol::ProbeResult result;
+    Probe::Kept probe;
+    friend bool operator==(const Kept&, const Kept&) = default;
+  };
+  std::vector<Kept> keep() const;
+  /// In place of prepare() and begin(); of a set made from the same specs.
+  void resume(const std::vector<Kept>& kept, const process::ProcessGroup& group);
+
   bool all_passed() const;
   std::vector<protocol::ProbeResult> results() const;
   /// The named obstacle of the first probe that knows one.

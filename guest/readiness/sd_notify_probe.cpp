@@ -106,6 +106,7 @@ Result<void> SdNotifyProbe::prepare(process::LaunchPlan& plan) {
 
 void SdNotifyProbe::begin(const process::ProcessGroup& group) {
   group_ = group;
+  if (!socket_) return;
   token_ = loop_.watch(socket_.get(), EPOLLIN, [this](std::uint32_t) { receive(); });
 }
 

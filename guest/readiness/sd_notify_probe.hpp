@@ -28,6 +28,8 @@ public:
 
   Result<void> prepare(process::LaunchPlan& plan) override;
   void begin(const process::ProcessGroup& group) override;
+  Kept keep() const override { return {socket_.get(), uid_}; }
+  void resume(UniqueFd fd, uid_t uid) override { socket_ = std::move(fd), uid_ = uid; }
   std::string seen() const override { return status_.empty() ? std::string() : "status: " + status_; }
 
 private:

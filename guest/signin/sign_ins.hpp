@@ -26,6 +26,8 @@ public:
   ~SignIns();
 
   SignInHost& host() { return host_; }
+  /// None runs, and no credential waits for the host.
+  bool is_idle() const { return running_.empty() && held_.empty(); }
   /// Streams of this folder by this, all others by `others`.
   streams::Stream::Opener opener(streams::Stream::Opener others);
 

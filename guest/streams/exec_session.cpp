@@ -162,13 +162,47 @@ void ExecSession::died(const process::ProcessEnd& end) {
   exit_ = end.status;
   input_.close();
   input_fd_.reset();
-  const auto drain = [this] {
-    for (auto& output : outputs_) output.drain();
-    changed();
-  };
-  if (terminal_ && !has_output_ended()) terminal_grace_ = host_.loop.after(terminal_grace, drain);
-  else drain();
+  if (terminal_ && !has_output_ended()) terminal_grace_ = host_.loop.after(terminal_grace, [this] { drain_outputs(); });
+  else drain_outputs();
   exited_(*this);
+}
+
+void ExecSession::drain_outputs() {
+  for (auto& output : outputs_) output.drain();
+  changed();
+}
+
+KeptExec ExecSession::keep() const {
+  KeptExec kept{id_, alone_, pid_, {}, terminal_.get(), terminal_ ? -1 : input_fd_.get(), std::string(input_.waiting()), input_ending_, exit_};
+  for (const auto& output : outputs_) kept.outputs.push_back(output.keep());
+  return kept;
+}
+
+std::shared_ptr<ExecSession> ExecSession::resume(const ExecHost& host, const KeptExec& kept, std::function<void(ExecSession&)> exited) {
+  auto session = std::make_shared<ExecSession>(host, kept.id, kept.alone, std::move(exited));
+  session->continue_from(kept);
+  return session;
+}
+
+void ExecSession::continue_from(const KeptExec& kept) {
+  pid_ = kept.pid;
+  exit_ = kept.exit;
+  if (!host_.cgroup_root.empty()) {
+    if (auto cgroup = process::Cgroup::make(host_.cgroup_root, "exec." + id_, {})) cgroup_ = std::move(*cgroup);
+  }
+  for (const auto& output : kept.outputs) outputs_.emplace_back(host_.loop, output, [this] { changed(); });
+  terminal_.reset(kept.terminal_fd);
+  input_fd_.reset(kept.input_fd);
+  if (exit_) {
+    if (!has_output_ended()) terminal_grace_ = host_.loop.after(terminal_grace, [this] { drain_outputs(); });
+    return;
+  }
+  if (terminal_) input_fd_.reset(::fcntl(terminal_.get(), F_DUPFD_CLOEXEC, 0));
+  if (input_fd_) input_.open(input_fd_.get());
+  input_.write(kept.input);
+  input_ending_ = kept.input_ending;
+  finish_input_if_drained();
+  host_.reaper.expect_again(pid_, [this](const process::ProcessEnd& end) { died(end); });
 }
 
 void ExecSession::changed() {

@@ -45,6 +45,9 @@ class ExecSession {
 public:
   static Result<std::shared_ptr<ExecSession>> start(const ExecHost& host, std::string id, const vigil::streams::ExecOpening& opening,
                                                     std::function<void(ExecSession&)> exited);
+  /// One that the life of the agent before had; its death, if it has died meanwhile, is told in the loop's next turn.
+  static std::shared_ptr<ExecSession> resume(const ExecHost& host, const KeptExec& kept, std::function<void(ExecSession&)> exited);
+  KeptExec keep() const;
   ExecSession(const ExecHost& host, std::string id, bool alone, std::function<void(ExecSession&)> exited);
   ExecSession(const ExecSession&) = delete;
   ExecSession& operator=(const ExecSession&) = delete;
@@ -74,6 +77,8 @@ private:
   Result<void> launch(const vigil::streams::ExecOpening& opening);
   Result<void> open_pipes(process::LaunchPlan& plan, std::list<UniqueFd>& theirs, bool with_stdin);
   Result<void> use_terminal(process::LaunchPlan& plan, std::list<UniqueFd>& theirs, const vigil::streams::TerminalSize& size);
+  void continue_from(const KeptExec& kept);
+  void drain_outputs();
   void add_output(vigil::streams::Channel channel, UniqueFd fd);
   void died(const process::ProcessEnd& end);
   void changed();

@@ -71,6 +71,21 @@ void ExecSessions::hang_up(ExecSession& session) {
   if (Kept* const entry = kept(session)) entry->expiry = host_.loop.after(periods_.hang_up_grace, [&session] { session.signal(SIGKILL); });
 }
 
+std::vector<KeptExec> ExecSessions::keep() const {
+  std::vector<KeptExec> kept;
+  for (const auto& each : sessions_) kept.push_back(each.session->keep());
+  return kept;
+}
+
+void ExecSessions::resume(const std::vector<KeptExec>& kept) {
+  for (const auto& each : kept) {
+    sessions_.push_back({ExecSession::resume(host_, each, [this](ExecSession& which) { ended(which); }), {}});
+    ExecSession& session = *sessions_.back().session;
+    if (session.exit()) ended(session);
+    else unattended(session);   // until its stream comes
+  }
+}
+
 void ExecSessions::hang_up_all() {
   for (auto& each : sessions_) {
     each.session->signal(SIGHUP);

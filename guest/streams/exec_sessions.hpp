@@ -11,6 +11,7 @@
 #include <list>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace vigil::guest::streams {
 
@@ -31,6 +32,9 @@ public:
   /// The VM ends: every process is asked to.
   void hang_up_all();
   ExecHost& host() { return host_; }
+  std::vector<KeptExec> keep() const;
+  /// Before the streams that are attached to them.
+  void resume(const std::vector<KeptExec>& kept);
 
 private:
   struct Kept {

@@ -22,6 +22,14 @@ ExecStream::ExecStream(Stream& stream, ExecSessions& sessions, std::shared_ptr<E
   push();
 }
 
+ExecStream::ExecStream(Stream& stream, ExecSessions& sessions, std::shared_ptr<ExecSession> session, const KeptExecStream& kept)
+    : stream_(stream), sessions_(sessions), session_(std::move(session)), ended_(kept.ended.begin(), kept.ended.end()), over_(kept.over) {
+  if (over_) return;
+  session_->attach(*this);
+  stream_.pause_input(!session_->wants_input());
+  push();
+}
+
 ExecStream::~ExecStream() {
   session_->detach(*this);
   sessions_.unattended(*session_);

@@ -12,9 +12,12 @@ namespace vigil::guest::streams {
 class ExecStream final : public Operation, private ExecListener {
 public:
   ExecStream(Stream& stream, ExecSessions& sessions, std::shared_ptr<ExecSession> session);
+  /// One that goes on in another life of the agent: its opening has been answered.
+  ExecStream(Stream& stream, ExecSessions& sessions, std::shared_ptr<ExecSession> session, const KeptExecStream& kept);
   ~ExecStream() override;
   void received(Chunk chunk) override;
   void can_send() override { push(); }
+  std::optional<KeptOperation> keep() const override { return KeptExecStream{session_->id(), {ended_.begin(), ended_.end()}, over_}; }
 
 private:
   void session_changed() override { push(); }

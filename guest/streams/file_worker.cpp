@@ -28,7 +28,7 @@ Result<UniqueFd> opening_file(const std::string& bytes) {
 }  // namespace
 
 void FileWorkers::hand_over(Stream& stream, const Opening& opening) {
-  if (running_ >= max_workers) return stream.refuse(Error(Errc::limit, std::to_string(max_workers) + " file streams run in this VM"));
+  if (running_.size() >= max_workers) return stream.refuse(Error(Errc::limit, std::to_string(max_workers) + " file streams run in this VM"));
   auto file = opening_file(framing::make_frame(encode(opening)) + stream.unread());
   if (!file) return stream.refuse(file.error());
   process::LaunchPlan plan;
@@ -39,9 +39,15 @@ void FileWorkers::hand_over(Stream& stream, const Opening& opening) {
     if (failure->pid > 0) host_.reaper.expect(failure->pid, [](const process::ProcessEnd&) {});
     return stream.refuse(Error(Errc::io, "start a file worker: " + std::string(std::strerror(failure->error))));
   }
-  ++running_;
-  host_.reaper.expect(std::get<process::Launched>(launched).pid, [this](const process::ProcessEnd&) { --running_; });
+  const pid_t pid = std::get<process::Launched>(launched).pid;
+  running_.insert(pid);
+  host_.reaper.expect(pid, [this](const process::ProcessEnd& end) { running_.erase(end.pid); });
   stream.abandon();
+}
+
+void FileWorkers::resume(const std::set<pid_t>& running) {
+  running_ = running;
+  for (const pid_t pid : running) host_.reaper.expect_again(pid, [this](const process::ProcessEnd& end) { running_.erase(end.pid); });
 }
 
 }  // namespace vigil::guest::streams

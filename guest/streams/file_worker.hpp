@@ -7,7 +7,10 @@
 #include "guest/streams/exec_session.hpp"
 #include "guest/streams/stream.hpp"
 
+#include <sys/types.h>
+
 #include <cstddef>
+#include <set>
 #include <string>
 
 namespace vigil::guest::streams {
@@ -17,12 +20,15 @@ public:
   /// `program`: an executable whose first argument `file-stream` makes it a worker.
   FileWorkers(ExecHost& host, std::string program) : host_(host), program_(std::move(program)) {}
   void hand_over(Stream& stream, const Opening& opening);
+  /// Workers outlive this life of the agent with their connections; the next one only counts them.
+  const std::set<pid_t>& running() const { return running_; }
+  void resume(const std::set<pid_t>& running);
 
 private:
   static constexpr std::size_t max_workers = 64;
   ExecHost& host_;
   std::string program_;
-  std::size_t running_ = 0;
+  std::set<pid_t> running_;
 };
 
 inline constexpr int worker_connection_fd = 3, worker_opening_fd = 4;

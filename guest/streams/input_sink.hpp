@@ -23,6 +23,7 @@ public:
   void write(std::string_view bytes);
   bool wants_more() const { return waiting_.size() - gone_ < max_waiting; }
   bool is_empty() const { return waiting_.empty(); }
+  std::string_view waiting() const { return std::string_view(waiting_).substr(gone_); }
   bool is_broken() const { return broken_; }
 
 private:

@@ -34,6 +34,13 @@ LogFollow::LogFollow(EventLoop& loop, Stream& stream, process::OutputLogs& logs,
   push();
 }
 
+LogFollow::LogFollow(EventLoop& loop, Stream& stream, process::OutputLogs& logs, const KeptLogFollow& kept)
+    : loop_(loop), stream_(stream), logs_(logs), wanted_(kept.service), follow_(kept.follow), positions_(kept.positions), turn_(kept.turn), sent_(kept.sent), over_(kept.over),
+      place_(logs.follow([this](std::size_t bytes) { grew(bytes); })) {
+  stream_.limit_room(max_waiting);
+  push();
+}
+
 /// At once, unless it has just been done: then after a pause, or when half of a tail would be lost before.
 void LogFollow::grew(std::size_t bytes) {
   waiting_ += bytes;

@@ -22,9 +22,12 @@ public:
   static std::unique_ptr<Operation> open(EventLoop& loop, Stream& stream, process::OutputLogs& logs, const LogFollowOpening& opening);
 
   LogFollow(EventLoop& loop, Stream& stream, process::OutputLogs& logs, const LogFollowOpening& opening);
+  /// One that goes on in another life of the agent.
+  LogFollow(EventLoop& loop, Stream& stream, process::OutputLogs& logs, const KeptLogFollow& kept);
   ~LogFollow() override { logs_.leave(place_); }
   void received(Chunk) override {}
   void can_send() override { push(); }
+  std::optional<KeptOperation> keep() const override { return KeptLogFollow{wanted_, turn_, follow_, over_, positions_, sent_}; }
 
 private:
   void grew(std::size_t bytes);

@@ -66,4 +66,14 @@ Stream::Opener make_opener(EventLoop& loop, ExecSessions& sessions, FileWorkers&
   };
 }
 
+StreamServer::Reviver make_reviver(EventLoop& loop, ExecSessions& sessions, process::OutputLogs& logs) {
+  return [&loop, &sessions, &logs](Stream& stream, const KeptOperation& kept) -> Made {
+    if (const auto* log = std::get_if<KeptLogFollow>(&kept)) return std::make_unique<LogFollow>(loop, stream, logs, *log);
+    if (const auto* bridge = std::get_if<KeptBridge>(&kept)) return std::make_unique<ResumedBridge>(loop, stream, *bridge);
+    const auto* exec = std::get_if<KeptExecStream>(&kept);
+    const auto session = exec ? sessions.find(exec->id) : Result<std::shared_ptr<ExecSession>>(Error(Errc::not_found, "no operation"));
+    return session ? std::make_unique<ExecStream>(stream, sessions, *session, *exec) : nullptr;
+  };
+}
+
 }  // namespace vigil::guest::streams

@@ -4,7 +4,10 @@
 // Thread: the loop's.
 #pragma once
 
+#include "guest/streams/kept_stream.hpp"
 #include "shared/streams/chunk.hpp"
+
+#include <optional>
 
 namespace vigil::guest::streams {
 
@@ -17,6 +20,8 @@ public:
   virtual void received(Chunk chunk) = 0;
   /// There is room again for what has to be sent.
   virtual void can_send() = 0;
+  /// For the next life of the agent; nullopt: not in this state, or not at all.
+  virtual std::optional<KeptOperation> keep() const { return std::nullopt; }
 };
 
 }  // namespace vigil::guest::streams

@@ -17,6 +17,16 @@ constexpr std::size_t block_bytes = 64 * 1024, left_by_the_dead = 1024 * 1024;  
 
 OutputSource::OutputSource(EventLoop& loop, Channel channel, UniqueFd fd, std::function<void()> changed)
     : loop_(loop), channel_(channel), fd_(std::move(fd)), changed_(std::move(changed)) {
+  watch();
+}
+
+OutputSource::OutputSource(EventLoop& loop, const KeptOutput& kept, std::function<void()> changed)
+    : loop_(loop), channel_(kept.channel), fd_(kept.fd), changed_(std::move(changed)), kept_(kept.kept), lost_(kept.lost), taken_(kept.taken), attached_(false),
+      ended_(kept.ended) {
+  if (fd_) watch();
+}
+
+void OutputSource::watch() {
   watch_ = loop_.watch(fd_.get(), EPOLLIN, [this](std::uint32_t) { on_ready(); });
 }
 

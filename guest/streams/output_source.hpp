@@ -6,6 +6,7 @@
 #pragma once
 
 #include "guest/loop/event_loop.hpp"
+#include "guest/streams/kept_stream.hpp"
 #include "shared/streams/chunk.hpp"
 
 #include <functional>
@@ -16,6 +17,8 @@ namespace vigil::guest::streams {
 class OutputSource {
 public:
   OutputSource(EventLoop& loop, vigil::streams::Channel channel, UniqueFd fd, std::function<void()> changed);
+  /// One that the life of the agent before had.
+  OutputSource(EventLoop& loop, const KeptOutput& kept, std::function<void()> changed);
   OutputSource(const OutputSource&) = delete;
   OutputSource& operator=(const OutputSource&) = delete;
 
@@ -29,6 +32,7 @@ public:
   bool is_empty() const { return kept_.empty(); }
   /// Nobody can write any more, or what comes is no longer the program's.
   bool has_ended() const { return ended_; }
+  KeptOutput keep() const { return {channel_, fd_.get(), kept_, lost_, taken_, ended_}; }
   std::uint64_t taken() const { return taken_; }
 
 private:
@@ -36,6 +40,7 @@ private:
   /// False: the end.
   bool read_some(std::size_t limit);
   void on_ready();
+  void watch();
   void update_watch();
 
   EventLoop& loop_;

@@ -34,6 +34,21 @@ void SocketBridge::carry(UniqueFd socket) {
   watch_local();
 }
 
+std::optional<KeptOperation> SocketBridge::keep() const {
+  if (!socket_) return std::nullopt;
+  return KeptBridge{socket_.get(), std::string(sink_.waiting()), local_ended_, host_ended_, sent_};
+}
+
+void SocketBridge::resume(const KeptBridge& kept) {
+  sent_ = kept.sent;
+  local_ended_ = kept.local_ended;
+  host_ended_ = kept.host_ended;
+  carry(UniqueFd(kept.fd));
+  if (local_ended_) watch_.cancel();
+  sink_.write(kept.input);
+  stream_.pause_input(!sink_.wants_more());
+}
+
 void SocketBridge::received(Chunk chunk) {
   if (chunk.channel != Channel::data || host_ended_) return;
   if (chunk.is_end()) {

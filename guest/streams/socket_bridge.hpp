@@ -16,10 +16,13 @@ public:
   SocketBridge(EventLoop& loop, Stream& stream);
   void received(Chunk chunk) override;
   void can_send() override;
+  std::optional<KeptOperation> keep() const override;
 
 protected:
   /// From now on; non-blocking.
   void carry(UniqueFd socket);
+  /// As carry(), of a connection that the life of the agent before carried.
+  void resume(const KeptBridge& kept);
 
 private:
   void watch_local();
@@ -34,6 +37,12 @@ private:
   bool local_ended_ = false, host_ended_ = false;
   std::uint64_t sent_ = 0;
   LoopToken watch_;
+};
+
+/// One that goes on in another life of the agent.
+class ResumedBridge final : public SocketBridge {
+public:
+  ResumedBridge(EventLoop& loop, Stream& stream, const KeptBridge& kept) : SocketBridge(loop, stream) { resume(kept); }
 };
 
 }  // namespace vigil::guest::streams

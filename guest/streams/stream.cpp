@@ -34,6 +34,43 @@ Stream::Stream(EventLoop& loop, UniqueFd fd, std::string hello, std::function<vo
   watch_ = loop_.watch(fd_.get(), watched_, [this](std::uint32_t events) { on_ready(events); });
 }
 
+Stream::Stream(EventLoop& loop, const KeptStream& kept, Opener opener, std::function<void()> closed)
+    : loop_(loop), fd_(kept.fd), opener_(std::move(opener)), closed_(std::move(closed)), out_(kept.out), room_(static_cast<std::size_t>(kept.room)) {
+  using Kept = KeptStream::State;
+  state_ = kept.state == Kept::opening ? State::opening : kept.state == Kept::accepted ? State::accepted : State::finishing;
+  if (state_ == State::opening) frames_.feed(kept.unread);
+  if (state_ == State::accepted) chunks_.feed(kept.unread);
+  watched_ = EPOLLIN;
+  watch_ = loop_.watch(fd_.get(), watched_, [this](std::uint32_t events) { on_ready(events); });
+  if (state_ != State::accepted) deadline_ = loop_.after(state_ == State::opening ? opening_deadline : linger_deadline, [this] { close(); });
+  write_out();
+  if (state_ == State::accepted) take_chunks_soon();
+}
+
+std::optional<KeptStream> Stream::keep() const {
+  if (state_ == State::closed || state_ == State::opened) return std::nullopt;
+  KeptStream kept;
+  kept.fd = fd_.get();
+  kept.out = out_.substr(written_);
+  kept.room = room_;
+  kept.input_paused = input_paused_;
+  if (state_ == State::finishing) {
+    kept.state = KeptStream::State::finishing;
+    return kept;
+  }
+  if (state_ == State::opening) {
+    framing::FrameReader frames = frames_;
+    kept.unread = frames.take_rest();
+    return kept;
+  }
+  auto operation = operation_ ? operation_->keep() : std::nullopt;
+  if (!operation) return std::nullopt;
+  kept.state = KeptStream::State::accepted;
+  kept.unread = chunks_.rest();
+  kept.operation = std::move(*operation);
+  return kept;
+}
+
 void Stream::begin(std::unique_ptr<Operation> operation) {
   operation_ = std::move(operation);
   write_out();

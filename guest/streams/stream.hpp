@@ -16,6 +16,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace vigil::guest::streams {
@@ -31,6 +32,11 @@ public:
   /// One that this side began, on a connected descriptor: says `hello` and needs no answer. begin() gives it its operation.
   Stream(EventLoop& loop, UniqueFd fd, std::string hello, std::function<void()> closed);
   void begin(std::unique_ptr<Operation> operation);
+  /// One that the life of the agent before had; its operation, where it has one, comes by begin().
+  Stream(EventLoop& loop, const KeptStream& kept, Opener opener, std::function<void()> closed);
+  /// nullopt: not while its operation is neither refused nor begun, or cannot be handed over.
+  std::optional<KeptStream> keep() const;
+  bool is_closed() const { return state_ == State::closed; }
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
 

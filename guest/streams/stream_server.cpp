@@ -33,12 +33,35 @@ void StreamServer::add(UniqueFd fd) {
   const bool full = streams_.size() >= max_streams;
   if (streams_.size() >= 2 * max_streams) return;   // not even a word: closed here
   const auto place = streams_.emplace(streams_.end());
-  auto closed = [this, place, alive = std::weak_ptr(alive_)] {
+  *place = std::make_unique<Stream>(loop_, std::move(fd), full ? Stream::Opener(refuse_one_more) : opener_, forget(place));
+}
+
+std::function<void()> StreamServer::forget(std::list<std::unique_ptr<Stream>>::iterator place) {
+  return [this, place, alive = std::weak_ptr(alive_)] {
     loop_.post([this, place, alive] {
       if (alive.lock()) streams_.erase(place);
     });
   };
-  *place = std::make_unique<Stream>(loop_, std::move(fd), full ? Stream::Opener(refuse_one_more) : opener_, std::move(closed));
+}
+
+StreamServer::Kept StreamServer::keep() const {
+  Kept kept{listener_.get(), {}, 0};
+  for (const auto& stream : streams_) {
+    if (stream->is_closed()) continue;
+    if (auto one = stream->keep()) kept.streams.push_back(std::move(*one));
+    else ++kept.left_out;
+  }
+  return kept;
+}
+
+void StreamServer::resume(const std::vector<KeptStream>& kept, const Reviver& reviver) {
+  for (const KeptStream& each : kept) {
+    const auto place = streams_.emplace(streams_.end());
+    *place = std::make_unique<Stream>(loop_, each, opener_, forget(place));
+    if (each.state != KeptStream::State::accepted) continue;
+    if (auto operation = reviver(**place, each.operation)) (*place)->begin(std::move(operation));
+    else (*place)->finish(Problem{Errc::unavailable, "the agent was replaced, and what this stream was attached to is gone"});
+  }
 }
 
 }  // namespace vigil::guest::streams

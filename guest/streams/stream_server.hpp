@@ -10,6 +10,7 @@
 #include <functional>
 #include <list>
 #include <memory>
+#include <vector>
 
 namespace vigil::guest::streams {
 
@@ -24,11 +25,24 @@ public:
   StreamServer(const StreamServer&) = delete;
   StreamServer& operator=(const StreamServer&) = delete;
 
+  struct Kept {
+    int listener = -1;
+    std::vector<KeptStream> streams;
+    std::size_t left_out = 0;          // cannot be handed over now
+    friend bool operator==(const Kept&, const Kept&) = default;
+  };
+  /// Makes the operation that a stream goes on with; null when there is nothing that it could be attached to.
+  using Reviver = std::function<std::unique_ptr<Operation>(Stream&, const KeptOperation&)>;
+  Kept keep() const;
+  /// The streams that the life of the agent before had.
+  void resume(const std::vector<KeptStream>& kept, const Reviver& reviver);
+
   std::size_t open_streams() const { return streams_.size(); }
 
 private:
   void accept_some();
   void add(UniqueFd fd);
+  std::function<void()> forget(std::list<std::unique_ptr<Stream>>::iterator place);
 
   EventLoop& loop_;
   UniqueFd listener_;

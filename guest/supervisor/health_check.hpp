@@ -15,6 +15,14 @@ namespace vigil::guest::supervisor {
 
 enum class Health { healthy, unhealthy };
 
+/// Between two lives of the agent; the question that is under way is asked anew.
+struct KeptHealth {
+  Health health = Health::healthy;
+  std::uint32_t failures = 0;
+  protocol::Cause cause;
+  friend bool operator==(const KeptHealth&, const KeptHealth&) = default;
+};
+
 class HealthCheck {
 public:
   using Changed = std::function<void(Health)>;
@@ -26,6 +34,9 @@ public:
 
   /// service.unhealthy{probe}; what the probe met is its evidence.
   const protocol::Cause& cause() const { return cause_; }
+
+  KeptHealth keep() const { return {health_, failures_, cause_}; }
+  void resume(const KeptHealth& kept) { health_ = kept.health, failures_ = kept.failures, cause_ = kept.cause; }
 
 private:
   void ask();

@@ -48,6 +48,18 @@ RestartVerdict RestartPolicy::judge(const Death& death) {
   return {Kind::restart_later, next_delay(), death.cause};
 }
 
+KeptPolicy RestartPolicy::keep() const {
+  KeptPolicy kept{{}, failures_in_a_row_};
+  for (const Past& past : deaths_) kept.deaths.emplace_back(past.at_us, past.cause);
+  return kept;
+}
+
+void RestartPolicy::resume(const KeptPolicy& kept) {
+  forget();
+  for (const auto& [at_us, cause] : kept.deaths) deaths_.push_back({at_us, cause});
+  failures_in_a_row_ = kept.failures_in_a_row;
+}
+
 std::chrono::milliseconds RestartPolicy::next_delay() const {
   std::chrono::milliseconds delay = spec_.backoff;
   for (std::uint32_t i = 1; i < failures_in_a_row_ && delay < spec_.backoff_max; ++i) delay *= 2;

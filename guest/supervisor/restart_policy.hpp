@@ -12,6 +12,8 @@
 #include <chrono>
 #include <cstdint>
 #include <deque>
+#include <utility>
+#include <vector>
 
 namespace vigil::guest::supervisor {
 
@@ -36,6 +38,13 @@ struct RestartVerdict {
   protocol::Cause cause;                  // what the service's report says: the death's own cause or service.crash_loop
 };
 
+/// The history of a policy between two lives of the agent.
+struct KeptPolicy {
+  std::vector<std::pair<MonoUs, protocol::Cause>> deaths;
+  std::uint32_t failures_in_a_row = 0;
+  friend bool operator==(const KeptPolicy&, const KeptPolicy&) = default;
+};
+
 class RestartPolicy {
 public:
   explicit RestartPolicy(const service_spec::RestartSpec& spec) : spec_(spec) {}
@@ -43,6 +52,9 @@ public:
   RestartVerdict judge(const Death& death);
   /// Somebody started the service by hand: what was before is forgiven.
   void forget() { deaths_.clear(), failures_in_a_row_ = 0; }
+
+  KeptPolicy keep() const;
+  void resume(const KeptPolicy& kept);
 
 private:
   struct Past {

@@ -154,7 +154,7 @@ bool Service::apply(ServiceEvent event) {
     case MachineAction::launch: launch_when_alone(); break;   // reports when there is a pid to tell
     case MachineAction::arm_backoff:
       submit();
-      timer_ = loop_.after(backoff_, [this] { apply(ServiceEvent::backoff_over); });
+      arm_backoff();
       break;
     case MachineAction::stop_process:
       submit();
@@ -163,6 +163,8 @@ bool Service::apply(ServiceEvent event) {
   }
   return true;
 }
+
+void Service::arm_backoff() { timer_ = loop_.after(backoff_, [this] { apply(ServiceEvent::backoff_over); }); }
 
 void Service::submit() {
   context_.sink.submit(report());
@@ -194,9 +196,7 @@ void Service::launch() {
   ready_since_us_ = 0;
   cause_.reset();
   ended_by_us_.reset();
-  run_ = std::make_unique<ServiceRun>(spec_, cgroup_, context_,
-                                      RunEvents{[this] { on_probes_changed(); }, [this] { on_deadline(); },
-                                                [this](Health health) { on_health(health); }, [this](RunEnd end) { on_end(std::move(end)); }});
+  run_ = std::make_unique<ServiceRun>(spec_, cgroup_, context_, run_events());
   if (auto problem = run_->launch()) {
     run_.reset();
     return launch_failed(*std::move(problem));
@@ -204,6 +204,10 @@ void Service::launch() {
   submit();
   if (std::exchange(launched_before_, true) && context_.started_anew) context_.started_anew(spec_.name);
   if (run_->probes_passed()) on_probes_changed();   // without probes running is ready
+}
+
+RunEvents Service::run_events() {
+  return {[this] { on_probes_changed(); }, [this] { on_deadline(); }, [this](Health health) { on_health(health); }, [this](RunEnd end) { on_end(std::move(end)); }};
 }
 
 void Service::launch_failed(LaunchProblem problem) {
@@ -302,11 +306,70 @@ void Service::stop_process() {
 
 void Service::end_process() {
   run_->signal(spec_.stop.signal);
+  arm_kill();
+}
+
+void Service::arm_kill() {
   timer_ = loop_.after(std::max(grace_, milliseconds(0)), [this] {
     if (!run_) return;
     if (state_ == ServiceState::stopping) cause_ = protocol::make_cause(CauseCode::service_stop_timeout);
     run_->kill_all();
   });
+}
+
+KeptService Service::keep() const {
+  KeptService kept;
+  kept.name = spec_.name.value();
+  kept.state = state_;
+  kept.since_us = since_us_;
+  kept.ready_since_us = ready_since_us_;
+  kept.cause = cause_;
+  kept.ended_by_us = ended_by_us_;
+  kept.waits_for = waits_for_;
+  kept.last_probes = last_probes_;
+  kept.restarts = restarts_;
+  kept.crashes = crashes_;
+  kept.finished = finished_;
+  kept.start_after_stop = start_after_stop_;
+  kept.launched_before = launched_before_;
+  kept.announced = announced_;
+  kept.backoff = backoff_;
+  kept.grace = grace_;
+  kept.policy = policy_.keep();
+  kept.cgroup = cgroup_.keep();
+  if (run_) kept.run = run_->keep();
+  return kept;
+}
+
+/// What a timer was armed for follows from the state; it has its whole time again.
+void Service::resume(const KeptService& kept) {
+  state_ = kept.state;
+  since_us_ = kept.since_us;
+  ready_since_us_ = kept.ready_since_us;
+  cause_ = kept.cause;
+  ended_by_us_ = kept.ended_by_us;
+  waits_for_ = kept.waits_for;
+  last_probes_ = kept.last_probes;
+  restarts_ = kept.restarts;
+  crashes_ = kept.crashes;
+  finished_ = kept.finished;
+  start_after_stop_ = kept.start_after_stop;
+  launched_before_ = kept.launched_before;
+  announced_ = kept.announced;
+  backoff_ = kept.backoff;
+  grace_ = kept.grace;
+  policy_.resume(kept.policy);
+  if (const auto resumed = cgroup_.resume(kept.cgroup); !resumed)
+    log::warning("cgroup.not_resumed", {{"svc", spec_.name.value()}, {"err", resumed.error().message()}});
+  if (!kept.run) {
+    if (state_ == ServiceState::backoff) arm_backoff();
+    if (state_ == ServiceState::starting) timer_ = loop_.after(milliseconds(0), [this] { launch_when_alone(); });
+    return;
+  }
+  run_ = std::make_unique<ServiceRun>(spec_, cgroup_, context_, run_events());
+  run_->resume(*kept.run);
+  if (state_ == ServiceState::stopping || ended_by_us_) arm_kill();
+  if (ended_by_us_) run_->stop_watching_health();
 }
 
 }  // namespace vigil::guest::supervisor

@@ -37,6 +37,10 @@ public:
   /// All its processes, at once.
   void kill_now();
 
+  KeptService keep() const;
+  /// Of a service that nothing was asked of yet: goes on where the life before was.
+  void resume(const KeptService& kept);
+
   const service_spec::ServiceSpec& spec() const { return spec_; }
   protocol::ServiceState state() const { return state_; }
   Standing standing() const;
@@ -50,6 +54,9 @@ public:
 
 private:
   bool apply(ServiceEvent event);
+  void arm_backoff();
+  void arm_kill();
+  RunEvents run_events();
   void submit();
   void launch_when_alone();
   bool is_alone();

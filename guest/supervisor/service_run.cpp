@@ -67,13 +67,62 @@ void ServiceRun::begin(process::Launched launched) {
   out_.close_writer();
   err_.close_writer();
   context_.tools.reaper.expect(pid_, [this](const process::ProcessEnd& end) { on_death(end); });
+  watch_limit_of_processes();
+  if (spec_.ready.empty()) return;
+  arm_deadline(context_.tools.loop.now_us());
+  probes_.begin(group_);
+}
+
+void ServiceRun::watch_limit_of_processes() {
   if (spec_.limits.pids && cgroup_)
     limit_of_processes_.emplace(context_.tools.loop, cgroup_.path() + "/pids.events", [this] { on_limit_of_processes(); });
-  if (spec_.ready.empty()) return;
-  deadline_ = context_.tools.loop.after(spec_.ready_timeout * context_.tools.deadline_scale, [this] {
+}
+
+void ServiceRun::arm_deadline(MonoUs begun_us) {
+  const std::chrono::microseconds patience = spec_.ready_timeout * context_.tools.deadline_scale;
+  const std::chrono::microseconds gone(static_cast<std::int64_t>(context_.tools.loop.now_us() - begun_us));
+  deadline_ = context_.tools.loop.after_us(patience - gone, [this] {
     if (!probes_.all_passed()) events_.deadline_passed();
   });
-  probes_.begin(group_);
+}
+
+KeptRun ServiceRun::keep() const {
+  KeptRun kept;
+  kept.pid = pid_;
+  kept.started_us = started_us_;
+  kept.out_fd = out_.reader();
+  kept.err_fd = err_.reader();
+  kept.probes = probes_.keep();
+  kept.oom_kills = oom_.baseline();
+  const auto pressure = pressure_.baseline();
+  kept.forks_refused = pressure.forks_refused;
+  kept.periods = pressure.periods.all;
+  kept.periods_throttled = pressure.periods.throttled;
+  kept.forks_told = forks_told_;
+  if (health_) kept.health = health_->keep();
+  return kept;
+}
+
+void ServiceRun::resume(const KeptRun& kept) {
+  pid_ = kept.pid;
+  pidfd_.reset(static_cast<int>(syscall(SYS_pidfd_open, pid_, 0)));   // the process is our child, and not reaped: its number is its own
+  started_us_ = kept.started_us;
+  group_ = process::ProcessGroup(cgroup_.path(), pid_);
+  log_.live = true;
+  out_.resume(UniqueFd(kept.out_fd));
+  err_.resume(UniqueFd(kept.err_fd));
+  oom_.resume(kept.oom_kills);
+  pressure_.resume({kept.forks_refused, {kept.periods, kept.periods_throttled}});
+  forks_told_ = kept.forks_told;
+  context_.tools.reaper.expect_again(pid_, [this](const process::ProcessEnd& end) { on_death(end); });
+  watch_limit_of_processes();
+  probes_.resume(kept.probes, group_);
+  if (!spec_.ready.empty() && !probes_.all_passed()) arm_deadline(started_us_);
+  if (!kept.health || !spec_.health) return;
+  auto prepared = prepare_launch(spec_, context_.options);   // for probes that are programs
+  if (auto* plan = std::get_if<process::LaunchPlan>(&prepared)) health_plan_ = std::move(*plan), health_plan_.cgroup_fd = cgroup_.fd();
+  became_ready();
+  health_->resume(*kept.health);
 }
 
 /// Told while it lives; if it dies of it, its death says so too. Once a life: what forks without end is refused thousands of times.

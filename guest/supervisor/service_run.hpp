@@ -11,6 +11,7 @@
 #include "guest/process/process_group.hpp"
 #include "guest/readiness/probe_set.hpp"
 #include "guest/supervisor/health_check.hpp"
+#include "guest/supervisor/kept_service.hpp"
 #include "guest/supervisor/launch_preparation.hpp"
 #include "guest/supervisor/restart_policy.hpp"
 
@@ -55,6 +56,9 @@ public:
 
   /// Nothing when the program runs; else why not, and then the run is of no more use.
   std::optional<LaunchProblem> launch();
+  KeptRun keep() const;
+  /// In place of launch(): the process runs already, or has ended by now.
+  void resume(const KeptRun& kept);
   /// From now on its health is watched, if its file says so.
   void became_ready();
   void stop_watching_health() { health_.reset(); }
@@ -73,6 +77,8 @@ public:
 
 private:
   void begin(process::Launched launched);
+  void watch_limit_of_processes();
+  void arm_deadline(MonoUs begun_us);
   void on_limit_of_processes();
   void on_death(const process::ProcessEnd& end);
 

@@ -4,6 +4,7 @@
 #include "guest/process/launcher.hpp"
 #include "guest/process/small_file.hpp"
 #include "guest/readiness/listener_watch.hpp"
+#include "guest/supervisor/kept_service.hpp"
 #include "guest/supervisor/service.hpp"
 #include "guest/supervisor/spec_errors.hpp"
 #include "guest/supervisor/start_order.hpp"
@@ -38,6 +39,14 @@ bool is_live(const Service& service) { return service.has_process() || service.s
 
 }  // namespace
 
+Result<void> check_resumable(const service_spec::SpecSet& specs, const KeptSupervisor& kept) {
+  for (const KeptService& service : kept.services) {
+    const bool known = std::any_of(specs.services.begin(), specs.services.end(), [&](const auto& spec) { return spec.name.value() == service.name; });
+    if (service.run && !known) return Error(Errc::invalid, "service " + service.name + " runs, but its file is gone or wrong: mend the file, or stop the service");
+  }
+  return {};
+}
+
 std::optional<ServiceAction> parse_service_action(std::string_view text) {
   if (text == "start") return ServiceAction::start;
   if (text == "stop") return ServiceAction::stop;
@@ -59,6 +68,9 @@ struct Supervisor::Impl {
                 }} {}
 
   void start(const service_spec::SpecSet& specs, SupervisorEvents stage_events);
+  void add_services(const service_spec::SpecSet& specs);
+  Result<void> resume(const service_spec::SpecSet& specs, const KeptSupervisor& kept, SupervisorEvents stage_events);
+  Result<KeptSupervisor> keep() const;
   void evaluate_soon();
   void evaluate();
   void restart_followers();
@@ -100,14 +112,47 @@ struct Supervisor::Impl {
 void Supervisor::Impl::start(const service_spec::SpecSet& specs, SupervisorEvents stage_events) {
   events = std::move(stage_events);
   mkdir(options.runtime_dir.c_str(), 0755);
+  add_services(specs);
+  for (const protocol::ServiceReport& report : broken) sink.submit(report);
+  evaluate_soon();
+}
+
+Result<void> Supervisor::Impl::resume(const service_spec::SpecSet& specs, const KeptSupervisor& kept, SupervisorEvents stage_events) {
+  TRY_VOID(check_resumable(specs, kept));
+  events = std::move(stage_events);
+  if (kept.is_ready_told) events.essentials_ready = nullptr;
+  if (kept.is_settled_told) events.all_settled = nullptr;
+  for (const std::string& name : kept.failures_told)
+    if (auto known = parse_service_name(name)) failures_told.insert(*known);
+  orphan_crashes = kept.orphan_crashes;
+  add_services(specs);
+  for (const KeptService& service : kept.services) {
+    const auto name = parse_service_name(service.name);
+    const auto found = name ? by_name.find(*name) : by_name.end();
+    if (found != by_name.end()) found->second->resume(service);
+  }
+  evaluate_soon();
+  return {};
+}
+
+Result<KeptSupervisor> Supervisor::Impl::keep() const {
+  if (progress != Progress::running) return Error(Errc::conflict, "all services are being stopped");
+  KeptSupervisor kept;
+  for (const auto& service : services) kept.services.push_back(service->keep());
+  for (const ServiceName& name : failures_told) kept.failures_told.push_back(name.value());
+  kept.orphan_crashes = orphan_crashes;
+  kept.is_ready_told = events.essentials_ready == nullptr;
+  kept.is_settled_told = events.all_settled == nullptr;
+  return kept;
+}
+
+void Supervisor::Impl::add_services(const service_spec::SpecSet& specs) {
   reaper.on_orphan([this](const process::ProcessEnd& end) { report_orphan(end); });
   broken = reports_of_errors(specs.errors, loop.now_us());
-  for (const protocol::ServiceReport& report : broken) sink.submit(report);
   for (const service_spec::ServiceSpec& spec : specs.services) {
     services.push_back(std::make_unique<Service>(spec, context));
     by_name.emplace(spec.name, services.back().get());
   }
-  evaluate_soon();
 }
 
 void Supervisor::Impl::evaluate_soon() {
@@ -252,6 +297,12 @@ Supervisor::Supervisor(EventLoop& loop, ReportSink& sink, process::Reaper& reape
 Supervisor::~Supervisor() { impl_->reaper.on_orphan(nullptr); }
 
 void Supervisor::start(const service_spec::SpecSet& specs, SupervisorEvents events) { impl_->start(specs, std::move(events)); }
+
+Result<KeptSupervisor> Supervisor::keep() const { return impl_->keep(); }
+
+Result<void> Supervisor::resume(const service_spec::SpecSet& specs, const KeptSupervisor& kept, SupervisorEvents events) {
+  return impl_->resume(specs, kept, std::move(events));
+}
 
 void Supervisor::stop_all(milliseconds grace, std::function<void()> on_done) {
   impl_->stop_listeners.push_back(std::move(on_done));

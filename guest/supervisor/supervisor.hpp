@@ -24,6 +24,8 @@
 
 namespace vigil::guest::supervisor {
 
+struct KeptSupervisor;   // kept_service.hpp
+
 struct SupervisorOptions {
   int deadline_scale = 1;                       // protocol::deadline_scale(accelerator)
   std::string cgroup_root;                      // a cgroup v2 directory ("/sys/fs/cgroup"); empty: no cgroups, services are told apart by process tree
@@ -64,6 +66,9 @@ public:
   virtual std::vector<protocol::ServiceReport> services() const = 0;
 };
 
+/// Whether Supervisor::resume() would; for an agent that is only tried.
+Result<void> check_resumable(const service_spec::SpecSet& specs, const KeptSupervisor& kept);
+
 class Supervisor final : public ServiceRunner {
 public:
   /// `logs` outlives it; without one the output can be asked for, but not followed.
@@ -75,6 +80,11 @@ public:
 
   /// Once. Errors of the set are reported as failed services named after their file; the rest starts.
   void start(const service_spec::SpecSet& specs, SupervisorEvents events = {});
+  /// Between two lives of the agent. Errc::conflict, in words, while it stops all.
+  Result<KeptSupervisor> keep() const;
+  /// In place of start(): the services of `specs` go on as they were; one that was not there begins. Of `events` only those that are still to come are called.
+  /// Errc::invalid: a process runs whose service has no file any more; nothing was done.
+  Result<void> resume(const service_spec::SpecSet& specs, const KeptSupervisor& kept, SupervisorEvents events);
   /// Stops dependants before what they depend on; whoever is alive after `grace` is killed. on_done is called once, at the latest a second after that.
   void stop_all(std::chrono::milliseconds grace, std::function<void()> on_done) override;
   /// Errc::not_found names the services there are; Errc::conflict while everything stops; Errc::unsupported to reload what has no reload.

@@ -32,6 +32,7 @@ void stop_instance(const Context& context, const Request& request, const Reply& 
 // timeline.cpp, services.cpp, crashes.cpp, console.cpp, logs.cpp, why.cpp, events.cpp
 void get_timeline(const Context& context, const Request& request, const Reply& reply);
 void get_services(const Context& context, const Request& request, const Reply& reply);
+void replace_agent(const Context& context, const Request& request, const Reply& reply);
 void control_service(const Context& context, const Request& request, const Reply& reply);
 void get_crashes(const Context& context, const Request& request, const Reply& reply);
 void get_console(const Context& context, const Request& request, const Reply& reply);

@@ -35,6 +35,7 @@ constexpr Row rows[] = {
     {Method::get, "/v1/instances/{id}/timeline", Scope::read, get_timeline},
     {Method::get, "/v1/instances/{id}/services", Scope::read, get_services},
     {Method::post, "/v1/instances/{id}/services/{service}", Scope::operate, control_service},
+    {Method::post, "/v1/instances/{id}/agent", Scope::operate, replace_agent},
     {Method::get, "/v1/instances/{id}/crashes", Scope::read, get_crashes},
     {Method::get, "/v1/instances/{id}/console", Scope::read, get_console},
     {Method::get, "/v1/instances/{id}/logs", Scope::read, stream_logs},

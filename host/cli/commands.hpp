@@ -43,6 +43,7 @@ void add_reboot(CLI::App& app, Cli& cli);
 void add_ps(CLI::App& app, Cli& cli);
 void add_services(CLI::App& app, Cli& cli);
 void add_ctl(CLI::App& app, Cli& cli);
+void add_agent(CLI::App& app, Cli& cli);
 void add_timeline(CLI::App& app, Cli& cli);
 void add_events(CLI::App& app, Cli& cli);
 void add_why(CLI::App& app, Cli& cli);

@@ -38,7 +38,7 @@ std::string default_socket() {
 
 void add_verbs(CLI::App& app, vigil::cli::Cli& cli) {
   using namespace vigil::cli;
-  for (const auto add : {add_up, add_start, add_stop, add_kill, add_reboot, add_ps, add_services, add_ctl, add_timeline, add_events, add_why, add_crashes, add_console,
+  for (const auto add : {add_up, add_start, add_stop, add_kill, add_reboot, add_ps, add_services, add_ctl, add_agent, add_timeline, add_events, add_why, add_crashes, add_console,
                          add_logs, add_blackbox, add_exec, add_shell, add_cp, add_ls, add_port, add_ports, add_desktop, add_egress, add_hold, add_lease, add_policy, add_rm,
                          add_image, add_session, add_vault, add_token, add_doctor, add_version})
     add(app, cli);

@@ -38,6 +38,8 @@ public:
   /// The next whole chunk; nullopt when more bytes are needed.
   Result<std::optional<Chunk>> next();
   std::size_t buffered() const { return buffer_.size() - consumed_; }
+  /// What was fed and not given as a chunk.
+  std::string_view rest() const { return std::string_view(buffer_).substr(consumed_); }
 
 private:
   std::string buffer_;

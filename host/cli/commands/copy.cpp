@@ -1,6 +1,6 @@
 // vigil cp: one file into a VM or out of it.
 #include "host/cli/commands.hpp"
-#include "host/cli/guest_stream.hpp"
+#include "host/cli/file_sending.hpp"
 #include "host/cli/view.hpp"
 #include "host/cli/vm_path.hpp"
 #include "shared/json/json.hpp"
@@ -24,15 +24,6 @@ namespace {
 struct CopyOptions {
   std::string from, to, user;
 };
-
-/// The last word of a file stream: how many bytes there were.
-Result<std::optional<std::uint64_t>> done_of(const streams::Chunk& chunk) {
-  if (chunk.is_end()) return Error(Errc::protocol, "the stream ended without a result");
-  TRY(message, streams::decode_control(chunk.bytes));
-  if (const auto* const problem = std::get_if<streams::Problem>(&message)) return Error(problem->code, problem->detail);
-  if (const auto* const done = std::get_if<streams::Done>(&message)) return std::optional(done->bytes);
-  return std::optional<std::uint64_t>();
-}
 
 Result<void> write_whole(int fd, std::string_view bytes, const std::string& path) {
   while (!bytes.empty()) {
@@ -86,23 +77,7 @@ Result<std::uint64_t> copy_in(Cli& cli, const std::string& from, VmPath to, cons
   streams::FileWriteOpening opening{to.path, {}, user};
   if (S_ISREG(status.st_mode)) opening.mode = status.st_mode & 0777;
   TRY(stream, GuestStream::open(cli.daemon, to.vm, opening));
-  char block[128 * 1024];
-  for (;;) {
-    const ssize_t count = ::read(file.get(), block, sizeof block);
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return Error::from_errno(from, errno);
-    if (count == 0) break;
-    stream.queue(Channel::data, {block, static_cast<std::size_t>(count)});
-    if (!stream.flush_all()) break;   // the guest has said why
-  }
-  stream.queue_end(Channel::data);
-  (void)stream.flush_all();
-  for (;;) {
-    TRY(chunk, stream.receive());
-    if (chunk.channel != Channel::control) continue;
-    TRY(done, done_of(chunk));
-    if (done) return *done;
-  }
+  return send_file(stream, file.get(), from);
 }
 
 int run_copy(Cli& cli, const CopyOptions& options) {

@@ -70,6 +70,17 @@ TEST_CASE("options: init, version and nothing at all", "[guest][config]") {
   REQUIRE_FALSE(parse_agent_options({"vigil-guest", "version", "extra"}).has_value());
 }
 
+TEST_CASE("options: between two builds of the agent, numbers of descriptors", "[guest][config]") {
+  const auto resume = std::get<ResumeInit>(*parse_agent_options({"vigil-guest", "resume", "00012", "none", "06"}));
+  REQUIRE((resume.state_fd == 12 && resume.program_fd == -1 && resume.signal == 6));
+  REQUIRE(std::get<ResumeInit>(*parse_agent_options({"vigil-guest", "resume", "12", "13", "none"})).program_fd == 13);
+  REQUIRE(std::get<TryUpgrade>(*parse_agent_options({"vigil-guest", "upgrade-trial", "3"})).state_fd == 3);
+  for (const auto* word : {"none", "-1", "3x", ""}) {
+    REQUIRE_FALSE(parse_agent_options({"vigil-guest", "upgrade-trial", word}).has_value());
+    REQUIRE_FALSE(parse_agent_options({"vigil-guest", "resume", word, "none", "none"}).has_value());
+  }
+}
+
 TEST_CASE("build identity: a kernel release is known", "[guest][config]") { REQUIRE_FALSE(kernel_release().empty()); }
 
 }  // namespace vigil::guest::config

@@ -56,7 +56,12 @@ TEST_CASE("requests: typed, with the wrong word named", "[guest][link]") {
   REQUIRE(parse("service", R"({"action":"stop"})").error().message().find("name") != std::string::npos);
   REQUIRE(parse("shutdown", R"({"kind":"halt"})").error().code() == Errc::invalid);
   REQUIRE(parse("shutdown", "[]").error().code() == Errc::invalid);
-  REQUIRE(parse("upgrade", "{}").error().code() == Errc::unsupported);
+  REQUIRE(parse("hibernate", "{}").error().code() == Errc::unsupported);
+
+  const std::string hash(64, 'a');
+  REQUIRE(std::get<UpgradeRequest>(*parse("upgrade", R"({"path":"/run/vigil/next-agent","sha256":")" + hash + "\"}")).sha256 == hash);
+  REQUIRE(parse("upgrade", R"({"path":"next-agent","sha256":")" + hash + "\"}").error().message().find("path") != std::string::npos);
+  REQUIRE(parse("upgrade", R"({"path":"/agent","sha256":"AA"})").error().message().find("sha256") != std::string::npos);
 }
 
 namespace {
