@@ -16,6 +16,7 @@
 #include "guest/link/unix_dial.hpp"
 #include "guest/link/vsock_dial.hpp"
 #include "guest/log/log.hpp"
+#include "guest/process/file_limit.hpp"
 #include "guest/process/remove_tree.hpp"
 #include "guest/process/small_file.hpp"
 #include "guest/signin/open_url.hpp"
@@ -54,6 +55,7 @@ std::string kernel_boot_id() {
   setup.boot = BootId(kernel_boot_id());
   init::install_crash_guard(setup.boot, console.fd());
   init::protect_from_oom();
+  process::raise_file_limit();
   if (auto left = boot::take_handover()) {
     setup.left = std::move(*left);
   } else {
@@ -99,6 +101,7 @@ std::string kernel_boot_id() {
     if (const auto closed = upgrade::set_over_exec(fd, upgrade::OverExec::closed); !closed) log::warning("agent.descriptor_lost", {{"err", closed.error().message()}});
   auto& kept = decoded->kept;
   const auto command_line = config::parse_kernel_command_line(process::read_small_file("/proc/cmdline").value_or(""));
+  process::raise_file_limit();
   (void)init::protect_from_reclaim(kept.cgroup_root);   // memory is locked by process image; the former one has told what was refused
   setup.place = agent::Place::vm;
   setup.boot = boot;
@@ -126,6 +129,7 @@ int serve_systemd() {
   log::use(console.fd(), console.route() == console::Route::kernel_log ? log::Format::kernel : log::Format::plain);
 
   agent::AgentSetup setup;
+  process::raise_file_limit();
   setup.place = agent::Place::vm;
   setup.init = agent::Init::systemd;
   setup.boot = BootId(kernel_boot_id());

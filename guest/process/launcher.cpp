@@ -1,5 +1,6 @@
 #include "guest/process/launcher.hpp"
 
+#include "guest/process/file_limit.hpp"
 #include "guest/process/new_process.hpp"
 
 #include <fcntl.h>
@@ -87,7 +88,7 @@ std::variant<Launched, LaunchFailure> Launcher::launch(const LaunchPlan& plan) {
   if (plan.argv.empty()) return LaunchFailure{LaunchStep::exec, EINVAL, 0};
   const std::vector<char*> argv = pointers_to(plan.argv);
   const std::vector<char*> env = pointers_to(plan.env);
-  NewProcess child{.plan = &plan, .argv = argv.data(), .env = env.data(), .dev_null = dev_null_.get(), .resets_oom_score = resets_oom_score_};
+  NewProcess child{.plan = &plan, .argv = argv.data(), .env = env.data(), .dev_null = dev_null_.get(), .resets_oom_score = resets_oom_score_, .lowers_file_limit = has_raised_file_limit()};
 
   int pidfd = -1;
   clone_args args{};

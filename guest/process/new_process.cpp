@@ -1,5 +1,7 @@
 #include "guest/process/new_process.hpp"
 
+#include "guest/process/file_limit.hpp"
+
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/close_range.h>
@@ -52,7 +54,12 @@ VIGIL_IN_CHILD bool set_limits(const NewProcess& child) {
     const int file = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
     if (file >= 0 && write(file, "0", 1) < 0) return false;
   }
-  if (!child.plan->nofile) return true;
+  rlimit inherited{};
+  if (!child.plan->nofile) {
+    if (!child.lowers_file_limit || getrlimit(RLIMIT_NOFILE, &inherited) != 0 || inherited.rlim_cur <= files_of_a_program) return true;
+    inherited.rlim_cur = files_of_a_program;
+    return setrlimit(RLIMIT_NOFILE, &inherited) == 0;
+  }
   const rlim_t count = *child.plan->nofile;
   const rlimit limit{count, count};
   return setrlimit(RLIMIT_NOFILE, &limit) == 0;

@@ -11,6 +11,7 @@ struct NewProcess {
   char* const* env = nullptr;
   int dev_null = -1;
   bool resets_oom_score = false;
+  bool lowers_file_limit = false;   // ours was raised
   LaunchStep step = LaunchStep::clone;   // where it is; read by the parent when error is set
   int error = 0;
 };

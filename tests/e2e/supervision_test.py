@@ -19,6 +19,8 @@ class Supervision(VmCase):
         self.assertEqual(self.inside(vm, "cat /proc/1/oom_score_adj").strip(), "-1000")
         locked = int(self.inside(vm, "grep VmLck /proc/1/status").split()[1])
         self.assertGreater(locked, 500, "its pages stay")
+        self.assertEqual(self.inside(vm, "grep '^Max open files' /proc/1/limits").split()[3:5], ["65536", "65536"])
+        self.assertEqual(self.inside(vm, "ulimit -n; ulimit -Hn").split(), ["1024", "65536"], "what a program has that names no limit")
 
     def test_a_service_has_the_powers_that_its_file_names_and_no_others(self):
         port_80 = f"{POWERS}; exec busybox httpd -f -p 80 -h /srv/web"

@@ -15,7 +15,7 @@ from image_build import cpio   # noqa: E402
 
 IMAGE = "upgradable"
 AGENT = BIN / "vigil-guest"
-STREAMS = 64
+STREAMS = 240
 
 
 def build_of(program):

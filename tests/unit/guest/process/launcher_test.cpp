@@ -1,3 +1,4 @@
+#include "guest/process/file_limit.hpp"
 #include "guest/process/launcher.hpp"
 
 #include "guest/process/output_capture.hpp"
@@ -10,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <fstream>
@@ -123,6 +125,20 @@ TEST_CASE("launcher: the limit of open files is set for the child only", "[guest
   CHECK(output_of(scene, plan) == "77\n");
   getrlimit(RLIMIT_NOFILE, &after);
   CHECK(before.rlim_cur == after.rlim_cur);
+}
+
+TEST_CASE("launcher: this process may have many files open, a program that names no limit starts with 1024 and may have as many", "[guest][process]") {
+  ProcessScene scene;
+  rlimit before{}, raised{};
+  getrlimit(RLIMIT_NOFILE, &before);
+  raise_file_limit();
+  getrlimit(RLIMIT_NOFILE, &raised);
+  CHECK(raised.rlim_cur == std::min(std::max(before.rlim_max, raised.rlim_max), most_files));
+  CHECK(raised.rlim_max >= before.rlim_max);
+  CHECK(output_of(scene, ProcessScene::shell("ulimit -n; ulimit -Hn")) == "1024\n" + std::to_string(raised.rlim_max) + "\n");
+  LaunchPlan plan = ProcessScene::shell("ulimit -n");
+  plan.nofile = 2000;
+  CHECK(output_of(scene, plan) == "2000\n");
 }
 
 TEST_CASE("launcher: another user's ids are taken, ours stay", "[guest][process]") {
