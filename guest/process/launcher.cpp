@@ -21,7 +21,8 @@ namespace {
 constexpr std::size_t stack_bytes = 64 * 1024;   // only touched pages cost memory
 
 /// clone3(2) whose child runs `entry(argument)` on the stack given in `args`. In the child nothing of this frame may be used, hence the assembly.
-__attribute__((noinline, no_sanitize("address", "undefined"))) long clone_onto_stack(clone_args& args, void (*entry)(void*), void* argument) {
+__attribute__((noinline, no_sanitize("address", "undefined"))) long clone_onto_stack(clone_args& args, void (*entry)(void*),
+                                                                                     void* argument) {
   static_assert(sizeof(void*) == 8, "written for x86-64");
   long result = SYS_clone3;
   register void* child_argument __asm__("r13") = argument;
@@ -78,7 +79,7 @@ MonoUs now_us() { return SystemClock().mono_us(); }
 
 Launcher::Launcher() : dev_null_(open("/dev/null", O_RDWR | O_CLOEXEC)), resets_oom_score_(has_oom_score()) {
   void* memory = mmap(nullptr, stack_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK | MAP_NORESERVE, -1, 0);
-  if (memory == MAP_FAILED) std::abort();   // 64 KiB at start: without them nothing can run
+  if (memory == MAP_FAILED) std::abort();  // 64 KiB at start: without them nothing can run
   stack_ = memory;
 }
 
@@ -88,7 +89,12 @@ std::variant<Launched, LaunchFailure> Launcher::launch(const LaunchPlan& plan) {
   if (plan.argv.empty()) return LaunchFailure{LaunchStep::exec, EINVAL, 0};
   const std::vector<char*> argv = pointers_to(plan.argv);
   const std::vector<char*> env = pointers_to(plan.env);
-  NewProcess child{.plan = &plan, .argv = argv.data(), .env = env.data(), .dev_null = dev_null_.get(), .resets_oom_score = resets_oom_score_, .lowers_file_limit = has_raised_file_limit()};
+  NewProcess child{.plan = &plan,
+                   .argv = argv.data(),
+                   .env = env.data(),
+                   .dev_null = dev_null_.get(),
+                   .resets_oom_score = resets_oom_score_,
+                   .lowers_file_limit = has_raised_file_limit()};
 
   int pidfd = -1;
   clone_args args{};
@@ -103,7 +109,7 @@ std::variant<Launched, LaunchFailure> Launcher::launch(const LaunchPlan& plan) {
   }
 
   const MonoUs started_us = now_us();
-  const int saved_errno = errno;   // the child writes ours
+  const int saved_errno = errno;  // the child writes ours
   long pid = 0;
   {
     const BlockedSignals blocked;
