@@ -4,6 +4,7 @@
 #include "host/api/request_reading.hpp"
 #include "host/api/to_json.hpp"
 #include "host/machine/derive.hpp"
+#include "shared/base/clock.hpp"
 #include "shared/base/encoding.hpp"
 
 #include <nlohmann/json.hpp>
@@ -30,11 +31,7 @@ std::string iso_time(UnixUs at) {
   return whole;
 }
 
-UnixUs now() {
-  std::timespec time{};
-  std::timespec_get(&time, TIME_UTC);
-  return static_cast<UnixUs>(time.tv_sec) * us_in_second + static_cast<UnixUs>(time.tv_nsec) / 1000;
-}
+UnixUs now() { return SystemClock().unix_us(); }
 
 const char* old_status(const Look& look) {
   using protocol::Power;

@@ -295,8 +295,10 @@ class Connection {
             if (!written) co_return false;
         }
         if (part.ended) co_return false;
-        if (is_empty) co_await waker->changed.wait();
-        co_return true;
+        if (!is_empty) co_return true;
+        const bool woken = co_await waker->changed.wait_for(limits_.answer_deadline);
+        if (!woken) spdlog::warn("http.bytes_stalled pid={} err=\"its source gave nothing for {} s\"", peer_.pid, std::chrono::duration_cast<std::chrono::seconds>(limits_.answer_deadline).count());
+        co_return woken;
     }
 
     /// A client of an event stream says nothing more; when its side becomes readable, it has most likely gone.

@@ -136,6 +136,7 @@ class Sessions(VmCase):
         self.assertNotIn("signin-" + session["id"], [vm["name"] for vm in self.daemon.api.get("/v1/instances")])   # the stream ends when its VM is gone
 
     def test_a_daemon_killed_while_it_makes_the_vm_goes_on_with_it(self):
+        lived = 0
         for at in range(12):
             asked = threading.Thread(target=self.ask_and_lose_the_answer, args=({"provider": "codex", "user": f"killed{at}", **self.small()},))
             asked.start()
@@ -146,7 +147,10 @@ class Sessions(VmCase):
             for session in self.daemon.api.get("/v1/sessions"):
                 if session["user"] == f"killed{at}":
                     self.assertFalse(session["ended"], session)
+                    lived += 1
                     self.daemon.api.post(f"/v1/sessions/{session['id']}/cancel")
+
+        self.assertGreater(lived, 0, "no kill came after a session was accepted")
 
     def ask_and_lose_the_answer(self, body):
         try:

@@ -74,6 +74,12 @@ class Parts final : public ByteSource {
     std::function<void()> wake_;
 };
 
+class Silent final : public ByteSource {
+  public:
+    Result<Part> next() override { return Part{}; }
+    void on_more(std::function<void()>) override {}
+};
+
 struct Fixture {
     vigil::test::TemporaryDirectory directory;
     asio::io_context io;
@@ -100,6 +106,7 @@ struct Fixture {
             {Method::get, "/file", [](const Request&, const Reply& reply) { reply.stream({"text/plain", 8, {{"X-Type", "file"}}, std::make_unique<Parts>(std::deque<std::string>{"one ", "", "four!"})}); }},
             {Method::get, "/short", [](const Request&, const Reply& reply) { reply.stream({"text/plain", 8, {}, std::make_unique<Parts>(std::deque<std::string>{"one"})}); }},
             {Method::get, "/list", [](const Request&, const Reply& reply) { reply.stream({"text/plain", std::nullopt, {}, std::make_unique<Parts>(std::deque<std::string>{"one", "", "three"})}); }},
+            {Method::get, "/silent", [](const Request&, const Reply& reply) { reply.stream({"text/plain", 8, {}, std::make_unique<Silent>()}); }},
             {Method::get, "/broken", [](const Request&, const Reply& reply) { reply.stream({"text/plain", std::nullopt, {}, std::make_unique<Parts>(std::deque<std::string>{"one"}, true)}); }},
             {Method::get, "/events", [this](const Request&, const Reply& reply) { reply.stream(std::make_unique<FedSource>(feed)); }},
         };
@@ -373,6 +380,16 @@ TEST_CASE("http: the TCP door opens on the loopback alone", "[host][http]") {
         asio::co_spawn(io, server.stop(), [&](std::exception_ptr) { stopped = true; });
         CHECK(pump_until(io, [&] { return stopped; }));
     }
+}
+
+TEST_CASE("http: a source that gives nothing does not keep its client for ever", "[host][http]") {
+    Limits limits;
+    limits.answer_deadline = 50ms;
+    Fixture fixture(limits);
+    UnixClient client(fixture.path);
+    REQUIRE(client.send("GET /silent HTTP/1.1\r\nHost: x\r\n\r\n"));
+    CHECK(fixture.closes(client));
+    CHECK(client.received().ends_with("\r\n\r\n"));
 }
 
 TEST_CASE("http: an answer as long as a file has its length, or an end that says that it is whole", "[host][http]") {
