@@ -109,11 +109,16 @@ asio::awaitable<void> VmRun::take_up() {
   const auto& known = owner_.run_state().run;
   vmm_ = &host_.vmms.of_run(known && known->vmm ? known->vmm->vmm : "", spec_.vmm);
   if (vmm_->driver) control_socket_ = vmm_->driver->control_socket(run_dir_.string());
+  console_ = std::make_unique<RunConsole>(run_dir_, host_.clock);
+  co_await follow(console_->read_to());
+}
+
+/// Not before the run is known to be adopted: a guest that dials at once would be up first, and down again by the adoption.
+void VmRun::reopen_link() {
   auto image = host_.images.resolve(machine::image_reference(spec_));
   const auto opened = open_link(image ? &*image : nullptr);
   if (!opened) spdlog::error("run.link_not_opened vm={} err=\"{}\"", id_.value(), opened.error().message());
-  if (!console_) console_ = std::make_unique<RunConsole>(run_dir_, host_.clock);
-  co_await follow(console_->read_to());
+  doubt_.notify();  // its link may never come back
 }
 
 asio::awaitable<void> VmRun::follow(std::uint64_t console_offset) {
@@ -124,7 +129,6 @@ asio::awaitable<void> VmRun::follow(std::uint64_t console_offset) {
   tasks_.spawn("run.console_flush", [this] { return flush_console(); });
   console_heard_us_ = link_heard_us_ = host_.clock.mono_us();
   tasks_.spawn("run.pulse", [this] { return watch_pulse(); });
-  if (owner_.run_state().run && owner_.run_state().run->vmm) doubt_.notify();   // adopted: its link may never come back
   for (;;) {
     auto event = co_await shim_->next();
     if (!event) {
@@ -159,7 +163,10 @@ bool VmRun::is_own(const shim::Status& status) const { return status.instance ==
 void VmRun::on_status(const shim::Status& status) {
   const auto& run = owner_.run_state().run;
   const bool is_adopted = run && run->vmm.has_value();
-  if (is_adopted) owner_.happened(machine::Adopted{status.shim.pid});
+  if (!link_) {  // not this daemon has opened it
+    if (is_adopted) owner_.happened(machine::Adopted{status.shim.pid});
+    reopen_link();
+  }
   if (status.phase == shim::Phase::running) on_vmm_running(status.vmm, status.device);
 }
 

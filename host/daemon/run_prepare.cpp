@@ -113,7 +113,7 @@ Result<void> VmRun::open_link(const images::Image* image) {
         options.bound_boot = run->link->boot;
     link_ = std::make_unique<guest_link::GuestLink>(host_.io, options, static_cast<guest_link::LinkOwner&>(*this), host_.clock);
     TRY_VOID(listen_for_guest(path));
-    console_ = std::make_unique<RunConsole>(run_dir_, host_.clock);
+    if (!console_) console_ = std::make_unique<RunConsole>(run_dir_, host_.clock);
     follow_logs();
     return open_egress();
 }

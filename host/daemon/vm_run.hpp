@@ -76,6 +76,7 @@ private:
   std::optional<protocol::Cause> unfit(const images::Image& image) const;
   std::variant<shim::ShimSpec, protocol::Cause> plan(const images::Image& image);
   Result<void> open_link(const images::Image* image);
+  void reopen_link();
   Result<void> listen_for_guest(const std::string& path);
   Result<void> open_egress();
   void follow_logs();

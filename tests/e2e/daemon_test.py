@@ -42,6 +42,22 @@ class Killed(VmCase):
         vm = self.daemon.api.get(f"/v1/instances/{lives['id']}")
         self.assertEqual((vm["power"], vm["link"]), ("running", True))
 
+    def test_a_guest_that_dials_before_its_shim_answers_stays_up(self):
+        """A link that a new daemon took and then forgot by the adoption would be down until the guest dials again: never."""
+        vm = self.up("eager")
+        self.daemon.wait_state(vm, "ready")
+        shim = self.daemon.wait_for(vm, lambda e: e["type"] == "vmm_started")["body"]["shim_pid"]
+        self.daemon.kill()
+        os.kill(shim, signal.SIGSTOP)
+        try:
+            self.daemon.start()
+            subprocess.run(["sleep", "4"], check=True)   # the guest dials each second at the latest
+        finally:
+            os.kill(shim, signal.SIGCONT)
+        adopted = self.daemon.wait_for(vm, lambda e: e["type"] == "adopted", 30)
+        self.daemon.wait_for(vm, lambda e: e["type"] == "link_up" and e["seq"] > adopted["seq"], 30)
+        self.assertTrue(self.daemon.api.get(f"/v1/instances/{vm['id']}")["link"])
+
     def past_events(self):
         status, data = self.daemon.api.raw("GET", "/v1/events?after=0&follow=0")
         self.assertEqual(status, 200)

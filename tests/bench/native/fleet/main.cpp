@@ -1,0 +1,135 @@
+// vigil-fleet make STATE RUN RUNNING ENDED IDS_FILE: a state directory with that many VMs; the ids of the running ones, a line each.
+// vigil-fleet serve RUN IDS_FILE FIRST COUNT EVENTS_PER_S SECONDS JOURNAL: those VMs for so long. On stdout a line "up N" when all have their link and are settled, and at
+// the end "acknowledged N p50_us p99_us worst_us dropped"; the journal has a line "ID BOOT SEQ TYPE" for each report that a store keeps for ever.
+// "quiet" on stdin: no new reports from then on; the end comes when all are acknowledged, or when SECONDS are over.
+#include "tests/bench/native/fleet/records.hpp"
+#include "tests/bench/native/fleet/vm.hpp"
+
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <memory>
+#include <stdexcept>
+
+namespace {
+
+using namespace vigil;
+using namespace vigil::fleet;
+namespace fs = std::filesystem;
+
+constexpr std::chrono::milliseconds tick{20};
+constexpr MonoUs health_every_us = 5'000'000;
+
+std::vector<InstanceId> read_ids(const char* path, std::size_t first, std::size_t count) {
+  std::vector<InstanceId> ids;
+  std::ifstream in(path);
+  std::string line;
+  for (std::size_t n = 0; std::getline(in, line); ++n)
+    if (n >= first && n < first + count) ids.emplace_back(line);
+  return ids;
+}
+
+class Load {
+public:
+  Load(const fs::path& run, const std::vector<InstanceId>& ids, double events_per_second, double seconds)
+      : per_us_(events_per_second / 1e6), until_(loop_.now_us() + static_cast<MonoUs>(seconds * 1e6)) {
+    for (const auto& id : ids) {
+      note_shim(run, id);
+      vms_.push_back(std::make_unique<Vm>(loop_, clock_, id, run));
+    }
+    orders_ = loop_.watch(STDIN_FILENO, EPOLLIN, [this](std::uint32_t) { take_order(); });
+  }
+
+  void run() {
+    for (const auto& vm : vms_) {
+      vm->dial();
+      vm->boot();
+    }
+    began_ = last_ = loop_.now_us();
+    step();
+    loop_.run();
+  }
+
+  void print(const char* journal) const {
+    std::ofstream out(journal);
+    std::vector<std::uint64_t> took;
+    std::uint64_t dropped = 0;
+    for (const auto& vm : vms_) {
+      for (const auto& [seq, type] : vm->journal().durable) out << vm->id().value() << ' ' << vm->boot_id().value() << ' ' << seq << ' ' << type << '\n';
+      took.insert(took.end(), vm->journal().acknowledged_us.begin(), vm->journal().acknowledged_us.end());
+      dropped += vm->dropped();
+    }
+    std::ranges::sort(took);
+    const auto at = [&](std::size_t percent) { return took.empty() ? 0 : took[std::min(took.size() - 1, took.size() * percent / 100)]; };
+    std::printf("acknowledged %zu %lu %lu %lu %lu\n", took.size(), at(50), at(99), took.empty() ? 0 : took.back(), dropped);
+  }
+
+private:
+  void take_order() {
+    char order[64];
+    if (::read(STDIN_FILENO, order, sizeof order) <= 0) orders_.cancel();
+    quiet_ = true;
+  }
+
+  void step() {
+    const MonoUs now = loop_.now_us();
+    const bool settled = std::ranges::all_of(vms_, [](const auto& vm) { return vm->is_settled() && vm->is_up(); });
+    if (settled && !std::exchange(told_, true)) {
+      std::printf("up %zu\n", vms_.size());
+      std::fflush(stdout);
+    }
+    if ((quiet_ && settled) || now >= until_) return loop_.stop();
+    if (told_ && !quiet_) speak(now);
+    last_ = now;
+    timer_ = loop_.after(tick, [this] { step(); });
+  }
+
+  /// Health in turn, spread over its five seconds; service events evenly over all.
+  void speak(MonoUs now) {
+    const auto share = [&](MonoUs at) { return static_cast<std::size_t>((at - began_) * vms_.size() / health_every_us); };
+    for (std::size_t n = share(last_); n < share(now); ++n) vms_[n % vms_.size()]->report_health();
+    owed_ += static_cast<double>(now - last_) * per_us_;
+    for (; owed_ >= 1; owed_ -= 1) vms_[next_++ % vms_.size()]->report_service();
+  }
+
+  guest::EventLoop loop_;
+  SystemClock clock_;
+  double per_us_, owed_ = 0;
+  MonoUs until_, began_ = 0, last_ = 0;
+  bool quiet_ = false, told_ = false;
+  std::size_t next_ = 0;
+  std::vector<std::unique_ptr<Vm>> vms_;
+  guest::LoopToken orders_, timer_;
+};
+
+int make(char** argument) {
+  const auto ids = make_records(argument[0], argument[1], {std::strtoul(argument[2], nullptr, 10), std::strtoul(argument[3], nullptr, 10)});
+  std::ofstream out(argument[4]);
+  for (const auto& id : ids) out << id.value() << '\n';
+  return out.flush().good() ? 0 : 1;
+}
+
+int serve(char** argument) {
+  const auto ids = read_ids(argument[1], std::strtoul(argument[2], nullptr, 10), std::strtoul(argument[3], nullptr, 10));
+  Load load(argument[0], ids, std::atof(argument[4]), std::atof(argument[5]));
+  load.run();
+  load.print(argument[6]);
+  return 0;
+}
+
+}  // namespace
+
+int main(int count, char** argument) try {
+  if (count == 7 && std::strcmp(argument[1], "make") == 0) return make(argument + 2);
+  if (count == 9 && std::strcmp(argument[1], "serve") == 0) return serve(argument + 2);
+  std::fprintf(stderr, "usage: vigil-fleet make STATE RUN RUNNING ENDED IDS_FILE | serve RUN IDS_FILE FIRST COUNT EVENTS_PER_S SECONDS JOURNAL\n");
+  return 64;
+} catch (const std::exception& error) {
+  std::fprintf(stderr, "vigil-fleet: %s\n", error.what());
+  return 1;
+}
