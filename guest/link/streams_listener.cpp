@@ -16,7 +16,7 @@
 namespace vigil::guest::link {
 namespace {
 
-constexpr int streams_backlog = 128;
+constexpr int streams_backlog = 512;   // all streams that there may be come at once, while programs of the first are still being started
 
 Error listen_failed(const std::string& what) { return Error(Errc::unavailable, what + ": " + std::strerror(errno)); }
 

@@ -15,9 +15,15 @@ def percentile(samples, percent):
     return ordered[max(0, -(-len(ordered) * percent // 100) - 1)]
 
 
+def has_kvm():
+    """As the daemon decides it: a device without the processor's help is none."""
+    flags = next((line.split() for line in open("/proc/cpuinfo") if line.startswith("flags")), [])
+    return os.access("/dev/kvm", os.W_OK) and bool({"vmx", "svm"} & set(flags))
+
+
 def machine():
     model = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "unknown")
-    return os.environ.get("VIGIL_MACHINE") or f"{os.cpu_count()} x {model}, {'kvm' if os.access('/dev/kvm', os.W_OK) else 'tcg'}"
+    return os.environ.get("VIGIL_MACHINE") or f"{os.cpu_count()} x {model}, {'kvm' if has_kvm() else 'tcg'}"
 
 
 def commit():

@@ -1,10 +1,12 @@
 // vigil-fleet make STATE RUN RUNNING ENDED IDS_FILE: a state directory with that many VMs; the ids of the running ones, a line each.
-// vigil-fleet serve RUN IDS_FILE FIRST COUNT EVENTS_PER_S SECONDS JOURNAL: those VMs for so long. On stdout a line "up N" when all have their link and are settled, and at
-// the end "acknowledged N p50_us p99_us worst_us dropped"; the journal has a line "ID BOOT SEQ TYPE" for each report that a store keeps for ever.
-// "quiet" on stdin: no new reports from then on; the end comes when all are acknowledged, or when SECONDS are over.
+// vigil-fleet serve RUN IDS_FILE FIRST COUNT EVENTS_PER_S SECONDS JOURNAL: those VMs, at most for so long, until stdin is closed. On stdout a line "up N" when all
+// have their link and are settled. "quiet" on stdin: no new reports; when all are acknowledged "acknowledged N p50_us p99_us worst_us dropped" is said, and the journal has
+// a line "ID BOOT SEQ TYPE" for each report that a store keeps for ever.
+#include "guest/log/log.hpp"
 #include "tests/bench/native/fleet/records.hpp"
 #include "tests/bench/native/fleet/vm.hpp"
 
+#include <fcntl.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -36,8 +38,8 @@ std::vector<InstanceId> read_ids(const char* path, std::size_t first, std::size_
 
 class Load {
 public:
-  Load(const fs::path& run, const std::vector<InstanceId>& ids, double events_per_second, double seconds)
-      : per_us_(events_per_second / 1e6), until_(loop_.now_us() + static_cast<MonoUs>(seconds * 1e6)) {
+  Load(const fs::path& run, const std::vector<InstanceId>& ids, double events_per_second, double seconds, const char* journal)
+      : journal_(journal), per_us_(events_per_second / 1e6), until_(loop_.now_us() + static_cast<MonoUs>(seconds * 1e6)) {
     for (const auto& id : ids) {
       note_shim(run, id);
       vms_.push_back(std::make_unique<Vm>(loop_, clock_, id, run));
@@ -55,8 +57,9 @@ public:
     loop_.run();
   }
 
-  void print(const char* journal) const {
-    std::ofstream out(journal);
+private:
+  void print() const {
+    std::ofstream out(journal_);
     std::vector<std::uint64_t> took;
     std::uint64_t dropped = 0;
     for (const auto& vm : vms_) {
@@ -67,12 +70,13 @@ public:
     std::ranges::sort(took);
     const auto at = [&](std::size_t percent) { return took.empty() ? 0 : took[std::min(took.size() - 1, took.size() * percent / 100)]; };
     std::printf("acknowledged %zu %lu %lu %lu %lu\n", took.size(), at(50), at(99), took.empty() ? 0 : took.back(), dropped);
+    out.close();
+    std::fflush(stdout);
   }
 
-private:
   void take_order() {
     char order[64];
-    if (::read(STDIN_FILENO, order, sizeof order) <= 0) orders_.cancel();
+    if (::read(STDIN_FILENO, order, sizeof order) <= 0) return loop_.stop();
     quiet_ = true;
   }
 
@@ -83,7 +87,8 @@ private:
       std::printf("up %zu\n", vms_.size());
       std::fflush(stdout);
     }
-    if ((quiet_ && settled) || now >= until_) return loop_.stop();
+    if (now >= until_) return loop_.stop();
+    if (quiet_ && settled && !std::exchange(printed_, true)) print();
     if (told_ && !quiet_) speak(now);
     last_ = now;
     timer_ = loop_.after(tick, [this] { step(); });
@@ -99,9 +104,10 @@ private:
 
   guest::EventLoop loop_;
   SystemClock clock_;
+  const char* journal_;
   double per_us_, owed_ = 0;
   MonoUs until_, began_ = 0, last_ = 0;
-  bool quiet_ = false, told_ = false;
+  bool quiet_ = false, told_ = false, printed_ = false;
   std::size_t next_ = 0;
   std::vector<std::unique_ptr<Vm>> vms_;
   guest::LoopToken orders_, timer_;
@@ -115,10 +121,10 @@ int make(char** argument) {
 }
 
 int serve(char** argument) {
+  guest::log::use(::open("/dev/null", O_WRONLY | O_CLOEXEC), guest::log::Format::plain);   // a line a link would be all that is seen
   const auto ids = read_ids(argument[1], std::strtoul(argument[2], nullptr, 10), std::strtoul(argument[3], nullptr, 10));
-  Load load(argument[0], ids, std::atof(argument[4]), std::atof(argument[5]));
+  Load load(argument[0], ids, std::atof(argument[4]), std::atof(argument[5]), argument[6]);
   load.run();
-  load.print(argument[6]);
   return 0;
 }
 
