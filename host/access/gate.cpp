@@ -62,6 +62,7 @@ std::variant<Caller, http::Response> Gate::by_token(const std::string& header, c
     }
     const auto scopes = parse_scopes((*row)->scopes);
     if (!scopes) return refuse_it("this token was written by another version");
+    leashes_.hold(*id, request.leash);
     return Caller{(*row)->owner, *scopes, (*row)->owner + " (token " + *id + ")"};
 }
 

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "host/access/caller.hpp"
+#include "host/access/leashes.hpp"
 #include "host/access/throttle.hpp"
 #include "host/http/message.hpp"
 #include "host/store/store.hpp"
@@ -24,6 +25,8 @@ class Gate {
     std::variant<Caller, http::Response> admit(const http::Request& request);
     /// Has the scope, and has not asked too much lately.
     std::optional<http::Response> refuse(const Caller& caller, Scope needed);
+    /// The token was revoked: what goes on by its right ends. How many answers that were.
+    std::size_t end_answers(const std::string& token) { return leashes_.end(token); }
     /// Over TCP, before the body is read: whoever has no token gets no further than GET /healthz.
     std::optional<http::Response> refuse_stranger(const http::Request& request);
 
@@ -35,6 +38,7 @@ class Gate {
     const Clock& clock_;
     uid_t own_;
     Throttle throttle_;
+    Leashes leashes_;
 };
 
 /// 401, 403 and 429 in the API's form.

@@ -41,11 +41,11 @@ void open_stream(const Context& context, const Request& request, const Reply& re
     if (!wants_upgrade(request)) return reply.send(upgrade_required());
     const auto opening = checked_opening(request.body);
     if (!opening) return reply.send(to_response(opening.error()));
-    auto opened = [reply, &relays = context.relays, id = *id, actor = actor_of(context, request)](Result<streams::GuestStream> stream) {
+    auto opened = [reply, &relays = context.relays, leash = request.leash, id = *id, actor = actor_of(context, request)](Result<streams::GuestStream> stream) {
         if (!stream) return reply.send(to_response(stream.error()));
         spdlog::info("stream.opened vm={} actor=\"{}\"", id.value(), actor);
         auto guest = std::make_shared<streams::GuestStream>(std::move(*stream));   // std::function wants a copyable lambda
-        reply.hand_over({stream_protocol, [&relays, guest](UniqueFd client, std::string sent) { relays.join(std::move(client), std::move(sent), std::move(*guest)); }});
+        reply.hand_over({stream_protocol, [&relays, guest, leash](UniqueFd client, std::string sent) { relays.join(std::move(client), std::move(sent), std::move(*guest), leash); }});
     };
     context.control.open_stream(*id, *opening, std::move(opened));
 }

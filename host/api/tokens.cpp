@@ -88,7 +88,8 @@ void revoke_token(const Context& context, const Request& request, const Reply& r
     if (context.tokens == nullptr) return reply.send(no_token_store());
     const auto& id = request.parameter("token");
     if (const auto revoked = context.tokens->revoke_token(id, token_time()); !revoked) return reply.send(to_response(revoked.error()));
-    spdlog::info("token.revoked id={} actor=\"{}\"", id, actor_of(context, request));
+    const auto ended = context.gate == nullptr ? 0 : context.gate->end_answers(id);
+    spdlog::info("token.revoked id={} ended={} actor=\"{}\"", id, ended, actor_of(context, request));
     reply.send(http::empty_response(204));
 }
 

@@ -63,11 +63,16 @@ struct PendingAnswer {
     async::Notification arrived;
 };
 
-/// Wakes an event stream's writer: more events, or the client left.
+/// Wakes a stream's writer: there is more, the client left, or the leash was cut.
 struct StreamWaker {
     explicit StreamWaker(asio::any_io_executor executor) : changed(executor) {}
     async::Notification changed;
-    bool client_left = false;
+    bool is_over = false;
+
+    void end() {
+        is_over = true;
+        changed.notify();
+    }
 };
 
 class Connection {
@@ -133,6 +138,7 @@ class Connection {
         }
         const auto started = std::chrono::steady_clock::now();
         Request request = to_request(raw);
+        request.leash = leash_ = std::make_shared<async::Leash>();
         const std::string target = request.path.substr(0, request.path.find('?'));   // for logs: a query may hold what is secret
         Answer answer = co_await ask(std::move(request));
         if (auto* source = std::get_if<std::unique_ptr<EventSource>>(&answer)) {
@@ -232,10 +238,13 @@ class Connection {
             if (const auto alive = weak.lock()) alive->changed.notify();
         });
         watch_client(waker);
+        leash_->on_cut([weak] {
+            if (const auto alive = weak.lock()) alive->end();
+        });
         bool open = co_await write_bytes(
             "HTTP/1.1 200 OK\r\nServer: vigild\r\nContent-Type: text/event-stream\r\nCache-Control: no-store\r\nTransfer-Encoding: chunked\r\n"
             "Connection: close\r\n\r\n");
-        while (open && !waker->client_left) {
+        while (open && !waker->is_over) {
             auto batch = source->next();
             if (!batch) {
                 spdlog::warn("http.stream_ended pid={} err=\"{}\"", peer_.pid, batch.error().message());
@@ -267,11 +276,14 @@ class Connection {
             if (const auto alive = weak.lock()) alive->changed.notify();
         });
         watch_client(waker);
+        leash_->on_cut([weak] {
+            if (const auto alive = weak.lock()) alive->end();
+        });
         std::string head = "HTTP/1.1 200 OK\r\nServer: vigild\r\nContent-Type: " + stream.content_type + "\r\nConnection: close\r\n";
         for (const auto& [name, value] : stream.headers) head += name + ": " + value + "\r\n";
         head += stream.length ? "Content-Length: " + std::to_string(*stream.length) + "\r\n\r\n" : "Transfer-Encoding: chunked\r\n\r\n";
         bool open = co_await write_bytes(std::move(head));
-        while (open && !waker->client_left) {
+        while (open && !waker->is_over) {
             auto part = stream.source->next();
             if (!part) {
                 spdlog::warn("http.bytes_broken pid={} err=\"{}\"", peer_.pid, part.error().message());
@@ -308,8 +320,7 @@ class Connection {
             if (failure == asio::error::operation_aborted) return;
             char byte = 0;
             if (!failure && ::recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0) return;  // it does talk: writes will tell when it is gone
-            waker->client_left = true;
-            waker->changed.notify();
+            waker->end();
         });
     }
 
@@ -320,6 +331,7 @@ class Connection {
     const Limits& limits_;
     const Doorkeeper& doorkeeper_;
     std::optional<Response> turned_away_;
+    std::shared_ptr<async::Leash> leash_;   // of the request that is being answered
 };
 
 }  // namespace

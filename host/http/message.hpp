@@ -4,6 +4,7 @@
 // Errors: problem documents follow RFC 9457; `code` is ours: a cause code or the class of the error.
 #pragma once
 
+#include "host/async/leash.hpp"
 #include "shared/base/unique_fd.hpp"
 
 #include <nlohmann/json_fwd.hpp>
@@ -12,6 +13,7 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -39,6 +41,7 @@ struct Request {
     std::map<std::string, std::string> parameters;  // {id} of the route's pattern
     std::string body;
     Peer peer;
+    std::shared_ptr<async::Leash> leash{};                 // of the answer, when it goes on
 
     std::optional<std::string> query_value(const std::string& key) const;
     std::optional<std::string> header(const std::string& lower_case_name) const;

@@ -32,7 +32,15 @@ struct Ends {
     Socket client, guest;
     std::string for_guest, for_client;   // what was read before
     std::shared_ptr<const void> in_use;
+    std::shared_ptr<async::Leash> leash;
 };
+
+/// What is waited for on them ends with an error.
+void close_both(Ends& ends) {
+    boost::system::error_code ignored;
+    ends.client.close(ignored);
+    ends.guest.close(ignored);
+}
 
 /// Ends when `from` has ended or `to` takes nothing more.
 asio::awaitable<void> carry(Socket& from, Socket& to, std::string first) {
@@ -56,6 +64,7 @@ asio::awaitable<void> relay(std::shared_ptr<Ends> ends) {
     auto both = asio::experimental::make_parallel_group(asio::co_spawn(executor, std::move(up), asio::deferred),
                                                         asio::co_spawn(executor, std::move(down), asio::deferred));
     co_await both.async_wait(asio::experimental::wait_for_one(), asio::use_awaitable);
+    if (ends->leash) ends->leash->forget();
 }
 
 asio::awaitable<void> run_and_tell(std::shared_ptr<GuestStream> guest, std::string input, ProgramLimits limits, std::function<void(Result<ProgramResult>)> done) {
@@ -66,12 +75,16 @@ asio::awaitable<void> run_and_tell(std::shared_ptr<GuestStream> guest, std::stri
 
 }  // namespace
 
-void Relays::join(UniqueFd client, std::string client_sent, GuestStream guest) {
+void Relays::join(UniqueFd client, std::string client_sent, GuestStream guest, const std::shared_ptr<async::Leash>& leash) {
     auto ends = std::make_shared<Ends>(tasks_.executor(), std::move(client), std::move(guest.fd));
     ends->for_guest = std::move(client_sent);
     ends->in_use = std::move(guest.in_use);
     // The client reads the guest's answer first, as if it had asked the guest itself.
     ends->for_client = framing::make_frame(encode_answer(guest.facts_json)) + guest.unread;
+    ends->leash = leash;
+    if (leash) leash->on_cut([weak = std::weak_ptr<Ends>(ends)] {
+        if (const auto alive = weak.lock()) close_both(*alive);
+    });
     tasks_.spawn("stream.relay", [ends] { return relay(ends); });
 }
 

@@ -4,12 +4,14 @@
 // Thread: the event thread. stop() before it is destroyed: clients see their connection close.
 #pragma once
 
+#include "host/async/leash.hpp"
 #include "host/async/task_group.hpp"
 #include "host/streams/guest_stream.hpp"
 #include "host/streams/run_program.hpp"
 #include "shared/base/unique_fd.hpp"
 
 #include <functional>
+#include <memory>
 #include <string>
 
 namespace vigil::streams {
@@ -18,8 +20,8 @@ class Relays {
   public:
     explicit Relays(boost::asio::any_io_executor executor) : executor_(executor), tasks_(executor) {}
     boost::asio::any_io_executor executor() const { return executor_; }
-    /// `client_sent` is what was read from the client already.
-    void join(UniqueFd client, std::string client_sent, GuestStream guest);
+    /// `client_sent` is what was read from the client already. Cut, the leash closes both ends.
+    void join(UniqueFd client, std::string client_sent, GuestStream guest, const std::shared_ptr<async::Leash>& leash = {});
     /// run_program(), as a task of ours.
     void run(GuestStream guest, std::string input, ProgramLimits limits, std::function<void(Result<ProgramResult>)> done);
     /// Something else that lives with a stream, as a task of ours.

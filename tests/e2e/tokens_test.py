@@ -113,6 +113,33 @@ class Tokens(VmCase):
             with self.subTest(header[:30]):
                 self.assertIn(self.ask("GET", "/v1/instances", headers={"Authorization": header})[0], (401, 429))
 
+    def test_what_goes_on_by_right_of_a_token_ends_when_it_is_revoked(self):
+        token, other = self.token("dave", "operate"), self.token("dave", "operate")
+        status, vm, _ = self.ask("POST", "/v1/instances?start=1", token, {"name": "his", "image": "minimal"})
+        self.assertEqual(status, 201)
+        self.addCleanup(self.remove, vm)
+        self.daemon.wait_state(vm, "ready")
+        begun = []
+        for who in (token, other):
+            environment = {**os.environ, "VIGIL_API": self.url, "VIGIL_TOKEN_FILE": str(self.tokens[who])}
+            begun.append(subprocess.Popen([BIN / "vigil", "exec", "his", "--", "sh", "-c", "echo begun; exec sleep 300"], env=environment, stdout=subprocess.PIPE,
+                                          stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True))
+            self.addCleanup(begun[-1].kill)
+            self.assertEqual(begun[-1].stdout.readline(), "begun\n")
+        events = http.client.HTTPConnection(self.url.removeprefix("http://"), timeout=60)
+        self.addCleanup(events.close)
+        events.request("GET", f"/v1/events?instance={vm['id']}", headers={"Authorization": f"Bearer {token}"})
+        stream = events.getresponse()
+        self.assertEqual(stream.status, 200)
+        self.daemon.vigil("token", "revoke", token.split("_")[1], check=0)
+        with self.assertRaises(http.client.IncompleteRead):   # it was not the end of what there is
+            stream.read()
+        _, err = begun[0].communicate(timeout=60)
+        self.assertNotEqual(begun[0].returncode, 0)
+        self.assertNotEqual(err, "")
+        self.assertIsNone(begun[1].poll(), "the other token's goes on")
+        self.assertEqual(self.ask("GET", "/v1/instances/his", token)[0], 401)
+
     def test_each_owner_sees_his_own_and_a_scope_reaches_as_far_as_it_says(self):
         alice, bob, reader, admin = self.token("alice", "operate"), self.token("bob", "operate"), self.token("alice", "read"), self.token("carol", "admin")
         status, vm, _ = self.ask("POST", "/v1/instances?start=1", alice, {"name": "hers", "image": "minimal"})

@@ -85,6 +85,7 @@ struct Fixture {
     asio::io_context io;
     std::shared_ptr<Feed> feed = std::make_shared<Feed>();
     std::optional<Reply> kept;
+    std::weak_ptr<vigil::async::Leash> leash;   // of the last request for events
     vigil::UniqueFd handed_over;
     std::string sent_with_it;
     std::unique_ptr<Server> server;
@@ -108,7 +109,10 @@ struct Fixture {
             {Method::get, "/list", [](const Request&, const Reply& reply) { reply.stream({"text/plain", std::nullopt, {}, std::make_unique<Parts>(std::deque<std::string>{"one", "", "three"})}); }},
             {Method::get, "/silent", [](const Request&, const Reply& reply) { reply.stream({"text/plain", 8, {}, std::make_unique<Silent>()}); }},
             {Method::get, "/broken", [](const Request&, const Reply& reply) { reply.stream({"text/plain", std::nullopt, {}, std::make_unique<Parts>(std::deque<std::string>{"one"}, true)}); }},
-            {Method::get, "/events", [this](const Request&, const Reply& reply) { reply.stream(std::make_unique<FedSource>(feed)); }},
+            {Method::get, "/events", [this](const Request& request, const Reply& reply) {
+                 leash = request.leash;
+                 reply.stream(std::make_unique<FedSource>(feed));
+             }},
         };
         server = std::make_unique<Server>(io, Router(std::move(routes)), ServerOptions{path, 0600, limits, tcp, std::move(doorkeeper)});
         REQUIRE(server->listen().has_value());
@@ -233,6 +237,19 @@ TEST_CASE("http: more connections than allowed are refused, not queued", "[host]
         again.send("GET /hello HTTP/1.1\r\nHost: x\r\n\r\n");
         return pump_until(fixture.io, [&] { return again.closed() || again.received().find("hello") != std::string::npos; }) && !again.closed();
     }));
+}
+
+TEST_CASE("events: a quiet stream ends at once when its leash is cut", "[host][http]") {
+    Fixture fixture;
+    UnixClient client(fixture.path);
+    REQUIRE(client.send("GET /events HTTP/1.1\r\nHost: x\r\n\r\n"));
+    REQUIRE(fixture.receives(client, "text/event-stream"));
+    const auto leash = fixture.leash.lock();
+    REQUIRE(leash);
+    CHECK(leash->goes_on());
+    leash->cut();
+    CHECK(fixture.closes(client));
+    CHECK_FALSE(fixture.feed->alive);
 }
 
 TEST_CASE("events: what is there at once, what comes later, and the end", "[host][http]") {

@@ -145,7 +145,8 @@ TEST_CASE("relay: the client sees the answer, then both sides' bytes, and the en
     auto [client, client_end] = pair();
     auto [guest, guest_end] = pair();
     GuestStream stream{std::move(guest_end), R"({"pid":7})", "from the guest, early; "};
-    relays.join(std::move(client_end), "from the client, early; ", std::move(stream));
+    const auto leash = std::make_shared<async::Leash>();
+    relays.join(std::move(client_end), "from the client, early; ", std::move(stream), leash);
     REQUIRE(::send(client.get(), "later", 5, 0) == 5);
     REQUIRE(::send(guest.get(), "later too", 9, 0) == 9);
     std::string at_client, at_guest;
@@ -169,7 +170,14 @@ TEST_CASE("relay: the client sees the answer, then both sides' bytes, and the en
         client.reset();
         CHECK(pump_until(io, [&] { return read(guest.get(), at_guest) == 0; }));
     }
+    SECTION("the leash is cut: both see their end") {
+        CHECK(leash->goes_on());
+        leash->cut();
+        CHECK(pump_until(io, [&] { return read(client.get(), at_client) == 0; }));
+        CHECK(pump_until(io, [&] { return read(guest.get(), at_guest) == 0; }));
+    }
     CHECK(pump_until(io, [&] { return relays.size() == 0; }));
+    CHECK_FALSE(leash->goes_on());
 }
 
 TEST_CASE("run: output by channel, bounded, with the exit status; without one it is an error", "[host][streams]") {
