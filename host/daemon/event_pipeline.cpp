@@ -46,7 +46,7 @@ class EventPipeline::Turn {
     void take(Item& item) {
         auto& subject = *item.subject;
         auto found = work_.find(&subject);
-        if (found == work_.end()) found = work_.emplace(&subject, Work{subject.state(), {}, {}}).first;
+        if (found == work_.end()) found = work_.emplace(&subject, Work{subject.state(), {}, {}, 0}).first;
         auto& work = found->second;
         if (const auto* reported = std::get_if<machine::Reported>(&item.event.body); reported != nullptr && !reported->partial)
             work.reported.emplace(reported->report.epoch, reported->report.boot);
@@ -66,6 +66,7 @@ class EventPipeline::Turn {
     store::Admission::Kind add(EventSubject& subject, Work& work, machine::VmEvent& event) {
         const auto admission = batch_.add(event);
         if (admission.kind != store::Admission::Kind::accepted) return admission.kind;
+        ++work.events;
         auto effects = machine::reduce(subject.state(), event);
         std::ranges::move(effects, std::back_inserter(work.effects));
         return admission.kind;
@@ -122,7 +123,7 @@ void EventPipeline::flush() {
     }
     for (const auto& item : items)
         if (item.is_new && observer_) observer_(item.subject->state(), item.event);
-    for (const auto& [subject, done] : work) subject->committed(done.effects, done.reported);
+    for (const auto& [subject, done] : work) subject->committed(done.effects, done.reported, done.events);
 }
 
 void EventPipeline::keep_for_later(std::deque<Item> items, const Error& error) {

@@ -34,8 +34,8 @@ class EventSubject {
     virtual machine::VmState& state() = 0;
     virtual std::vector<std::string> console_tail() const = 0;
     using Stream = std::pair<Epoch, BootId>;
-    /// `reported`: the streams of which reports are now in the store.
-    virtual void committed(const std::vector<machine::Effect>& effects, const std::set<Stream>& reported) = 0;
+    /// `reported`: the streams of which reports are now in the store. `events`: so many more are folded into the state.
+    virtual void committed(const std::vector<machine::Effect>& effects, const std::set<Stream>& reported, std::size_t events) = 0;
     /// Reports of the guest were not stored: it has to send them again.
     virtual void reports_refused() = 0;
 };
@@ -70,6 +70,7 @@ class EventPipeline {
         machine::VmState before;
         std::vector<machine::Effect> effects;
         std::set<EventSubject::Stream> reported;
+        std::size_t events = 0;
     };
     class Turn;
 

@@ -21,12 +21,13 @@ namespace {
 constexpr std::size_t kept_run_directories = 5;   // of ended runs, beside their black boxes
 }
 
-VmActor::VmActor(RunHost& host, EventPipeline& pipeline, store::Store& store, InstanceId id, machine::VmState state)
+VmActor::VmActor(RunHost& host, EventPipeline& pipeline, store::Store& store, InstanceId id, store::Restored restored)
     : host_(host),
       pipeline_(pipeline),
       store_(store),
       id_(std::move(id)),
-      state_(std::move(state)),
+      state_(std::move(restored.state)),
+      snapshot_(restored.replayed),
       deadlines_(host.io, host.clock, [this](const std::string& name) { happened(machine::DeadlinePassed{name}); }),
       next_start_(host.io, host.clock, [this](const std::string& actor) { start_next(actor); }),
       tasks_(host.io.get_executor()) {}
@@ -143,6 +144,7 @@ asio::awaitable<void> VmActor::stop() {
     co_await tasks_.stop();
     if (run_) co_await run_->stop();
     run_.reset();
+    if (snapshot_.is_worth_it()) snapshot_.keep(store_, state_);
 }
 
 // ---- what comes back from the pipeline ----
@@ -156,14 +158,16 @@ void VmActor::log_state() {
                 to_text(announced->state), announced->cause ? announced->cause->text : "none");
 }
 
-void VmActor::committed(const std::vector<machine::Effect>& effects, const std::set<Stream>& reported) {
+void VmActor::committed(const std::vector<machine::Effect>& effects, const std::set<Stream>& reported, std::size_t events) {
     log_state();
+    snapshot_.folded(events);
     if (run_ && !reported.empty()) {
         const fault::Around around(fault::Step::acknowledge);
         for (const auto& [epoch, boot] : reported) run_->acknowledge(boot, epoch, acknowledged(boot, epoch));
     }
     if (run_) run_->events_committed();
     for (const auto& effect : effects) carry_out(effect);
+    if (snapshot_.is_due()) snapshot_.keep(store_, state_);
 }
 
 void VmActor::reports_refused() {

@@ -6,7 +6,9 @@
 #include "host/async/task_group.hpp"
 #include "host/daemon/deadlines.hpp"
 #include "host/daemon/event_pipeline.hpp"
+#include "host/daemon/state_snapshot.hpp"
 #include "host/daemon/vm_run.hpp"
+#include "host/store/restore.hpp"
 
 #include <functional>
 #include <map>
@@ -21,7 +23,7 @@ namespace vigil::daemon {
 class VmActor final : public EventSubject, private RunOwner {
   public:
     /// A new one (empty state), or one replayed from the store.
-    VmActor(RunHost& host, EventPipeline& pipeline, store::Store& store, InstanceId id, machine::VmState state);
+    VmActor(RunHost& host, EventPipeline& pipeline, store::Store& store, InstanceId id, store::Restored restored);
     ~VmActor() override;
 
     Result<void> create(machine::InstanceSpec spec);
@@ -53,7 +55,7 @@ class VmActor final : public EventSubject, private RunOwner {
     std::vector<std::string> console_tail() const override;
 
   private:
-    void committed(const std::vector<machine::Effect>& effects, const std::set<Stream>& reported) override;
+    void committed(const std::vector<machine::Effect>& effects, const std::set<Stream>& reported, std::size_t events) override;
     void reports_refused() override;
 
     const machine::VmState& run_state() const override { return state_; }
@@ -89,6 +91,7 @@ class VmActor final : public EventSubject, private RunOwner {
     bool open_when_retired_ = false, retiring_ = false, autostart_ = false;
     int packing_ = 0;                              // black boxes that are being written
     std::vector<std::function<void()>> idle_waiters_;
+    StateSnapshot snapshot_;
     Deadlines deadlines_, next_start_;
     async::TaskGroup tasks_;
 };

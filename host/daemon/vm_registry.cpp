@@ -59,9 +59,10 @@ VmRegistry::VmRegistry(RunHost& host, EventPipeline& pipeline, store::Store& sto
 Result<void> VmRegistry::load() {
     TRY(rows, store_.instances());
     for (const auto& row : rows) {
-        TRY(history, store_.history(row.id));
-        if (history.skipped != 0) spdlog::warn("vm.events_skipped vm={} events={}", row.id.value(), history.skipped);
-        auto actor = std::make_unique<VmActor>(host_, pipeline_, store_, row.id, machine::replay(history.events));
+        TRY(restored, store::restore_state(store_, row.id));
+        if (!restored.unused.empty()) spdlog::info("vm.snapshot_not_used vm={} err=\"{}\"", row.id.value(), restored.unused);
+        if (restored.skipped != 0) spdlog::warn("vm.events_skipped vm={} events={}", row.id.value(), restored.skipped);
+        auto actor = std::make_unique<VmActor>(host_, pipeline_, store_, row.id, std::move(restored));
         actors_[row.id] = std::move(actor);
     }
     const bool rebooted = host_was_rebooted(host_.places);
@@ -104,7 +105,7 @@ Result<InstanceId> VmRegistry::create(machine::InstanceSpec spec, const std::str
     const InstanceId id = new_id();
     if (spec.name.value().empty()) spec.name = invent_name(spec, id);
     const auto name = spec.name.value();
-    auto created = std::make_unique<VmActor>(host_, pipeline_, store_, id, machine::VmState{});
+    auto created = std::make_unique<VmActor>(host_, pipeline_, store_, id, store::Restored{});
     TRY_VOID(make_instance_dir(host_.places, id, spec));
     auto recorded = keep_secrets(host_.places, id, spec.secrets);
     if (recorded) recorded = created->create(std::move(spec));
@@ -323,14 +324,15 @@ Result<api::Look> VmRegistry::look(std::string_view id_or_name, std::optional<Ru
     const auto found = actors_.find(row.id);
     const bool is_current = found != actors_.end() && (!run || (found->second->known().run && found->second->known().run->number == *run));
     if (is_current) return api::Look{row, found->second->known(), found->second->console_tail()};
-    TRY(history, store_.history(row.id));
     api::Look look{row, {}, {}};
     if (run) {
+        TRY(history, store_.history(row.id));
         auto state = machine::replay_run(history.events, *run);
         if (!state) return Error(Errc::not_found, "instance " + row.name.value() + " has no run " + std::to_string(run->value()));
         look.state = std::move(*state);
     } else {
-        look.state = machine::replay(history.events);
+        TRY(restored, store::restore_state(store_, row.id));
+        look.state = std::move(restored.state);
     }
     if (look.state.run) look.console_tail = console_tail_of(host_.places, row.id, look.state.run->number);
     return look;

@@ -2,6 +2,7 @@
 #include "host/store/batch_state.hpp"
 
 #include "host/fault/fault_point.hpp"
+#include "host/store/event_sum.hpp"
 
 namespace vigil::store {
 
@@ -27,7 +28,7 @@ Result<void> BatchState::write() {
 Result<void> BatchState::write_events() {
   TRY(name, store_.database.prepare("INSERT INTO log_instances(row, id) VALUES(?, ?)"));
   for (const auto& [row, id] : new_rows_) TRY_VOID(name.bind(1, row).bind(2, id.value()).run());
-  TRY(insert, store_.database.prepare("INSERT INTO events(seq, instance, run, type, at_unix_us, mono_us, body, stands_for) VALUES(?, ?, ?, ?, ?, ?, ?, ?)"));
+  TRY(insert, store_.database.prepare("INSERT INTO events(seq, instance, run, type, at_unix_us, mono_us, body, stands_for, sum) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)"));
   for (std::size_t i = 0; i < encoded_.size(); ++i) {
     const auto& event = *encoded_[i];
     const auto stands_for = rows_[i].stands_for.to_text();
@@ -35,6 +36,7 @@ Result<void> BatchState::write_events() {
     insert.bind(5, event.at_unix_us).bind(6, event.mono_us).bind(7, event.body);
     if (stands_for.empty()) insert.bind_null(8);
     else insert.bind(8, stands_for);
+    insert.bind(9, std::uint64_t{sum_of(event)});
     TRY_VOID(insert.run());
   }
   if (superseded_.empty()) return {};

@@ -1,4 +1,5 @@
 // What is read from the file: instances and events.
+#include "host/store/event_sum.hpp"
 #include "host/store/store.hpp"
 #include "host/store/store_state.hpp"
 
@@ -46,18 +47,20 @@ std::string prefix_pattern(std::string_view text) {
   return pattern + "%";
 }
 
-EncodedEvent read_event(const Statement& row) {
-  return EncodedEvent{.seq = row.integer(0),
-                      .instance = InstanceId(row.text(1)),
-                      .run = RunNumber(static_cast<std::uint32_t>(row.integer(2))),
-                      .type = row.text(3),
-                      .at_unix_us = row.integer(4),
-                      .mono_us = row.integer(5),
-                      .body = row.text(6)};
+Result<EncodedEvent> read_event(const Statement& row) {
+  EncodedEvent event{.seq = row.integer(0),
+                     .instance = InstanceId(row.text(1)),
+                     .run = RunNumber(static_cast<std::uint32_t>(row.integer(2))),
+                     .type = row.text(3),
+                     .at_unix_us = row.integer(4),
+                     .mono_us = row.integer(5),
+                     .body = row.text(6)};
+  TRY_VOID(check_sum(event, row.is_null(7) ? std::nullopt : std::optional(row.integer(7))));
+  return event;
 }
 
 constexpr char event_columns[] =
-    "SELECT e.seq, coalesce(l.id, ''), e.run, e.type, e.at_unix_us, e.mono_us, e.body FROM events e LEFT JOIN log_instances l ON l.row = e.instance WHERE e.seq > ? ";
+    "SELECT e.seq, coalesce(l.id, ''), e.run, e.type, e.at_unix_us, e.mono_us, e.body, e.sum FROM events e LEFT JOIN log_instances l ON l.row = e.instance WHERE e.seq > ? ";
 
 }  // namespace
 
@@ -110,13 +113,14 @@ Result<std::vector<EncodedEvent>> Store::events(const EventQuery& query) const {
   while (true) {
     TRY(has_row, rows.step());
     if (!has_row) return events;
-    events.push_back(read_event(rows));
+    TRY(event, read_event(rows));
+    events.push_back(std::move(event));
   }
 }
 
-Result<Store::History> Store::history(const InstanceId& instance) const {
+Result<Store::History> Store::history(const InstanceId& instance, machine::EventSeq after) const {
   History history;
-  EventQuery query{.after = 0, .instance = instance, .run = {}, .limit = 1000};
+  EventQuery query{.after = after, .instance = instance, .run = {}, .limit = 1000};
   while (true) {
     TRY(page, events(query));
     for (const auto& encoded : page) {

@@ -1,8 +1,10 @@
 #include "host/store/rebuild.hpp"
 
+#include "host/store/event_sum.hpp"
 #include "host/store/projection.hpp"
 #include "host/store/projector.hpp"
 #include "host/store/schema.hpp"
+#include "host/store/snapshots.hpp"
 
 namespace vigil::store {
 
@@ -38,6 +40,7 @@ Result<LogEntry> read_entry(const Statement& row) {
                  .mono_us = row.integer(6),
                  .body = row.text(7)};
   entry.row = row.integer(2);
+  TRY_VOID(check_sum(entry.event, row.is_null(9) ? std::nullopt : std::optional(row.integer(9))));
   TRY(stands_for, Gaps::parse(row.text(8)));
   entry.stands_for = std::move(stands_for);
   return entry;
@@ -45,7 +48,7 @@ Result<LogEntry> read_entry(const Statement& row) {
 
 /// Events that no checkpoint has in it already, and of an instance.
 constexpr char log_page[] =
-    "SELECT e.seq, l.id, e.instance, e.run, e.type, e.at_unix_us, e.mono_us, e.body, coalesce(e.stands_for, '') FROM main.events e "
+    "SELECT e.seq, l.id, e.instance, e.run, e.type, e.at_unix_us, e.mono_us, e.body, coalesce(e.stands_for, ''), e.sum FROM main.events e "
     "JOIN main.log_instances l ON l.row = e.instance LEFT JOIN main.checkpoints c ON c.instance = e.instance "
     "WHERE e.seq > ? AND e.seq > coalesce(c.seq, 0) ORDER BY e.seq LIMIT ?";
 
@@ -111,6 +114,7 @@ Result<ProjectionReport> compare(StoreState& state, Repair repair) {
   report.checkpoints = checkpoints;
   for (const auto* const table : projected_tables)
     for (const auto kind : {RowDifference::Kind::missing, RowDifference::Kind::surplus}) TRY_VOID(find_differences(state.database, table, kind, report));
+  if (repair == Repair::replace_tables) TRY_VOID(forget_snapshots(state.database));
   if (repair == Repair::replace_tables && !report.differences.empty()) TRY_VOID(replace_by_shadows(state.database));
   return report;
 }

@@ -84,6 +84,11 @@ CREATE TABLE tokens(
   instance INTEGER NOT NULL, run INTEGER NOT NULL, boot TEXT NOT NULL, sha256 TEXT NOT NULL, PRIMARY KEY(instance, run, boot)) STRICT, WITHOUT ROWID;
 )sql",
      restore_checkpoints},
+    // Rows of the log that tell whether they are as they were written; and where a replay may begin.
+    {R"sql(
+ALTER TABLE events ADD COLUMN sum INTEGER;
+CREATE TABLE snapshots(instance INTEGER PRIMARY KEY REFERENCES log_instances(row), seq INTEGER NOT NULL, sum INTEGER NOT NULL, body TEXT NOT NULL) STRICT;
+)sql"},
 };
 constexpr std::uint64_t newest_version = std::size(migrations);
 

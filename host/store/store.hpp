@@ -5,6 +5,7 @@
 //         against a high-water mark a stream; console digests below or beside it once each, replaced by the full report of the same identity.
 // Thread: one, that of the daemon; one process (the daemon holds the state directory's lock).
 // Errors: open: Errc::unsupported (written by a newer version), Errc::io (cannot be read, corrupt: the message says which), never silently recreated.
+//         events, history: Errc::io naming an event that is not as it was written.
 //         commit: Errc::limit with "host.disk_full" in the message when the disk is full (is_disk_full()), Errc::io otherwise; nothing of the batch is then
 //         stored or remembered, and a later commit may succeed.
 #pragma once
@@ -53,6 +54,12 @@ struct TokenRow {
   UnixUs created_unix_us = 0;
   std::optional<UnixUs> expires_unix_us, revoked_unix_us;
   friend bool operator==(const TokenRow&, const TokenRow&) = default;
+};
+
+/// How an instance's state stood after an event (machine::encode_state): a replay may begin there.
+struct Snapshot {
+  machine::EventSeq seq = 0;
+  std::string body;
 };
 
 class Store;
@@ -105,9 +112,13 @@ public:
 
   /// seq > query.after, oldest first.
   Result<std::vector<machine::EncodedEvent>> events(const EventQuery& query) const;
-  /// All events of an instance, decoded, for replay. An event of a newer version is left out and counted in `skipped`.
+  /// All events of an instance after one of them, decoded, for replay. An event of a newer version is left out and counted in `skipped`.
   struct History { std::vector<machine::VmEvent> events; std::uint64_t skipped = 0; };
-  Result<History> history(const InstanceId& instance) const;
+  Result<History> history(const InstanceId& instance, machine::EventSeq after = 0) const;
+
+  /// One an instance, the newest. A snapshot that was damaged is none.
+  Result<void> keep_snapshot(const InstanceId& instance, const Snapshot& snapshot);
+  Result<std::optional<Snapshot>> snapshot(const InstanceId& instance) const;
   machine::EventSeq oldest_seq() const;         // 0: none
   machine::EventSeq newest_seq() const;
 

@@ -11,7 +11,7 @@ PROJECTOR, LOG, SCHEMA = "host/store/projector.cpp", "host/store/log.cpp", "host
 NAMES = re.compile(r"projected_tables\[\]\s*=\s*\{([^}]*)\}")
 WRITE = re.compile(r"\b(INSERT(?:\s+OR\s+\w+)?\s+INTO|REPLACE\s+INTO|UPDATE(?:\s+OR\s+\w+)?|DELETE\s+FROM|DROP\s+TABLE(?:\s+IF\s+EXISTS)?|ALTER\s+TABLE)\s+"
                    r"(?:(?:main|temp)\.)?(\w+|(?=\"))", re.IGNORECASE)
-OF_THE_LOG = {"events": (LOG,), "log_instances": (LOG,), "checkpoints": ()}
+OF_THE_LOG = {"events": (LOG,), "log_instances": (LOG,), "checkpoints": (), "snapshots": ("host/store/snapshots.cpp",)}
 
 
 def projected_tables():

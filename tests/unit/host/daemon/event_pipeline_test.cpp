@@ -23,7 +23,7 @@ class Subject final : public EventSubject {
     explicit Subject(std::string id) : id_(std::move(id)) {}
     machine::VmState& state() override { return state_; }
     std::vector<std::string> console_tail() const override { return {}; }
-    void committed(const std::vector<machine::Effect>& effects, const std::set<Stream>& streams) override {
+    void committed(const std::vector<machine::Effect>& effects, const std::set<Stream>& streams, std::size_t) override {
         ++commits;
         all_effects.insert(all_effects.end(), effects.begin(), effects.end());
         reported.insert(streams.begin(), streams.end());

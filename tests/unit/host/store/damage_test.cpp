@@ -1,5 +1,7 @@
 // Files that were cut off or have flipped bits, of any kind: refused with the reason, or read as what they are; never begun anew, never half of a transaction.
+#include "host/machine/state_codec.hpp"
 #include "host/store/rebuild.hpp"
+#include "host/store/restore.hpp"
 #include "host/store/store.hpp"
 #include "tests/unit/host/machine/story.hpp"
 #include "tests/unit/host/store/scratch.hpp"
@@ -89,6 +91,68 @@ TEST_CASE("damage: a store with flipped bits or a lost end is refused by name, o
   CHECK(fs::file_size(path) >= bytes.size());
   CHECK_FALSE(fs::exists(path + ".new"));
   (void)store::compare_projections(path, store::Repair::none);  // says what it can, or why not
+}
+
+TEST_CASE("damage: a bit that flips in the text of an event is found wherever the event is read", "[host][store]") {
+  const vigil::test::Scratch scratch;
+  const auto path = scratch / "vigil.db";
+  tell_story(**Store::open(path));
+  auto bytes = bytes_of(path);
+  const auto place = bytes.find(std::string(100, 'x'));
+  REQUIRE(place != std::string::npos);
+  bytes[place + 50] = 'y';
+  put_bytes(path, bytes);
+  {
+    const auto opened = Store::open(path);
+    REQUIRE(opened.has_value());            // SQLite sees nothing
+    const auto history = (*opened)->history(vm_id);
+    REQUIRE_FALSE(history.has_value());
+    CHECK(history.error().code() == Errc::io);
+    CHECK(history.error().message().find("is not as it was written") != std::string::npos);
+    CHECK(history.error().message().find(vm_id.value()) != std::string::npos);
+    CHECK_FALSE((*opened)->events({}).has_value());
+    CHECK_FALSE(store::restore_state(**opened, vm_id).has_value());
+  }
+  CHECK_FALSE(store::compare_projections(path, store::Repair::replace_tables).has_value());
+}
+
+TEST_CASE("damage: a snapshot that is damaged, of another version or another VM's is not used, and nothing is lost by it", "[host][store]") {
+  const vigil::test::Scratch scratch;
+  const auto path = scratch / "vigil.db";
+  {
+    const auto store = std::move(*Store::open(path));
+    tell_story(*store);
+    const auto whole = store::restore_state(*store, vm_id);
+    REQUIRE(whole.has_value());
+    CHECK(whole->replayed == told_batches);
+    REQUIRE(store->keep_snapshot(vm_id, {whole->state.last_seq, encode_state(whole->state)}).has_value());
+    const auto shorter = store::restore_state(*store, vm_id);
+    REQUIRE(shorter.has_value());
+    CHECK(shorter->replayed == 0);
+    CHECK(shorter->state == whole->state);
+    CHECK_FALSE(store->keep_snapshot(InstanceId("vm-9999999999"), {1, "{}"}).has_value());
+  }
+  const auto* const change = GENERATE("body = replace(body, '\"last_seq\":', '\"last_seq\": ')", "seq = seq - 1", "sum = sum + 1", "body = '{}'");
+  CAPTURE(change);
+  vigil::test::Sql(path).run(std::string("UPDATE snapshots SET ") + change);
+  const auto store = std::move(*Store::open(path));
+  const auto restored = store::restore_state(*store, vm_id);
+  REQUIRE(restored.has_value());
+  CHECK(restored->replayed == told_batches);
+}
+
+TEST_CASE("damage: a rebuild forgets the snapshots", "[host][store]") {
+  const vigil::test::Scratch scratch;
+  const auto path = scratch / "vigil.db";
+  {
+    const auto store = std::move(*Store::open(path));
+    tell_story(*store);
+    REQUIRE(store->keep_snapshot(vm_id, {3, "{}"}).has_value());
+  }
+  REQUIRE(store::compare_projections(path, store::Repair::none).has_value());
+  CHECK((*Store::open(path))->snapshot(vm_id)->has_value());
+  REQUIRE(store::compare_projections(path, store::Repair::replace_tables).has_value());
+  CHECK_FALSE((*Store::open(path))->snapshot(vm_id)->has_value());
 }
 
 TEST_CASE("damage: a truncated store is always refused", "[host][store][property]") {

@@ -1,7 +1,9 @@
 #include "tests/unit/host/store/world.hpp"
 
 #include "host/machine/derive.hpp"
+#include "host/machine/state_codec.hpp"
 #include "host/store/rebuild.hpp"
+#include "host/store/restore.hpp"
 #include "host/verdict/verdict.hpp"
 #include "shared/base/overloaded.hpp"
 #include "tests/unit/host/machine/schedule.hpp"
@@ -80,6 +82,7 @@ std::string World::commit() {
   if (const auto done = batch.commit(); !done) return done.error().message();
   for (auto& [vm, state] : before) {
     std::ranges::move(effects[vm], std::back_inserter(vm->effects));
+    if (pick(12) == 0 && !store_->keep_snapshot(vm->id, {vm->state.last_seq, encode_state(vm->state)})) return vm->name + ": its snapshot is not kept";
     if (auto broken = check(*vm); !broken.empty()) return vm->name + ": " + broken;
   }
   return "";
@@ -151,6 +154,9 @@ void World::crash_daemon() {
     if (history->skipped != 0) broken_ = "an event that cannot be read";
     const auto replayed = replay(history->events);
     if (replayed != vm.state) broken_ = vm.name + ": the replayed state is another";
+    const auto restored = store::restore_state(*store_, vm.id);
+    if (!restored || !restored->unused.empty() || restored->state != vm.state) broken_ = vm.name + ": the state from the snapshot on is another";
+    if (restored && restored->replayed < history->events.size()) ++shortened_;
     vm.state = replayed;
   }
   for (auto& vm : vms_) resume(vm);

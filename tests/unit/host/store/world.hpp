@@ -27,6 +27,8 @@ public:
   std::string step(std::uint32_t what);
   /// Stops every VM, lets all come to rest and looks again.
   std::string come_to_rest();
+  /// Starts of the daemon at which a VM's state came from a snapshot.
+  std::uint32_t shortened() const { return shortened_; }
 
 private:
   struct Guest {
@@ -90,6 +92,7 @@ private:
       forgotten_;  // reports that guests have made; that were acknowledged, but for health
   std::uint32_t boots_ = 0;
   std::string broken_;
+  std::uint32_t shortened_ = 0;
 };
 
 }  // namespace vigil::test

@@ -75,10 +75,12 @@ TEST_CASE("world: whatever happens to daemon, VMMs, links and clocks, no rule is
 TEST_CASE("world: the schedules reach what they are for", "[host][store][property]") {
   const Scratch scratch;
   const auto path = scratch / "vigil.db";
+  std::uint32_t shortened = 0;
   for (std::uint32_t seed = 1; seed <= 8; ++seed) {
     World world(path + std::to_string(seed));
     for (const auto step : made_from(seed, 160)) world.step(step);
     world.come_to_rest();
+    shortened += world.shortened();
   }
   std::set<std::string> types;
   std::uint64_t runs = 0;
@@ -94,6 +96,7 @@ TEST_CASE("world: the schedules reach what they are for", "[host][store][propert
        {"adopted", "vmm_exited", "shim_lost", "stop_requested", "deadline_passed", "health", "bye", "token_bound", "link_lost"})
     CHECK(types.contains(type));
   CHECK(runs > 20);
+  CHECK(shortened > 20);
 }
 
 TEST_CASE("world: a schedule that breaks a rule is made as short as it can be", "[host][store]") {
