@@ -54,11 +54,10 @@ Result<upgrade::KeptAgent> Agent::keep(Keep how) const {
   if (!own_services_) return Error(Errc::conflict, "the services are not running yet");
   if (how == Keep::all_or_nothing) TRY_VOID(check_replaceable());
   TRY(services, own_services_->keep());
-  auto& line = const_cast<link::HostLine&>(line_);
-  const auto link = line.link().keep();
+  const auto link = line_.link().keep();
   upgrade::KeptAgent kept;
   kept.boot = setup_.boot.value();
-  kept.line = {1, line.outbox().state(), link.fd, link.welcomed, link.unread, link.unsent, std::nullopt};
+  kept.line = {1, line_.outbox().state(), link.fd, link.welcomed, link.unread, link.unsent, std::nullopt};
   if (!welcome_.token.empty()) kept.line.welcome = welcome_;
   kept.cgroup_root = setup_.supervisor.cgroup_root;
   kept.tracefs = setup_.supervisor.tracefs;
@@ -67,7 +66,7 @@ Result<upgrade::KeptAgent> Agent::keep(Keep how) const {
   kept.was_ready = was_ready_;
   kept.told_failure = told_failure_;
   kept.supervisor = std::move(services);
-  for (const auto& [name, log] : const_cast<process::OutputLogs&>(output_logs_).all())
+  for (const auto& [name, log] : output_logs_.all())
     kept.logs.emplace(name, upgrade::KeptLog{log.out.keep(), log.err.keep()});
   kept.execs = exec_sessions_.keep();
   kept.file_workers.assign(file_workers_.running().begin(), file_workers_.running().end());

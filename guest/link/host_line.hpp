@@ -26,7 +26,9 @@ public:
 
   report::Reporter& reporter() { return reporter_; }
   report::Outbox& outbox() { return outbox_; }
+  const report::Outbox& outbox() const { return outbox_; }
   Link& link() { return link_; }
+  const Link& link() const { return link_; }
   console::ConsolePort& console() { return console_; }
 
 private:

@@ -29,6 +29,7 @@ public:
 
   OutputLog& of(const std::string& service) { return logs_[service]; }
   std::map<std::string, OutputLog>& all() { return logs_; }
+  const std::map<std::string, OutputLog>& all() const { return logs_; }
   /// Offsets mean something within this boot only.
   const std::string& boot() const { return boot_; }
 

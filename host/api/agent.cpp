@@ -11,6 +11,9 @@ namespace {
 
 using nlohmann::json;
 
+// The new agent is tried, and answers when it has stood ten seconds; within this API's own limit for an answer.
+constexpr std::chrono::milliseconds upgrade_deadline{170'000};
+
 /// The agent checks both; here only their kinds.
 Result<json> parse_replacement(const std::string& body) {
   TRY(order, parse_json(body));
@@ -27,7 +30,7 @@ void replace_agent(const Context& context, const Request& request, const Reply& 
   if (!id) return reply.send(to_response(id.error()));
   const auto args = parse_replacement(request.body);
   if (!args) return reply.send(to_response(args.error()));
-  context.control.ask_guest(*id, "upgrade", args->dump(), [reply](const Result<std::string>& answer) {
+  context.control.ask_guest(*id, {"upgrade", args->dump(), upgrade_deadline}, [reply](const Result<std::string>& answer) {
     if (!answer) return reply.send(to_response(answer.error()));
     const auto outcome = parse_json(*answer);
     reply.send(outcome ? http::json_response(200, *outcome) : to_response(outcome.error()));

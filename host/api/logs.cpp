@@ -76,7 +76,7 @@ void answer_without_log(VmControl& control, const Look& look, const std::string&
     const auto before = said_before(*look.state.run, service);
     if (look.state.run->end) return reply.send(octets(before));
     const json args = {{"name", service}};
-    control.ask_guest(look.row.id, "logs", args.dump(), [reply, before, service](Result<std::string> answer) {
+    control.ask_guest(look.row.id, {"logs", args.dump()}, [reply, before, service](Result<std::string> answer) {
         const auto now = answer ? said_now(*answer, service) : Result<std::string>(answer.error());
         if (!now && before.empty()) return reply.send(to_response(now.error()));
         reply.send(octets(before + (now ? *now : "[vigil: " + now.error().message() + "]\n")));

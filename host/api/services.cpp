@@ -33,7 +33,7 @@ void control_service(const Context& context, const Request& request, const Reply
     if (!id) return reply.send(to_response(id.error()));
     const auto args = parse_service_order(request.parameter("service"), request.body);
     if (!args) return reply.send(to_response(args.error()));
-    context.control.ask_guest(*id, "service", args->dump(), [reply, asked = *args](const Result<std::string>& answer) {
+    context.control.ask_guest(*id, {"service", args->dump()}, [reply, asked = *args](const Result<std::string>& answer) {
         reply.send(answer ? http::json_response(202, asked) : to_response(answer.error()));
     });
 }

@@ -14,6 +14,7 @@
 #include "shared/base/result.hpp"
 #include "shared/protocol/state.hpp"
 
+#include <chrono>
 #include <filesystem>
 #include <functional>
 #include <optional>
@@ -55,6 +56,12 @@ struct PolicyLook {
 
 using PolicyOrder = std::variant<machine::HoldSet, machine::LeaseSet, machine::PolicyPaused>;
 
+/// A request to the agent; `args` is JSON text.
+struct GuestQuestion {
+    std::string op, args;
+    std::chrono::milliseconds deadline{5'000};
+};
+
 enum class Removal { only_when_stopped, kill_first };
 
 class VmControl {
@@ -71,9 +78,9 @@ class VmControl {
     /// Errc::conflict when it runs and may not be killed. Evidence stays readable.
     virtual void remove(const InstanceId& id, Removal removal, const std::string& actor, std::function<void(Result<void>)> done) = 0;
 
-    /// One request to the agent over the link; `args` and the answer are JSON text (CONTRACTS "request"). Errc::unavailable without a link,
+    /// One request to the agent over the link; the answer is JSON text (CONTRACTS "request"). Errc::unavailable without a link,
     /// Errc::timeout, Errc::conflict with the agent's own words when it refuses.
-    virtual void ask_guest(const InstanceId& id, std::string op, std::string args, std::function<void(Result<std::string>)> done) = 0;
+    virtual void ask_guest(const InstanceId& id, GuestQuestion question, std::function<void(Result<std::string>)> done) = 0;
 
     /// A stream into the guest; `opening` is of shared/streams. Errc::unavailable when the VM does not run or its agent is not there yet; else open_guest_stream's.
     virtual void open_stream(const InstanceId& id, std::string opening, std::function<void(Result<streams::GuestStream>)> done) = 0;

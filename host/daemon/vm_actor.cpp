@@ -77,9 +77,9 @@ Result<void> VmActor::request_stop(machine::StopRequested request) {
     return pipeline_.record(*this, event(std::move(request)));
 }
 
-void VmActor::ask_guest(std::string op, std::string args, VmRun::GuestAnswer done) {
-    if (!run_) return done(Error(Errc::unavailable, op + ": the VM does not run"));
-    run_->ask(std::move(op), std::move(args), std::move(done));
+void VmActor::ask_guest(api::GuestQuestion question, VmRun::GuestAnswer done) {
+    if (!run_) return done(Error(Errc::unavailable, question.op + ": the VM does not run"));
+    run_->ask(std::move(question), std::move(done));
 }
 
 void VmActor::open_stream(std::string opening, VmRun::StreamOpened done) {

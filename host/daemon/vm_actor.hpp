@@ -30,7 +30,7 @@ class VmActor final : public EventSubject, private RunOwner {
     Result<RunNumber> start(const std::string& actor);
     Result<void> request_stop(machine::StopRequested request);
     /// As VmControl::ask_guest.
-    void ask_guest(std::string op, std::string args, VmRun::GuestAnswer done);
+    void ask_guest(api::GuestQuestion question, VmRun::GuestAnswer done);
     /// As VmControl::open_stream.
     void open_stream(std::string opening, VmRun::StreamOpened done);
     /// What somebody, or a policy, says about its policies.

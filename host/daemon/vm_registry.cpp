@@ -139,11 +139,11 @@ Result<void> VmRegistry::stop(const InstanceId& id, machine::StopKind kind, std:
     return vm->request_stop({kind, grace.value_or(default_grace * scale), actor});
 }
 
-void VmRegistry::ask_guest(const InstanceId& id, std::string op, std::string args, std::function<void(Result<std::string>)> done) {
+void VmRegistry::ask_guest(const InstanceId& id, api::GuestQuestion question, std::function<void(Result<std::string>)> done) {
     const auto found = find(id);
     if (!found) return done(found.error());
     uses_.touch(id);
-    (*found)->ask_guest(std::move(op), std::move(args), std::move(done));
+    (*found)->ask_guest(std::move(question), std::move(done));
 }
 
 void VmRegistry::open_stream(const InstanceId& id, std::string opening, std::function<void(Result<streams::GuestStream>)> done) {

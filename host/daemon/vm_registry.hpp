@@ -38,7 +38,7 @@ class VmRegistry final : public api::VmControl, public ports::Guests {
     Result<RunNumber> start(const InstanceId& id, const std::string& actor) override;
     Result<void> stop(const InstanceId& id, machine::StopKind kind, std::optional<std::chrono::milliseconds> grace, const std::string& actor) override;
     void remove(const InstanceId& id, api::Removal removal, const std::string& actor, std::function<void(Result<void>)> done) override;
-    void ask_guest(const InstanceId& id, std::string op, std::string args, std::function<void(Result<std::string>)> done) override;
+    void ask_guest(const InstanceId& id, api::GuestQuestion question, std::function<void(Result<std::string>)> done) override;
     void open_stream(const InstanceId& id, std::string opening, std::function<void(Result<streams::GuestStream>)> done) override;
     Result<api::PolicyLook> policy(const InstanceId& id, std::chrono::seconds later) const override;
     Result<void> order(const InstanceId& id, api::PolicyOrder order) override;

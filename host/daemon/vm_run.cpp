@@ -15,9 +15,7 @@ namespace asio = boost::asio;
 
 namespace {
 constexpr const char* proxy_in_guest = "http://127.0.0.1:3128";
-constexpr std::chrono::milliseconds shutdown_answer_deadline{5'000}, answer_deadline{5'000}, stream_answer_deadline{10'000};
-// The new agent is tried, and answers when it has stood ten seconds; within the API's own limit.
-constexpr std::chrono::milliseconds upgrade_answer_deadline{170'000};
+constexpr std::chrono::milliseconds shutdown_answer_deadline{5'000}, stream_answer_deadline{10'000};
 }
 
 VmRun::VmRun(RunHost& host, RunOwner& owner, machine::InstanceSpec spec, InstanceId id, RunNumber number)
@@ -72,10 +70,9 @@ void VmRun::request_shutdown(protocol::ByeReport::Kind kind) {
   link_->request("shutdown", args.dump(), shutdown_answer_deadline, answered);
 }
 
-void VmRun::ask(std::string op, std::string args, GuestAnswer done) {
-  if (!link_) return done(Error(Errc::unavailable, op + ": there is no link to the guest"));
-  const auto deadline = op == "upgrade" ? upgrade_answer_deadline : answer_deadline;
-  link_->request(std::move(op), std::move(args), deadline, [done = std::move(done)](Result<protocol::Reply> reply) {
+void VmRun::ask(api::GuestQuestion question, GuestAnswer done) {
+  if (!link_) return done(Error(Errc::unavailable, question.op + ": there is no link to the guest"));
+  link_->request(std::move(question.op), std::move(question.args), question.deadline, [done = std::move(done)](Result<protocol::Reply> reply) {
     if (!reply) return done(reply.error());
     if (!reply->ok) return done(Error(Errc::conflict, reply->problem));
     done(std::move(reply->result));

@@ -5,6 +5,7 @@
 // Thread: the event thread; file copies and hashes on the pool.
 #pragma once
 
+#include "host/api/vm_control.hpp"
 #include "host/async/notification.hpp"
 #include "host/async/task_group.hpp"
 #include "host/daemon/pulse_watch.hpp"
@@ -51,7 +52,7 @@ public:
   /// Over the link, else by the power button; failing both, the stop's deadline kills it.
   void request_shutdown(protocol::ByeReport::Kind kind);
   /// One request to the agent; answers at once when there is no link.
-  void ask(std::string op, std::string args, GuestAnswer done);
+  void ask(api::GuestQuestion question, GuestAnswer done);
   void open_stream(std::string opening, StreamOpened done);
   void kill(int signal, const std::string& why);
   void acknowledge(const BootId& boot, Epoch epoch, Seq seq);

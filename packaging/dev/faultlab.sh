@@ -19,5 +19,8 @@ faultlab_main() {
     case " $* " in
         *" --all "* | *" languages "* | *" python-"* | *" node-"*) image_build languages --profiles tests/faultlab/profiles ;;
     esac
+    case " $* " in
+        *" --all "* | *" displays "* | *" display-"* | *" screen-"* | *" window-"*) image_build displays --profiles tests/faultlab/profiles ;;
+    esac
     VIGIL_BIN="$ROOT/build/release/bin" exec tests/faultlab/run "$@"
 }

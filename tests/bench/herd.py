@@ -16,6 +16,8 @@ THINNED = ("health", "net")          # of which the store keeps not every one
 
 
 def build():
+    if not (BIN.parent / "CMakeCache.txt").exists():
+        return                       # binaries that were copied from a build, vigil-fleet among them
     subprocess.run(["cmake", "--build", BIN.parent, "--target", "vigil-fleet"], check=True, capture_output=True)
 
 

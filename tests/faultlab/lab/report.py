@@ -3,7 +3,7 @@ import json
 import os
 import statistics
 
-FAMILY_TITLES = {"boot": "Boot", "services": "Services", "languages": "Languages", "resources": "Resources", "kernel": "Kernel and VM", "channels": "Channels", "egress": "What leaves a VM",
+FAMILY_TITLES = {"boot": "Boot", "services": "Services", "languages": "Languages", "displays": "Displays", "resources": "Resources", "kernel": "Kernel and VM", "channels": "Channels", "egress": "What leaves a VM",
                  "unseen": "Written after the rules", "controls": "Healthy controls"}
 
 

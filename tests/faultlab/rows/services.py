@@ -3,7 +3,6 @@ from lab.native import ARM_ELF, fault, without_its_library
 from lab.row import Like, Row, Script
 
 ONCE = {"restart": "never"}
-NO_DESKTOP = "needs an image with an X server, and the x11 probe"
 PERL_LISTENS = "use Socket; socket(S, PF_INET, SOCK_STREAM, 0); setsockopt(S, SOL_SOCKET, SO_REUSEADDR, 1); bind(S, sockaddr_in(<port:a>, INADDR_ANY)); "
 HTTP_SERVER = r"""#!/usr/bin/perl
 # 200 as long as the file named first is there, else 500; on the port named second.
@@ -133,9 +132,6 @@ PROBES = [
     runs("dependency-failed", "what depends on a failed service is told of too", "service.dependency_failed", "exit 5", {"dependency": "<victim>"},
          {"ready": {"tcp": {"port": "<port:a>"}}}, service="dependent", place="also",
          others={"<dependent>": {"exec": ["/bin/sleep", "1000"], "requires": ["<victim>"]}}),
-    Row("display-taken", "a second X server on display :1", "service.display_taken", impossible=NO_DESKTOP),
-    Row("screen-size", "the X screen has another size than its file says", "service.screen_size", impossible=NO_DESKTOP),
-    Row("window-manager-absent", "no window manager on the X display", "service.no_window_manager", impossible=NO_DESKTOP),
 ]
 
 FILES = [

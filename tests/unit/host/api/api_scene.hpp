@@ -36,8 +36,8 @@ class RecordingControl final : public VmControl {
         done.push_back("remove " + id.value());
         answer(removal == Removal::kill_first ? Result<void>() : Error(Errc::conflict, "it runs"));
     }
-    void ask_guest(const InstanceId&, std::string op, std::string args, std::function<void(Result<std::string>)> answer) override {
-        done.push_back(op + " " + args);
+    void ask_guest(const InstanceId&, GuestQuestion question, std::function<void(Result<std::string>)> answer) override {
+        done.push_back(question.op + " " + question.args);
         answer(guest_answer);
     }
     void open_stream(const InstanceId&, std::string opening, std::function<void(Result<streams::GuestStream>)> answer) override {
