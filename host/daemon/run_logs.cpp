@@ -1,5 +1,6 @@
 #include "host/daemon/run_logs.hpp"
 
+#include "host/async/read_some.hpp"
 #include "shared/protocol/state.hpp"
 #include "shared/streams/opening.hpp"
 
@@ -9,7 +10,6 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
-#include <array>
 
 namespace vigil::daemon {
 
@@ -92,7 +92,6 @@ asio::awaitable<void> RunLogs::read_stream(streams::GuestStream stream) {
     socket.assign(asio::local::stream_protocol(), stream.fd.release());
     streams::ChunkReader chunks;
     chunks.feed(stream.unread);
-    std::array<char, 64 * 1024> block;
     for (;;) {
         for (;;) {
             const auto chunk = chunks.next();
@@ -101,10 +100,10 @@ asio::awaitable<void> RunLogs::read_stream(streams::GuestStream stream) {
             spdlog::warn("logs.stream_broken vm={} run={} err=\"{}\"", setup_.id.value(), setup_.run.value(), chunk ? "chunks that do not fit" : chunk.error().message());
             co_return;
         }
-        auto got = co_await socket.async_read_some(asio::buffer(block), read_result);
-        if (std::get<0>(got)) co_return;
-        chunks.feed({block.data(), std::get<1>(got)});
-        const auto wait = rate_.take(std::get<1>(got), host_.clock.mono_us());
+        auto got = co_await async::read_some(socket);
+        if (got.failure) co_return;
+        chunks.feed(got.bytes);
+        const auto wait = rate_.take(got.bytes.size(), host_.clock.mono_us());
         if (wait == 0us || ending_) continue;
         paused_us_ = host_.clock.mono_us();
         co_await pause(wait);

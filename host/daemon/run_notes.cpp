@@ -1,5 +1,7 @@
 #include "host/daemon/run_notes.hpp"
 
+#include "shared/base/unique_fd.hpp"
+
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -23,14 +25,16 @@ std::uint64_t ConsoleMark::read(const fs::path& run_dir) {
 }
 
 ConsoleMark::ConsoleMark(const fs::path& run_dir)
-    : file_(::open((run_dir / "console.offset").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)), written_(read(run_dir)) {}
+    : path_(run_dir / "console.offset"), written_(read(run_dir)) {}
 
 void ConsoleMark::write(std::uint64_t offset) {
-    if (!file_ || offset == written_) return;
+    if (offset == written_) return;
+    const UniqueFd file(::open(path_.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600));   // the VMM's user may write in this directory
+    if (!file) return;
     std::array<char, mark_width + 2> text;
     const int size = std::snprintf(text.data(), text.size(), "%0*llu\n", mark_width, static_cast<unsigned long long>(offset));
     // When it fails the next daemon reads a little again: the store knows the digests, the run its findings.
-    if (::pwrite(file_.get(), text.data(), static_cast<std::size_t>(size), 0) == size) written_ = offset;
+    if (::pwrite(file.get(), text.data(), static_cast<std::size_t>(size), 0) == size) written_ = offset;
 }
 
 }  // namespace vigil::daemon

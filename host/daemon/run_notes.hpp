@@ -1,9 +1,7 @@
 // What a later daemon must know of a run that is not in the store: how far its console was read. In run/ID, gone with the host's boot (as is shim_note).
 //
-// Shape:  console.offset, decimal, rewritten in place at every commit of console events.
+// Shape:  console.offset, decimal, rewritten in place at every commit of console events; opened for that alone: a descriptor a VM is worth more.
 #pragma once
-
-#include "shared/base/unique_fd.hpp"
 
 #include <cstdint>
 #include <filesystem>
@@ -18,7 +16,7 @@ class ConsoleMark {
     void write(std::uint64_t offset);
 
   private:
-    UniqueFd file_;
+    std::filesystem::path path_;
     std::uint64_t written_ = 0;
 };
 

@@ -1,5 +1,6 @@
 #include "host/guest_link/session.hpp"
 
+#include "host/async/read_some.hpp"
 #include "shared/base/overloaded.hpp"
 
 #include <boost/asio/as_tuple.hpp>
@@ -54,12 +55,12 @@ asio::awaitable<void> Session::run() {
 asio::awaitable<SessionEnd> Session::read_all() {
     tasks_.spawn("link.hello", [this] { return expect_hello(); });
     for (;;) {
-        auto got = co_await socket_.async_read_some(asio::buffer(chunk_), as_result);
-        const auto& [failure, size] = got;
+        auto got = co_await async::read_some(socket_);
+        const auto& [failure, bytes] = got;
         if (failure) co_return ended_by(failure == asio::error::eof ? "closed by the guest" : failure.message());
         heard_ = true;
         quiet_ = {0, clock_.mono_us()};
-        reader_.feed(std::string_view(chunk_.data(), size));
+        reader_.feed(bytes);
         auto end = co_await take_frames();
         if (end) co_return std::move(*end);
     }

@@ -14,7 +14,6 @@
 
 #include <boost/asio/local/stream_protocol.hpp>
 
-#include <array>
 #include <chrono>
 #include <deque>
 #include <optional>
@@ -104,7 +103,6 @@ class Session {
     SessionListener& listener_;
     const Clock& clock_;
     framing::FrameReader reader_;
-    std::array<char, 64 << 10> chunk_;
     RateLimit rate_;
     std::optional<MonoUs> flood_us_;   // when it last had to be slowed down
     std::optional<BootId> boot_;

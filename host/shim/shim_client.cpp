@@ -1,5 +1,6 @@
 #include "host/shim/shim_client.hpp"
 
+#include "host/async/read_some.hpp"
 #include "host/shim/inherited.hpp"
 #include "host/shim/shim_wire.hpp"
 #include "shared/base/unique_fd.hpp"
@@ -22,7 +23,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <csignal>
 
@@ -129,12 +129,10 @@ public:
       const auto payload = reader_.next();
       if (!payload) co_return payload.error();
       if (*payload) co_return parse_event(**payload);
-      const auto room = asio::buffer(buffer_);
-      const auto token = asio::as_tuple(asio::use_awaitable);
-      const auto [error, count] = co_await socket_.async_read_some(room, token);
+      const auto [error, bytes] = co_await async::read_some(socket_);
       if (error == asio::error::operation_aborted && socket_.is_open()) throw boost::system::system_error(error);   // our caller was cancelled
       if (error) co_return Error(Errc::unavailable, "the shim is gone: " + error.message());
-      reader_.feed({buffer_.data(), count});
+      reader_.feed(bytes);
     }
   }
 
@@ -156,7 +154,6 @@ public:
 private:
   asio::local::stream_protocol::socket socket_;
   framing::FrameReader reader_;
-  std::array<char, 64 << 10> buffer_{};
 };
 
 }  // namespace

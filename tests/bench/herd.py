@@ -3,6 +3,7 @@ import collections
 import json
 import pathlib
 import re
+import shutil
 import sqlite3
 import subprocess
 import time
@@ -84,14 +85,14 @@ class Herd:
         return [key for key in said if key not in stored], [key for key, n in stored.items() if n > 1 or (key[1] in ours and key not in said)]
 
     def close(self):
-        for process in self.processes:
-            process.kill()
-            process.wait()
+        """The daemon first: VMs that go while it lives are ends to be told and boxed."""
         if self.daemon.process and self.daemon.process.poll() is None:
             self.daemon.process.terminate()
             self.daemon.process.wait(60)
         self.daemon.process = None
-        import shutil
+        for process in self.processes:
+            process.kill()
+            process.wait()
         shutil.rmtree(self.daemon.base, ignore_errors=True)
 
 

@@ -2,6 +2,7 @@
 
 #include "host/async/deadline.hpp"
 #include "host/async/notification.hpp"
+#include "host/async/read_some.hpp"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
@@ -11,7 +12,6 @@
 
 #include <sys/socket.h>
 
-#include <array>
 #include <cerrno>
 #include <map>
 #include <optional>
@@ -53,7 +53,6 @@ struct QmpClient::Impl {
   OnVmmEvent tell;
   std::string version;
   std::string input;
-  std::array<char, 16 << 10> buffer{};
   std::map<std::uint64_t, Waiting> waiting;
   std::uint64_t next_id = 1;
   std::optional<Error> lost;
@@ -67,11 +66,10 @@ asio::awaitable<void> QmpClient::Impl::read_all() {
 }
 
 asio::awaitable<Result<void>> QmpClient::Impl::read_some() {
-  const auto room = asio::buffer(buffer);
-  const auto [error, count] = co_await socket.async_read_some(room, as_result);
+  const auto [error, bytes] = co_await async::read_some(socket);
   if (error == asio::error::operation_aborted) throw boost::system::system_error(error);
   if (error) co_return Error(Errc::unavailable, "QMP: " + error.message());
-  input.append(buffer.data(), count);
+  input.append(bytes);
   co_return take_lines();
 }
 

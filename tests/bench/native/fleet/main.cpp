@@ -84,6 +84,7 @@ private:
     const MonoUs now = loop_.now_us();
     const bool settled = std::ranges::all_of(vms_, [](const auto& vm) { return vm->is_settled() && vm->is_up(); });
     if (settled && !std::exchange(told_, true)) {
+      for (const auto& vm : vms_) vm->begin_measuring();
       std::printf("up %zu\n", vms_.size());
       std::fflush(stdout);
     }

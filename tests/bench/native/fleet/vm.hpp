@@ -35,6 +35,8 @@ public:
   void boot();
   void report_health();
   void report_service();
+  /// What was acknowledged before is no measure: all came up at once.
+  void begin_measuring() { journal_.acknowledged_us.clear(); }
   bool is_settled() const { return outbox_.size() == 0; }
   bool is_up() const { return link_.is_up(); }
   std::uint64_t dropped() const { return outbox_.dropped(); }

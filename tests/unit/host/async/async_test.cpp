@@ -1,6 +1,7 @@
 #include "host/async/blocking.hpp"
 #include "host/async/deadline.hpp"
 #include "host/async/notification.hpp"
+#include "host/async/read_some.hpp"
 #include "host/async/task_group.hpp"
 #include "host/async/unix_listener.hpp"
 #include "tests/unit/host/unix_client.hpp"
@@ -176,4 +177,47 @@ TEST_CASE("unix listener: mode, length, and what stands in its way", "[host][asy
 
     const auto too_long = vigil::async::listen_unix((directory.path() / std::string(120, 'x')).string(), 0600, 4);
     CHECK(too_long.error().code() == Errc::limit);
+}
+
+TEST_CASE("read_some: what comes, more than one buffer holds, the end, and a close meanwhile", "[host][async]") {
+    using Socket = asio::local::stream_protocol::socket;
+    asio::io_context io;
+    int ends[2];
+    REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0);
+    Socket reader(io, asio::local::stream_protocol(), ends[0]);
+    vigil::UniqueFd writer(ends[1]);
+    std::string received;
+    std::optional<boost::system::error_code> ended;
+    struct Reading {
+        static asio::awaitable<void> all(Socket& from, std::string& into, std::optional<boost::system::error_code>& end) {
+            for (;;) {
+                auto got = co_await vigil::async::read_some(from);
+                if (got.failure) {
+                    end = got.failure;
+                    co_return;
+                }
+                into += got.bytes;
+            }
+        }
+    };
+    asio::co_spawn(io, Reading::all(reader, received, ended), [](std::exception_ptr) {});
+    io.poll();
+    CHECK(received.empty());
+    CHECK_FALSE(ended);
+    const std::string much(100'000, 'x');
+    REQUIRE(::send(writer.get(), "first ", 6, 0) == 6);
+    io.restart();
+    CHECK(vigil::test::pump_until(io, [&] { return received == "first "; }));
+    REQUIRE(::send(writer.get(), much.data(), much.size(), 0) == static_cast<ssize_t>(much.size()));
+    CHECK(vigil::test::pump_until(io, [&] { return received.size() == much.size() + 6; }));
+    SECTION("the other side ends") {
+        writer.reset();
+        CHECK(vigil::test::pump_until(io, [&] { return ended.has_value(); }));
+        CHECK(*ended == asio::error::eof);
+    }
+    SECTION("it is closed by ourselves") {
+        reader.close();
+        CHECK(vigil::test::pump_until(io, [&] { return ended.has_value(); }));
+        CHECK(*ended == asio::error::operation_aborted);
+    }
 }

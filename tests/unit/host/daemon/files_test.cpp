@@ -197,6 +197,16 @@ TEST_CASE("run notes: what the next daemon must know survives", "[host][daemon]"
     mark.write(123'456'789);
     mark.write(5);
     CHECK(ConsoleMark::read(directory.path()) == 5);
+
+    // Whoever may write in a run's directory leads nobody elsewhere.
+    const auto elsewhere = directory.path() / "elsewhere";
+    std::ofstream(elsewhere) << "kept";
+    std::filesystem::remove(directory.path() / "console.offset");
+    std::filesystem::create_symlink(elsewhere, directory.path() / "console.offset");
+    mark.write(7);
+    std::string text;
+    std::ifstream(elsewhere) >> text;
+    CHECK(text == "kept");
 }
 
 }  // namespace vigil::daemon
