@@ -66,8 +66,7 @@ Result<upgrade::KeptAgent> Agent::keep(Keep how) const {
   kept.was_ready = was_ready_;
   kept.told_failure = told_failure_;
   kept.supervisor = std::move(services);
-  for (const auto& [name, log] : output_logs_.all())
-    kept.logs.emplace(name, upgrade::KeptLog{log.out.keep(), log.err.keep()});
+  for (const auto& [name, log] : output_logs_.all()) kept.logs.emplace(name, upgrade::KeptLog{log.out.keep(), log.err.keep()});
   kept.execs = exec_sessions_.keep();
   kept.file_workers.assign(file_workers_.running().begin(), file_workers_.running().end());
   if (streams_) kept.streams = streams_->keep();

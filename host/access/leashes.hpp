@@ -14,16 +14,16 @@
 namespace vigil::access {
 
 class Leashes {
-  public:
-    void hold(const std::string& token, const std::shared_ptr<async::Leash>& leash);
-    std::size_t end(const std::string& token);
-    std::size_t size() const { return held_.size(); }
+public:
+  void hold(const std::string& token, const std::shared_ptr<async::Leash>& leash);
+  std::size_t end(const std::string& token);
+  std::size_t size() const { return held_.size(); }
 
-  private:
-    void forget_ended();
+private:
+  void forget_ended();
 
-    std::multimap<std::string, std::weak_ptr<async::Leash>> held_;
-    std::size_t looked_at_ = 0;   // how many there were after the last look for ended ones
+  std::multimap<std::string, std::weak_ptr<async::Leash>> held_;
+  std::size_t looked_at_ = 0;  // how many there were after the last look for ended ones
 };
 
 }  // namespace vigil::access

@@ -11,27 +11,27 @@
 namespace vigil::async {
 
 class Leash {
-  public:
-    void on_cut(std::function<void()> end) {
-        end_ = std::move(end);
-        if (is_cut_) call_end();
-    }
-    void forget() { end_ = nullptr; }
-    void cut() {
-        is_cut_ = true;
-        call_end();
-    }
-    bool is_cut() const { return is_cut_; }
-    /// Somebody has said how it ends, and it has not.
-    bool goes_on() const { return static_cast<bool>(end_); }
+public:
+  void on_cut(std::function<void()> end) {
+    end_ = std::move(end);
+    if (is_cut_) call_end();
+  }
+  void forget() { end_ = nullptr; }
+  void cut() {
+    is_cut_ = true;
+    call_end();
+  }
+  bool is_cut() const { return is_cut_; }
+  /// Somebody has said how it ends, and it has not.
+  bool goes_on() const { return static_cast<bool>(end_); }
 
-  private:
-    void call_end() {
-        if (const auto end = std::exchange(end_, nullptr)) end();
-    }
+private:
+  void call_end() {
+    if (const auto end = std::exchange(end_, nullptr)) end();
+  }
 
-    std::function<void()> end_;
-    bool is_cut_ = false;
+  std::function<void()> end_;
+  bool is_cut_ = false;
 };
 
 }  // namespace vigil::async

@@ -5,8 +5,8 @@
 namespace vigil::async {
 
 std::span<char> shared_read_buffer() {
-    thread_local std::array<char, 64 << 10> buffer;
-    return buffer;
+  thread_local std::array<char, 64 << 10> buffer;
+  return buffer;
 }
 
 }  // namespace vigil::async

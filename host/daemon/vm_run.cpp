@@ -72,11 +72,12 @@ void VmRun::request_shutdown(protocol::ByeReport::Kind kind) {
 
 void VmRun::ask(api::GuestQuestion question, GuestAnswer done) {
   if (!link_) return done(Error(Errc::unavailable, question.op + ": there is no link to the guest"));
-  link_->request(std::move(question.op), std::move(question.args), question.deadline, [done = std::move(done)](Result<protocol::Reply> reply) {
-    if (!reply) return done(reply.error());
-    if (!reply->ok) return done(Error(Errc::conflict, reply->problem));
-    done(std::move(reply->result));
-  });
+  link_->request(std::move(question.op), std::move(question.args), question.deadline,
+                 [done = std::move(done)](Result<protocol::Reply> reply) {
+                   if (!reply) return done(reply.error());
+                   if (!reply->ok) return done(Error(Errc::conflict, reply->problem));
+                   done(std::move(reply->result));
+                 });
 }
 
 void VmRun::open_stream(std::string opening, StreamOpened done) {

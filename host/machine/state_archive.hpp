@@ -47,30 +47,48 @@ inline json own(const std::string& text) { return json::parse(text, nullptr, fal
 class Writer {
 public:
   template <class T>
-  void operator()(const char* name, const T& value) { object_[name] = write(value); }
+  void operator()(const char* name, const T& value) {
+    object_[name] = write(value);
+  }
   json take() { return std::move(object_); }
 
 private:
   template <class T>
     requires std::integral<T> || std::same_as<T, std::string>
-  static json write(const T& value) { return value; }
+  static json write(const T& value) {
+    return value;
+  }
   template <NamedEnum T>
-  static json write(T value) { return std::string(vigil::to_text(value)); }
+  static json write(T value) {
+    return std::string(vigil::to_text(value));
+  }
   template <class Tag, class T>
-  static json write(const Strong<Tag, T>& value) { return value.value(); }
+  static json write(const Strong<Tag, T>& value) {
+    return value.value();
+  }
   template <HostEvent T>
-  static json write(const T& value) { return own(host_body_json(EventBody(value))); }
+  static json write(const T& value) {
+    return own(host_body_json(EventBody(value)));
+  }
   template <GuestReport T>
-  static json write(const T& value) { return own(protocol::encode_body(protocol::ReportBody(value))); }
+  static json write(const T& value) {
+    return own(protocol::encode_body(protocol::ReportBody(value)));
+  }
   static json write(const protocol::Cause& value) { return own(protocol::encode_cause(value)); }
   static json write(const protocol::ExitStatus& value) { return json{{"exit", exit_json(value)}}; }
   static json write(const InstanceSpec& value) { return own(encode_spec(value)); }
   template <class T>
-  static json write(const std::optional<T>& value) { return value ? write(*value) : json(nullptr); }
+  static json write(const std::optional<T>& value) {
+    return value ? write(*value) : json(nullptr);
+  }
   template <class T>
-  static json write(const std::vector<T>& values) { return list(values); }
+  static json write(const std::vector<T>& values) {
+    return list(values);
+  }
   template <class T, std::size_t N>
-  static json write(const std::array<T, N>& values) { return list(values); }
+  static json write(const std::array<T, N>& values) {
+    return list(values);
+  }
   template <class Key, class T>
   static json write(const std::map<Key, T>& values) {
     json pairs = json::array();
@@ -102,8 +120,10 @@ public:
   void operator()(const char* name, T& value) {
     if (error_) return;
     const auto found = object_.find(name);
-    if (found == object_.end()) error_ = Error(Errc::invalid, "missing");
-    else error_ = read(*found, value);
+    if (found == object_.end())
+      error_ = Error(Errc::invalid, "missing");
+    else
+      error_ = read(*found, value);
     if (error_) error_ = error_->with_context(name);
   }
   std::optional<Error> take_error() { return std::move(error_); }
@@ -120,7 +140,8 @@ private:
   template <std::integral T>
     requires(!std::same_as<T, bool>)
   static Failure read(const json& from, T& value) {
-    if (from.is_number_unsigned() ? !std::in_range<T>(from.get<std::uint64_t>()) : !from.is_number_integer() || !std::in_range<T>(from.get<std::int64_t>()))
+    if (from.is_number_unsigned() ? !std::in_range<T>(from.get<std::uint64_t>())
+                                  : !from.is_number_integer() || !std::in_range<T>(from.get<std::int64_t>()))
       return unfit("a number that fits");
     value = from.get<T>();
     return {};

@@ -18,7 +18,8 @@ std::string encode_state(const VmState& state) {
 
 Result<VmState> decode_state(std::string_view text) {
   TRY(document, parse_json(text, snapshot_limits));
-  const auto version = document.is_object() ? try_read_integer(document, "version") : Result<std::optional<std::int64_t>>(std::optional<std::int64_t>());
+  const auto version =
+      document.is_object() ? try_read_integer(document, "version") : Result<std::optional<std::int64_t>>(std::optional<std::int64_t>());
   if (!version || *version != snapshot_version) return Error(Errc::unsupported, "a snapshot of another version");
   VmState state;
   archive::Reader reader(document);

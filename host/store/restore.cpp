@@ -20,8 +20,10 @@ Result<Restored> restore_state(const Store& store, const InstanceId& id) {
   TRY(snapshot, store.snapshot(id));
   if (snapshot) {
     auto state = read_snapshot(*snapshot, id);
-    if (state) restored.state = std::move(*state);
-    else restored.unused = state.error().message();
+    if (state)
+      restored.state = std::move(*state);
+    else
+      restored.unused = state.error().message();
   }
   TRY(history, store.history(id, restored.state.last_seq));
   for (const auto& event : history.events) machine::reduce(restored.state, event);

@@ -16,7 +16,8 @@ Result<void> Store::keep_snapshot(const InstanceId& instance, const Snapshot& sn
 
 Result<std::optional<Snapshot>> Store::snapshot(const InstanceId& instance) const {
   std::optional<Snapshot> found;
-  TRY(rows, state_->database.prepare("SELECT s.seq, s.sum, s.body FROM snapshots s JOIN log_instances l ON l.row = s.instance WHERE l.id = ?"));
+  TRY(rows,
+      state_->database.prepare("SELECT s.seq, s.sum, s.body FROM snapshots s JOIN log_instances l ON l.row = s.instance WHERE l.id = ?"));
   rows.bind(1, instance.value());
   TRY(has_row, rows.step());
   if (!has_row) return found;

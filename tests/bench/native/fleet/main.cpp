@@ -63,7 +63,8 @@ private:
     std::vector<std::uint64_t> took;
     std::uint64_t dropped = 0;
     for (const auto& vm : vms_) {
-      for (const auto& [seq, type] : vm->journal().durable) out << vm->id().value() << ' ' << vm->boot_id().value() << ' ' << seq << ' ' << type << '\n';
+      for (const auto& [seq, type] : vm->journal().durable)
+        out << vm->id().value() << ' ' << vm->boot_id().value() << ' ' << seq << ' ' << type << '\n';
       took.insert(took.end(), vm->journal().acknowledged_us.begin(), vm->journal().acknowledged_us.end());
       dropped += vm->dropped();
     }
@@ -122,7 +123,7 @@ int make(char** argument) {
 }
 
 int serve(char** argument) {
-  guest::log::use(::open("/dev/null", O_WRONLY | O_CLOEXEC), guest::log::Format::plain);   // a line a link would be all that is seen
+  guest::log::use(::open("/dev/null", O_WRONLY | O_CLOEXEC), guest::log::Format::plain);  // a line a link would be all that is seen
   const auto ids = read_ids(argument[1], std::strtoul(argument[2], nullptr, 10), std::strtoul(argument[3], nullptr, 10));
   Load load(argument[0], ids, std::atof(argument[4]), std::atof(argument[5]), argument[6]);
   load.run();
@@ -134,7 +135,8 @@ int serve(char** argument) {
 int main(int count, char** argument) try {
   if (count == 7 && std::strcmp(argument[1], "make") == 0) return make(argument + 2);
   if (count == 9 && std::strcmp(argument[1], "serve") == 0) return serve(argument + 2);
-  std::fprintf(stderr, "usage: vigil-fleet make STATE RUN RUNNING ENDED IDS_FILE | serve RUN IDS_FILE FIRST COUNT EVENTS_PER_S SECONDS JOURNAL\n");
+  std::fprintf(stderr,
+               "usage: vigil-fleet make STATE RUN RUNNING ENDED IDS_FILE | serve RUN IDS_FILE FIRST COUNT EVENTS_PER_S SECONDS JOURNAL\n");
   return 64;
 } catch (const std::exception& error) {
   std::fprintf(stderr, "vigil-fleet: %s\n", error.what());

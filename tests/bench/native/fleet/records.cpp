@@ -57,7 +57,8 @@ public:
 private:
   void put(EventBody body, std::uint32_t run) {
     VmEvent event{0, id_, RunNumber(run), clock_.unix_us(), clock_.mono_us(), std::move(body)};
-    if (batch_->add(event).kind != store::Admission::Kind::accepted) throw std::runtime_error("the store does not take an event of " + id_.value());
+    if (batch_->add(event).kind != store::Admission::Kind::accepted)
+      throw std::runtime_error("the store does not take an event of " + id_.value());
     reduce(state_, event);
   }
 

@@ -23,7 +23,8 @@ UniqueFd listen_on(const std::string& path) {
   if (path.size() >= sizeof address.sun_path) throw std::runtime_error("socket path is too long: " + path);
   std::memcpy(address.sun_path, path.data(), path.size());
   ::unlink(path.c_str());
-  if (!listener || ::bind(listener.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 || ::listen(listener.get(), backlog) != 0)
+  if (!listener || ::bind(listener.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
+      ::listen(listener.get(), backlog) != 0)
     throw std::runtime_error("listen on " + path + ": " + std::strerror(errno));
   return listener;
 }

@@ -75,13 +75,18 @@ BootId make_boot_id() {
 }
 
 Vm::Vm(guest::EventLoop& loop, const Clock& clock, InstanceId id, const std::filesystem::path& run)
-    : loop_(loop), clock_(clock), id_(std::move(id)), boot_(make_boot_id()), outbox_(boot_, clock),
+    : loop_(loop),
+      clock_(clock),
+      id_(std::move(id)),
+      boot_(make_boot_id()),
+      outbox_(boot_, clock),
       dialler_(vmm::vsock_listen_path((run / id_.value()).string(), link_port)),
       link_(loop, dialler_, outbox_, facts_of(boot_), {.welcomed = {}, .requested = {}, .acknowledged = [this] { acknowledged(); }}),
       shim_(loop, shim::shim_socket_path((run / id_.value()).string()),
             [this](std::uint64_t, std::string& unread, std::string& answer) { return serve_shim(unread, answer); }),
-      control_(loop, (run / id_.value() / "qmp.sock").string(),
-               [](std::uint64_t, std::string& unread, std::string& answer) { return serve_control(unread, answer); }, greeting),
+      control_(
+          loop, (run / id_.value() / "qmp.sock").string(),
+          [](std::uint64_t, std::string& unread, std::string& answer) { return serve_control(unread, answer); }, greeting),
       streams_(loop, vmm::vsock_uds_path((run / id_.value()).string()),
                [](std::uint64_t, std::string& unread, std::string& answer) { return serve_stream(unread, answer); }) {}
 
@@ -122,7 +127,8 @@ void Vm::say(ReportBody body) {
 void Vm::acknowledged() {
   const MonoUs now = clock_.mono_us();
   auto first = waiting_.begin();
-  for (; first != waiting_.end() && first->first < outbox_.first_unacked(); ++first) journal_.acknowledged_us.push_back(now - first->second);
+  for (; first != waiting_.end() && first->first < outbox_.first_unacked(); ++first)
+    journal_.acknowledged_us.push_back(now - first->second);
   waiting_.erase(waiting_.begin(), first);
 }
 
@@ -166,7 +172,8 @@ bool Vm::serve_stream(std::string& unread, std::string& answer) {
   frames.feed(std::exchange(unread, {}));
   auto opening = frames.next();
   if (!opening) return false;
-  if (*opening) answer += framing::make_frame(streams::encode_answer(Result<std::string>(R"({"boot":"00000000-0000-4000-8000-000000000000"})")));
+  if (*opening)
+    answer += framing::make_frame(streams::encode_answer(Result<std::string>(R"({"boot":"00000000-0000-4000-8000-000000000000"})")));
   unread = frames.take_rest();
   return true;
 }

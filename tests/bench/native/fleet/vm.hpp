@@ -20,7 +20,7 @@ inline constexpr std::uint32_t run_number = 1;
 
 /// What the guest has said, as it knows it itself; microseconds from a report's birth to its acknowledgement.
 struct Journal {
-  std::vector<std::pair<Seq, std::string>> durable;   // of a type that the store keeps for ever
+  std::vector<std::pair<Seq, std::string>> durable;  // of a type that the store keeps for ever
   std::vector<std::uint64_t> acknowledged_us;
 };
 
@@ -57,7 +57,7 @@ private:
   BootId boot_;
   std::uint32_t restarts_ = 0;
   Journal journal_;
-  std::vector<std::pair<Seq, MonoUs>> waiting_;   // for their acknowledgement, in order
+  std::vector<std::pair<Seq, MonoUs>> waiting_;  // for their acknowledgement, in order
   guest::report::Outbox outbox_;
   guest::link::UnixDialler dialler_;
   guest::link::Link link_;

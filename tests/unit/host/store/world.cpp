@@ -82,7 +82,8 @@ std::string World::commit() {
   if (const auto done = batch.commit(); !done) return done.error().message();
   for (auto& [vm, state] : before) {
     std::ranges::move(effects[vm], std::back_inserter(vm->effects));
-    if (pick(12) == 0 && !store_->keep_snapshot(vm->id, {vm->state.last_seq, encode_state(vm->state)})) return vm->name + ": its snapshot is not kept";
+    if (pick(12) == 0 && !store_->keep_snapshot(vm->id, {vm->state.last_seq, encode_state(vm->state)}))
+      return vm->name + ": its snapshot is not kept";
     if (auto broken = check(*vm); !broken.empty()) return vm->name + ": " + broken;
   }
   return "";
@@ -155,7 +156,8 @@ void World::crash_daemon() {
     const auto replayed = replay(history->events);
     if (replayed != vm.state) broken_ = vm.name + ": the replayed state is another";
     const auto restored = store::restore_state(*store_, vm.id);
-    if (!restored || !restored->unused.empty() || restored->state != vm.state) broken_ = vm.name + ": the state from the snapshot on is another";
+    if (!restored || !restored->unused.empty() || restored->state != vm.state)
+      broken_ = vm.name + ": the state from the snapshot on is another";
     if (restored && restored->replayed < history->events.size()) ++shortened_;
     vm.state = replayed;
   }
