@@ -131,6 +131,11 @@ class Passing(PortsCase):
         self.assert_refused(self.ask("no-such-vm", 9), 404, "not_found")
         refused = self.daemon.api.get("/v1/daemon")["ports"]["refused"]
         self.assertGreaterEqual(refused["port.not_reached"], 1)
+        series = 'vigil_port_requests_total{outcome="refused",cause="port.not_reached"}'
+        self.assertEqual(self.daemon.metric(series), refused["port.not_reached"])
+        served = self.daemon.metric('vigil_port_requests_total{outcome="served"}')
+        self.assertEqual(self.ask(self.vm, "web")[0], 200)
+        self.assertEqual(self.daemon.metric('vigil_port_requests_total{outcome="served"}'), served + 1)
 
     def test_a_daemon_that_starts_anew_in_the_middle_ends_clients_cleanly_and_serves_again(self):
         connection = self.connection()
@@ -154,6 +159,8 @@ class Waiting(PortsCase):
         self.assertEqual(answer.headers["Preference-Applied"], "wait=200")
         counters = self.daemon.api.get("/v1/daemon")["ports"]
         self.assertGreaterEqual(counters["waited"], 1)
+        self.assertGreaterEqual(self.daemon.metric("vigil_port_waits_total"), 1)
+        self.assertGreater(self.daemon.metric("vigil_port_wait_seconds_total"), 0)
         self.daemon.vigil("stop", vm["id"], check=0)
         self.daemon.wait_state(vm, "stopped")
         self.assert_refused(self.ask(vm["id"], 8080), 503, "port.vm_stopped")
