@@ -10,48 +10,52 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 namespace vigil::guest::streams {
 
 TcpForward::TcpForward(EventLoop& loop, Stream& stream, const TcpOpening& opening)
-    : SocketBridge(loop, stream), loop_(loop), stream_(stream), port_(opening.port), targets_(targets_of(opening.port)) {
-  try_next();
-}
-
-std::vector<TcpForward::Target> TcpForward::targets_of(std::uint16_t port) {
-  std::vector<Target> targets;
-  const auto add = [&](bool ipv6, const void* address, std::string text) {
-    if (std::any_of(targets.begin(), targets.end(), [&](const Target& each) { return each.text == text; })) return;
-    Target target;
-    target.text = std::move(text);
-    if (ipv6) {
-      auto& in6 = reinterpret_cast<sockaddr_in6&>(target.address);
-      in6.sin6_family = AF_INET6;
-      in6.sin6_port = htons(port);
-      std::memcpy(&in6.sin6_addr, address, sizeof in6.sin6_addr);
-      target.size = sizeof in6;
-    } else {
-      auto& in = reinterpret_cast<sockaddr_in&>(target.address);
-      in.sin_family = AF_INET;
-      in.sin_port = htons(port);
-      std::memcpy(&in.sin_addr, address, sizeof in.sin_addr);
-      target.size = sizeof in;
-    }
-    targets.push_back(std::move(target));
-  };
+    : SocketBridge(loop, stream), loop_(loop), stream_(stream), port_(opening.port) {
   const in_addr loopback{htonl(INADDR_LOOPBACK)};
   add(false, &loopback, "127.0.0.1");
   add(true, &in6addr_loopback, "::1");
-  for (const auto& listener : process::read_listeners(port))
+  try_next();
+}
+
+void TcpForward::add(bool ipv6, const void* address, std::string text) {
+  if (std::any_of(targets_.begin(), targets_.end(), [&](const Target& each) { return each.text == text; })) return;
+  Target target;
+  target.text = std::move(text);
+  if (ipv6) {
+    auto& in6 = reinterpret_cast<sockaddr_in6&>(target.address);
+    in6.sin6_family = AF_INET6;
+    in6.sin6_port = htons(port_);
+    std::memcpy(&in6.sin6_addr, address, sizeof in6.sin6_addr);
+    target.size = sizeof in6;
+  } else {
+    auto& in = reinterpret_cast<sockaddr_in&>(target.address);
+    in.sin_family = AF_INET;
+    in.sin_port = htons(port_);
+    std::memcpy(&in.sin_addr, address, sizeof in.sin_addr);
+    target.size = sizeof in;
+  }
+  targets_.push_back(std::move(target));
+}
+
+/// Only when nobody is on the loopback: the kernel's table is long to read.
+void TcpForward::add_listeners() {
+  if (std::exchange(listeners_known_, true)) return;
+  for (const auto& listener : process::read_listeners(port_))
     if (!listener.is_any()) add(listener.ipv6, listener.address.data(), listener.address_text());
-  return targets;
 }
 
 void TcpForward::try_next() {
   watch_.cancel();
   socket_.reset();
   int error = ECONNREFUSED;
-  while (next_ < targets_.size()) {
+  for (;;) {
+    if (next_ == targets_.size()) add_listeners();
+    if (next_ == targets_.size()) break;
     const Target& target = targets_[next_++];
     socket_.reset(::socket(target.address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     if (!socket_) continue;   // no IPv6 here

@@ -24,7 +24,8 @@ private:
     std::string text;
   };
 
-  static std::vector<Target> targets_of(std::uint16_t port);
+  void add(bool ipv6, const void* address, std::string text);
+  void add_listeners();
   void try_next();
   void connected();
 
@@ -33,6 +34,7 @@ private:
   std::uint16_t port_;
   std::vector<Target> targets_;
   std::size_t next_ = 0;
+  bool listeners_known_ = false;
   UniqueFd socket_;                 // until it is connected
   LoopToken watch_;
 };

@@ -1,5 +1,7 @@
 #include "host/api/answers.hpp"
 #include "host/api/to_json.hpp"
+#include "host/api/traffic_metrics.hpp"
+#include "host/ports/server.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -12,7 +14,10 @@ void get_health(const Context&, const Request&, const Reply& reply) {
 }
 
 void get_metrics(const Context& context, const Request&, const Reply& reply) {
-    reply.send({200, "text/plain; version=0.0.4; charset=utf-8", context.control.metrics(), {}});
+    std::string text = context.control.metrics();
+    if (context.ports != nullptr) text += port_metrics(context.ports->counters());
+    if (context.egress != nullptr) text += egress_metrics(*context.egress);
+    reply.send({200, "text/plain; version=0.0.4; charset=utf-8", std::move(text), {}});
 }
 
 void get_openapi(const Context&, const Request&, const Reply& reply) {

@@ -2,6 +2,7 @@
 #include "host/api/error_to_http.hpp"
 #include "host/api/request_reading.hpp"
 #include "host/egress/self_test.hpp"
+#include "host/machine/egress_policy.hpp"
 #include "shared/json/json.hpp"
 #include "shared/streams/opening.hpp"
 
@@ -45,10 +46,12 @@ void test_egress(const Context& context, const Request& request, const Reply& re
     if (!id) return reply.send(to_response(id.error()));
     const auto look = look_at(context, request);
     if (!look) return reply.send(to_response(look.error()));
-    const auto target = parse_egress_test(request.body);
+    auto target = parse_egress_test(request.body);
     if (!target) return reply.send(to_response(target.error()));
     if (look->state.spec.egress.empty())
         return reply.send(to_response(Error(Errc::conflict, "the spec of " + look->row.name.value() + " names no egress policy, so nothing leaves it; vigil up --egress gives one")));
+    if (const auto policy = machine::parse_egress_policy(look->state.spec.egress); policy && policy->upstream)
+        target->upstream = policy->upstream->host + ":" + std::to_string(policy->upstream->port);
     auto opened = [reply, &relays = context.relays, target = *target](Result<streams::GuestStream> stream) {
         if (!stream) return reply.send(to_response(stream.error().with_context("the proxy in the VM")));
         auto shared = std::make_shared<streams::GuestStream>(std::move(*stream));

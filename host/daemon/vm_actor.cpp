@@ -82,9 +82,9 @@ void VmActor::ask_guest(api::GuestQuestion question, VmRun::GuestAnswer done) {
     run_->ask(std::move(question), std::move(done));
 }
 
-void VmActor::open_stream(std::string opening, VmRun::StreamOpened done) {
+void VmActor::open_stream(std::string opening, std::string first, VmRun::StreamOpened done) {
     if (!run_) return done(Error(Errc::unavailable, "the VM does not run; vigil start starts it"));
-    run_->open_stream(std::move(opening), std::move(done));
+    run_->open_stream(std::move(opening), std::move(first), std::move(done));
 }
 
 Result<void> VmActor::mark_removed(const std::string& actor) {

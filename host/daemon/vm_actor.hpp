@@ -32,7 +32,7 @@ class VmActor final : public EventSubject, private RunOwner {
     /// As VmControl::ask_guest.
     void ask_guest(api::GuestQuestion question, VmRun::GuestAnswer done);
     /// As VmControl::open_stream.
-    void open_stream(std::string opening, VmRun::StreamOpened done);
+    void open_stream(std::string opening, std::string first, VmRun::StreamOpened done);
     /// What somebody, or a policy, says about its policies.
     Result<void> record_policy(machine::EventBody body) { return pipeline_.record(*this, event(std::move(body))); }
     Result<void> mark_removed(const std::string& actor);

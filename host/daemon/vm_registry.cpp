@@ -10,6 +10,8 @@
 #include "host/machine/reduce.hpp"
 #include "host/shim/process_identity.hpp"
 #include "host/vmm/vsock_device.hpp"
+#include "shared/streams/chunk.hpp"
+#include "shared/streams/opening.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -147,11 +149,21 @@ void VmRegistry::ask_guest(const InstanceId& id, api::GuestQuestion question, st
 }
 
 void VmRegistry::open_stream(const InstanceId& id, std::string opening, std::function<void(Result<streams::GuestStream>)> done) {
+    open(id, std::move(opening), {}, std::move(done));
+}
+
+void VmRegistry::open_port(const InstanceId& id, std::uint16_t port, std::string first, std::function<void(Result<streams::GuestStream>)> done) {
+    std::string chunks;
+    if (!first.empty()) streams::append_chunks(chunks, streams::Channel::data, first);
+    open(id, streams::encode(streams::Opening(streams::TcpOpening{port})), std::move(chunks), std::move(done));
+}
+
+void VmRegistry::open(const InstanceId& id, std::string opening, std::string first, std::function<void(Result<streams::GuestStream>)> done) {
     const auto found = find(id);
     if (!found) return done(found.error());
     auto use = use_of(opening);
     auto token = uses_.begin(id, use.kind, std::move(use.name));
-    (*found)->open_stream(std::move(opening), [token, done = std::move(done)](Result<streams::GuestStream> stream) {
+    (*found)->open_stream(std::move(opening), std::move(first), [token, done = std::move(done)](Result<streams::GuestStream> stream) {
         if (stream) stream->in_use = token;
         done(std::move(stream));
     });

@@ -40,6 +40,7 @@ class VmRegistry final : public api::VmControl, public ports::Guests {
     void remove(const InstanceId& id, api::Removal removal, const std::string& actor, std::function<void(Result<void>)> done) override;
     void ask_guest(const InstanceId& id, api::GuestQuestion question, std::function<void(Result<std::string>)> done) override;
     void open_stream(const InstanceId& id, std::string opening, std::function<void(Result<streams::GuestStream>)> done) override;
+    void open_port(const InstanceId& id, std::uint16_t port, std::string first, std::function<void(Result<streams::GuestStream>)> done) override;
     Result<api::PolicyLook> policy(const InstanceId& id, std::chrono::seconds later) const override;
     Result<void> order(const InstanceId& id, api::PolicyOrder order) override;
     Result<void> tell_decision(const InstanceId& id, machine::PolicyDecided decided);
@@ -58,6 +59,7 @@ class VmRegistry final : public api::VmControl, public ports::Guests {
     void collect_images(images::Collect how, std::function<void(Result<images::Collection>)> done) override;
 
   private:
+    void open(const InstanceId& id, std::string opening, std::string first, std::function<void(Result<streams::GuestStream>)> done);
     using Done = std::function<void(Result<void>)>;
     Result<VmActor*> find(const InstanceId& id) const;
     InstanceId new_id() const;

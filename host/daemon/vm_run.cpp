@@ -80,13 +80,13 @@ void VmRun::ask(api::GuestQuestion question, GuestAnswer done) {
                  });
 }
 
-void VmRun::open_stream(std::string opening, StreamOpened done) {
-  tasks_.spawn("run.open_stream", [this, opening = std::move(opening), done = std::move(done)] { return dial_guest(opening, done); });
+void VmRun::open_stream(std::string opening, std::string first, StreamOpened done) {
+  tasks_.spawn("run.open_stream", [this, opening = std::move(opening), first = std::move(first), done = std::move(done)] { return dial_guest(opening, first, done); });
 }
 
-asio::awaitable<void> VmRun::dial_guest(std::string opening, StreamOpened done) {
+asio::awaitable<void> VmRun::dial_guest(std::string opening, std::string first, StreamOpened done) {
   const auto limit = stream_answer_deadline * protocol::deadline_scale(host_.accelerator.accelerator);
-  auto opened = co_await streams::open_guest_stream(vmm::vsock_uds_path(run_dir_.string()), std::move(opening), limit);
+  auto opened = co_await streams::open_guest_stream(vmm::vsock_uds_path(run_dir_.string()), std::move(opening), limit, std::move(first));
   done(std::move(opened));
 }
 

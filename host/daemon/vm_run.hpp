@@ -53,7 +53,8 @@ public:
   void request_shutdown(protocol::ByeReport::Kind kind);
   /// One request to the agent; answers at once when there is no link.
   void ask(api::GuestQuestion question, GuestAnswer done);
-  void open_stream(std::string opening, StreamOpened done);
+  /// `first`: chunks that go along, as open_guest_stream.
+  void open_stream(std::string opening, std::string first, StreamOpened done);
   void kill(int signal, const std::string& why);
   void acknowledge(const BootId& boot, Epoch epoch, Seq seq);
   /// What the guest sent was not stored: it has to come again.
@@ -66,7 +67,7 @@ public:
 private:
   using Prepared = std::variant<shim::ShimSpec, protocol::Cause>;
 
-  boost::asio::awaitable<void> dial_guest(std::string opening, StreamOpened done);
+  boost::asio::awaitable<void> dial_guest(std::string opening, std::string first, StreamOpened done);
   boost::asio::awaitable<void> launch();
   boost::asio::awaitable<void> take_up();
   void send_kill();

@@ -99,7 +99,8 @@ private:
     const auto view = look();
     if (const auto closing = closing_of(view, std::nullopt)) co_return finish(*closing);
     run_ = view.run;
-    auto stream = co_await ports::dial(&bridge_.guests, vm_, view.port);
+    std::string nothing;   // a screen speaks first
+    auto stream = co_await ports::dial(&bridge_.guests, vm_, view.port, std::move(nothing));
     if (over_) co_return;
     if (!stream) co_return finish(make_closing(CloseCode::not_ready, "the screen cannot be reached: " + stream.error().message()));
     guest_.emplace(browser_.get_executor(), std::move(*stream));

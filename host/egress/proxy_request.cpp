@@ -51,6 +51,7 @@ Result<void> read_tunnel(const http1::RequestHead& head, ProxyRequest& request) 
 
 Result<void> read_forward(const http1::RequestHead& head, ProxyRequest& request) {
     const std::string_view target = head.target;
+    if (head.method == "TRACE") return Error(Errc::unsupported, "TRACE is not served: who answers it shows all that was sent, an upstream proxy's credentials too (RFC 9110 9.3.8)");
     if (target.starts_with('/') || target == "*") return wrong("this is a proxy: the target must be http://HOST/PATH, or the method CONNECT");
     if (lowered(target.substr(0, 8)) == "https://") return Error(Errc::unsupported, "https goes through CONNECT");
     if (lowered(target.substr(0, http_scheme.size())) != http_scheme) return wrong("only http:// targets are served");

@@ -16,7 +16,7 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr std::size_t max_problem_bytes = 8 * 1024;
-constexpr int gateway_trouble = 500;
+constexpr int gateway_trouble = 500, proxy_wants_credentials = 407;
 
 struct Refusal {
     std::string_view cause;
@@ -63,8 +63,8 @@ class SelfTest {
 
   private:
     TestStep next_after(TestStep step) const {
-        if (step == TestStep::proxy) return TestStep::connect;   // policy and names are quick, or tell
-        if (step == TestStep::connect && target_.tls) return TestStep::tls;
+        if (step == TestStep::proxy) return by_upstream() ? TestStep::upstream : TestStep::connect;   // policy and names are quick, or tell
+        if ((step == TestStep::connect || step == TestStep::upstream) && target_.tls) return TestStep::tls;
         return TestStep::status;
     }
     void passed(TestStep step, std::string detail) { report_.steps.push_back({step, true, std::move(detail)}); }
@@ -74,19 +74,24 @@ class SelfTest {
         return {};
     }
     std::string authority() const { return target_.destination.text(); }
+    bool by_upstream() const { return !target_.upstream.empty(); }
 
     void got_through() {
-        for (const auto step : {TestStep::policy, TestStep::resolve, TestStep::connect}) passed(step, step == TestStep::connect ? authority() + " is reached" : "");
+        passed(TestStep::policy, "");
+        if (by_upstream()) return passed(TestStep::upstream, target_.upstream + (target_.tls ? " is reached and opened a tunnel to " : " is reached and asked for ") + authority());
+        passed(TestStep::resolve, "");
+        passed(TestStep::connect, authority() + " is reached");
     }
 
     /// What the proxy refused, as the steps up to it.
     void refused(const std::string& cause, const std::string& detail) {
         const auto* const known = std::ranges::find(refusals, cause, &Refusal::cause);
-        const auto step = known == std::end(refusals) ? TestStep::proxy : known->step;
+        auto step = known == std::end(refusals) ? TestStep::proxy : known->step;
+        if (by_upstream() && step > TestStep::policy) step = TestStep::upstream;   // whose name and port the refusal is about
         if (step == TestStep::proxy) report_.steps.clear();
         for (const auto before : {TestStep::policy, TestStep::resolve, TestStep::connect})
-            if (before < step) passed(before, "");
-        failed(step, cause, detail);
+            if (before < step && (before == TestStep::policy || !by_upstream())) passed(before, "");
+        failed(step, cause, step == TestStep::upstream && by_upstream() ? "the upstream proxy " + target_.upstream + ": " + detail : detail);
     }
 
     asio::awaitable<Result<bool>> open_tunnel() {
@@ -124,6 +129,10 @@ class SelfTest {
         const bool by_proxy = !tls_ && cause && *cause;
         if (by_proxy) {
             co_await take_refusal(*head);
+            co_return Result<void>();
+        }
+        if (!tls_ && by_upstream() && head->status == proxy_wants_credentials) {
+            refused("egress.upstream_refused", "it answered 407; it wants a user and a password: upstream.credentials of the policy names the file that holds them");
             co_return Result<void>();
         }
         if (!tls_) got_through();

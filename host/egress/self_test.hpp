@@ -2,6 +2,7 @@
 //
 // Shape:  `stream` is a connection to the proxy inside the VM, so the whole way is gone: guest, vsock, policy, resolver, upstream proxy, destination. What the way
 //         out refuses is counted and told as any refusal. A step behind the one that failed is not in the report.
+//         With an upstream proxy the step `upstream` is that proxy itself: its name, its port, what it answers to CONNECT, and a 407.
 // Errors: parse_test_target: Errc::invalid.
 #pragma once
 
@@ -25,6 +26,7 @@ struct TestTarget {
     Destination destination;
     bool tls = true;
     std::string path = "/";
+    std::string upstream{};            // HOST:PORT of the policy's upstream proxy; empty: none. Then `upstream` stands where resolve and connect are: both are its work
     std::string text() const;          // "https://name:443/"
 };
 

@@ -63,17 +63,18 @@ Endpoint endpoint_of(const Address& address, std::uint16_t port) {
     return endpoint;
 }
 
-/// "user:password" of a file that only the daemon's user may read.
-Result<std::string> read_credentials(const std::string& path) {
+/// "user:password" of a file that only the daemon's user may read. The guest reads what is said of it: no path of this machine.
+Result<std::string> read_credentials(const std::string& folder, const std::string& name) {
+    const std::string path = folder + "/" + name, file_text = "the credentials egress/" + name + " of the daemon's state";
     struct stat status {};
-    if (::stat(path.c_str(), &status) != 0) return Error(Errc::not_found, path + " does not exist");
-    if ((status.st_mode & 077) != 0) return Error(Errc::denied, path + " can be read by others; chmod 0600");
+    if (::stat(path.c_str(), &status) != 0) return Error(Errc::not_found, file_text + " do not exist; write USER:PASSWORD there, mode 0600");
+    if ((status.st_mode & 077) != 0) return Error(Errc::denied, file_text + " can be read by others; chmod 0600");
     std::ifstream file(path, std::ios::binary);
     std::string text(max_credentials_bytes, '\0');
     file.read(text.data(), static_cast<std::streamsize>(text.size()));
     text.resize(static_cast<std::size_t>(file.gcount()));
     while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
-    if (text.find(':') == std::string::npos) return Error(Errc::invalid, path + " does not hold USER:PASSWORD");
+    if (text.find(':') == std::string::npos) return Error(Errc::invalid, file_text + " are not USER:PASSWORD");
     return text;
 }
 
@@ -221,7 +222,10 @@ class Session {
 
     Cause upstream_refused(int status) const {
         const auto& upstream = *host_.policy.upstream;
-        const std::string evidence = upstream.host + ":" + std::to_string(upstream.port) + " was asked for " + authority() + " and answered " + std::to_string(status);
+        std::string evidence = upstream.host + ":" + std::to_string(upstream.port) + " was asked for " + authority() + " and answered " + std::to_string(status);
+        if (status == 407 && upstream.credentials.empty()) evidence += ": it wants a user and a password, and the policy's upstream.credentials names none";
+        else if (status == 407) evidence += ": it does not take the user and password of the credentials " + upstream.credentials;
+        else if (status == 403) evidence += ": its own rules forbid this destination, or this user";
         return protocol::make_cause(CauseCode::egress_upstream_refused, {{"status", std::int64_t{status}}}, std::vector<std::string>(1, evidence));
     }
 
@@ -229,7 +233,7 @@ class Session {
         http1::Fields fields;
         const auto& name = host_.policy.upstream->credentials;
         if (name.empty()) return fields;
-        TRY(credentials, read_credentials(host_.credentials_dir + "/" + name));
+        TRY(credentials, read_credentials(host_.credentials_dir, name));
         fields.push_back({"Proxy-Authorization", "Basic " + to_base64(credentials)});
         return fields;
     }

@@ -127,6 +127,12 @@ asio::awaitable<Exchange::Reached> Exchange::reach() {
 
 asio::awaitable<Exchange::Reached> Exchange::settle_and_dial() {
     Reached reached;
+    const auto onward = for_guest(head_, address_, asked_, client_.peer);
+    if (!onward) {
+        reached.refusal = Refusal{400, "invalid", "malformed HTTP", onward.error().message(), ""};
+        co_return reached;
+    }
+    std::string first = http1::to_text(*onward);
     const auto id = proxy_.guests.find_vm(address_.vm, client_.uid);
     if (!id) {
         reached.refusal = Refusal{404, "not_found", "not found", id.error().message(), ""};
@@ -145,7 +151,7 @@ asio::awaitable<Exchange::Reached> Exchange::settle_and_dial() {
         co_return reached;
     }
     port_ = std::get<Go>(settled.judgement).port;
-    auto stream = co_await dial(&proxy_.guests, *id, port_);
+    auto stream = co_await dial(&proxy_.guests, *id, port_, std::move(first));
     if (stream) guest_.emplace(client_.socket.get_executor(), std::move(*stream));
     else reached.refusal = not_reached(port_, stream.error());
     co_return reached;
@@ -193,12 +199,7 @@ asio::awaitable<Exchange::End> Exchange::stall() {
 }
 
 asio::awaitable<Exchange::End> Exchange::pump_up() {
-    auto head = for_guest(head_, address_, asked_, client_.peer);
-    if (!head) {
-        problem_ = head.error();
-        co_return End::client_broke;
-    }
-    bool takes = co_await to_guest(http1::to_text(*head));
+    bool takes = true;   // the head went with the opening
     http1::BodyScanner scanner(asked_.framing);
     std::vector<char> block(scanner.done() ? 0 : block_bytes);
     while (takes && !scanner.done()) {

@@ -23,7 +23,8 @@ class Guests {
     virtual Result<InstanceId> find_vm(std::string_view id_or_name, std::optional<uid_t> uid) const = 0;
     /// nullptr: it was removed.
     virtual const machine::VmState* state_of(const InstanceId& id) const = 0;
-    virtual void open_stream(const InstanceId& id, std::string opening, std::function<void(Result<streams::GuestStream>)> done) = 0;
+    /// `first`: bytes for the service that go along with the opening, so that it has them a round trip earlier; lost when the port is refused.
+    virtual void open_port(const InstanceId& id, std::uint16_t port, std::string first, std::function<void(Result<streams::GuestStream>)> done) = 0;
 };
 
 }  // namespace vigil::ports

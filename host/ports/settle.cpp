@@ -1,7 +1,6 @@
 #include "host/ports/settle.hpp"
 
 #include "host/async/notification.hpp"
-#include "shared/streams/opening.hpp"
 
 #include <boost/asio/this_coro.hpp>
 
@@ -78,10 +77,9 @@ asio::awaitable<Settled> settle(const Guests* guests, events::EventBus* bus, Ins
     }
 }
 
-asio::awaitable<Result<streams::GuestStream>> dial(Guests* guests, InstanceId id, std::uint16_t port) {
+asio::awaitable<Result<streams::GuestStream>> dial(Guests* guests, InstanceId id, std::uint16_t port, std::string first) {
     auto dialled = std::make_shared<Dialled>(co_await asio::this_coro::executor);
-    const std::string opening = streams::encode(streams::Opening(streams::TcpOpening{port}));
-    guests->open_stream(id, opening, [dialled](Result<streams::GuestStream> stream) {
+    guests->open_port(id, port, std::move(first), [dialled](Result<streams::GuestStream> stream) {
         dialled->stream = std::move(stream);
         dialled->arrived.notify();
     });

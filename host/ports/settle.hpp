@@ -19,7 +19,7 @@ struct Settled {
 /// `guests` and `bus` outlive it.
 boost::asio::awaitable<Settled> settle(const Guests* guests, events::EventBus* bus, InstanceId id, Wanted wanted, std::chrono::milliseconds limit);
 
-/// The stream to a port. Errors: those of the guest. What comes after the caller has gone is closed.
-boost::asio::awaitable<Result<streams::GuestStream>> dial(Guests* guests, InstanceId id, std::uint16_t port);
+/// The stream to a port; `first`: as Guests::open_port. Errors: those of the guest. What comes after the caller has gone is closed.
+boost::asio::awaitable<Result<streams::GuestStream>> dial(Guests* guests, InstanceId id, std::uint16_t port, std::string first);
 
 }  // namespace vigil::ports

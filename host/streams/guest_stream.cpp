@@ -56,7 +56,7 @@ asio::awaitable<Result<std::string>> read_answer(Socket& socket, framing::FrameR
     }
 }
 
-asio::awaitable<Result<GuestStream>> open_without_deadline(std::string path, std::string opening_json) {
+asio::awaitable<Result<GuestStream>> open_without_deadline(std::string path, std::string opening_json, std::string first_chunks) {
     auto executor = co_await asio::this_coro::executor;
     Socket socket(executor);
     const asio::local::stream_protocol::endpoint endpoint(path);
@@ -64,7 +64,7 @@ asio::awaitable<Result<GuestStream>> open_without_deadline(std::string path, std
     if (std::get<0>(connected)) co_return nobody_there();
     auto first = co_await connect_to_guest(socket);
     if (!first) co_return first.error();
-    const std::string opening = framing::make_frame(opening_json);
+    const std::string opening = framing::make_frame(opening_json) + first_chunks;
     auto written = co_await asio::async_write(socket, asio::buffer(opening), as_result);
     if (std::get<0>(written)) co_return nobody_there();
     framing::FrameReader frames(max_answer_bytes);
@@ -81,8 +81,8 @@ asio::awaitable<Result<GuestStream>> open_without_deadline(std::string path, std
 
 }  // namespace
 
-asio::awaitable<Result<GuestStream>> open_guest_stream(std::string vsock_path, std::string opening_json, std::chrono::milliseconds deadline) {
-    auto work = open_without_deadline(std::move(vsock_path), std::move(opening_json));
+asio::awaitable<Result<GuestStream>> open_guest_stream(std::string vsock_path, std::string opening_json, std::chrono::milliseconds deadline, std::string first_chunks) {
+    auto work = open_without_deadline(std::move(vsock_path), std::move(opening_json), std::move(first_chunks));
     auto opened = co_await async::with_deadline(std::move(work), deadline, "open a stream into the guest");
     co_return std::move(opened);
 }

@@ -89,6 +89,7 @@ class Egress(VmCase):
         self.sh("busybox wget -O - http://site.test:1/")
         refused = self.daemon.api.get("/v1/daemon")["egress"]["refused"]
         self.assertGreaterEqual(refused["egress.denied"], 3)
+        self.assertGreaterEqual(self.daemon.metric('vigil_egress_connections_total{outcome="refused",cause="egress.denied"}'), 3)
 
     def way_out(self, target):
         code, out, err = self.daemon.vigil("egress", "test", self.vm["id"], target, "--json")

@@ -27,11 +27,11 @@ done
 case "$path" in
   /echo) head -c "$n" >/tmp/body.$$; printf 'HTTP/1.1 200 OK\r\nContent-Length: %s\r\n\r\n' "$n"; cat /tmp/body.$$; rm /tmp/body.$$;;
   /prefix) printf 'HTTP/1.1 200 OK\r\n\r\n%s' "$prefix";;
-  /events) printf 'HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: 1\n\n'; head -c 1 /tmp/go >/dev/null; printf 'data: 2\n\n';;
+  /events) printf 'HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: 1\n\n'; while [ ! -e /tmp/go ]; do sleep 1; done; printf 'data: 2\n\n';;
   /ws) printf 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n'; exec cat;;
 esac
 """
-SERVE = 'printf "%s" "$APP" > /tmp/app.sh; rm -f /tmp/go; mkfifo /tmp/go; exec socat TCP-LISTEN:9001,reuseaddr,fork EXEC:"/bin/sh /tmp/app.sh"'
+SERVE = 'printf "%s" "$APP" > /tmp/app.sh; exec socat TCP-LISTEN:9001,reuseaddr,fork EXEC:"/bin/sh /tmp/app.sh"'
 APP_SERVICE = {"app": {"exec": busybox_sh(SERVE), "env": {"APP": APP}, "ready": {"tcp": {"port": 9001}}, "restart": "always"}}
 
 
@@ -72,12 +72,13 @@ class Passing(PortsCase):
         self.assertEqual(self.ask(self.vm, "app", "/prefix")[1], f"/v1/instances/{self.vm}/ports/app".encode())
 
     def test_events_come_when_they_are_sent(self):
+        self.daemon.vigil("exec", self.vm, "rm", "-f", "/tmp/go", check=0)
         connection = self.connection()
         connection.request("GET", f"/v1/instances/{self.vm}/ports/app/events")
         answer = connection.getresponse()
         self.assertEqual(answer.readline(), b"data: 1\n")
-        # The second is sent only when somebody writes into the pipe: the first was not held back for it.
-        self.daemon.vigil("exec", self.vm, "sh", "-c", "echo >/tmp/go", check=0)
+        # The second is sent only when somebody makes the file: the first was not held back for it. (A pipe could be emptied by a program whose client has gone.)
+        self.daemon.vigil("exec", self.vm, "touch", "/tmp/go", check=0)
         self.assertEqual((answer.readline(), answer.readline()), (b"\n", b"data: 2\n"))
 
     def test_an_upgrade_is_a_raw_relay(self):
@@ -131,8 +132,14 @@ class Passing(PortsCase):
         self.assert_refused(self.ask("no-such-vm", 9), 404, "not_found")
         refused = self.daemon.api.get("/v1/daemon")["ports"]["refused"]
         self.assertGreaterEqual(refused["port.not_reached"], 1)
+        series = 'vigil_port_requests_total{outcome="refused",cause="port.not_reached"}'
+        self.assertEqual(self.daemon.metric(series), refused["port.not_reached"])
+        served = self.daemon.metric('vigil_port_requests_total{outcome="served"}')
+        self.assertEqual(self.ask(self.vm, "web")[0], 200)
+        self.assertEqual(self.daemon.metric('vigil_port_requests_total{outcome="served"}'), served + 1)
 
     def test_a_daemon_that_starts_anew_in_the_middle_ends_clients_cleanly_and_serves_again(self):
+        self.daemon.vigil("exec", self.vm, "rm", "-f", "/tmp/go", check=0)
         connection = self.connection()
         connection.request("GET", f"/v1/instances/{self.vm}/ports/app/events")
         answer = connection.getresponse()
@@ -154,6 +161,8 @@ class Waiting(PortsCase):
         self.assertEqual(answer.headers["Preference-Applied"], "wait=200")
         counters = self.daemon.api.get("/v1/daemon")["ports"]
         self.assertGreaterEqual(counters["waited"], 1)
+        self.assertGreaterEqual(self.daemon.metric("vigil_port_waits_total"), 1)
+        self.assertGreater(self.daemon.metric("vigil_port_wait_seconds_total"), 0)
         self.daemon.vigil("stop", vm["id"], check=0)
         self.daemon.wait_state(vm, "stopped")
         self.assert_refused(self.ask(vm["id"], 8080), 503, "port.vm_stopped")

@@ -1,17 +1,12 @@
 #!/usr/bin/env python3
 """Replaces the agent of a running VM by another build: nothing that runs notices, and a build that is no good is gone again."""
-import pathlib
 import subprocess
-import sys
 import time
 import unittest
 
 from harness.case import VmCase, busybox_sh
 from harness.daemon import BIN
-from harness.image import part_of, read_cpio, variant
-
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "rootfs-build"))
-from image_build import cpio   # noqa: E402
+from harness.image import with_this_agent
 
 IMAGE = "upgradable"
 AGENT = BIN / "vigil-guest"
@@ -33,11 +28,7 @@ class Upgrade(VmCase):
         cls.next = cls.daemon.base / "next-agent"     # the same agent by another build id
         cls.next.write_bytes(AGENT.read_bytes().replace(bytes.fromhex(cls.build), bytes.fromhex(cls.next_build)))
         cls.next.chmod(0o755)
-        members = read_cpio(part_of(cls.daemon, "initrd").read_bytes())
-        members["init"] = (members["init"][0], AGENT.read_bytes())   # the image's own may be older than what is tested
-        initrd = cls.daemon.base / "initrd-of-this-agent"
-        initrd.write_bytes(cpio.archive(members, 0))
-        variant(cls.daemon, IMAGE, parts={"initrd": initrd})
+        with_this_agent(cls.daemon, IMAGE)
 
     def setUp(self):
         self.begun = []

@@ -27,6 +27,7 @@ void look_at(const ProxyRequest& request) {
     direct.mode = machine::EgressMode::direct;
     if (to.address && !may_not_go(direct, to)) require(!special_kind(*to.address), "an address that is not public is let through");
     if (request.tunnel) return;
+    require(request.onward.method != "TRACE", "an answer may show an upstream's credentials");
     const auto head = http1::parse_request_head(http1::to_text(request.onward));
     if (!head) return require(request.onward.fields.size() > http1::max_fields, "what goes to the origin is no head");
     require(head->target.starts_with('/'), "the origin is asked for a path");

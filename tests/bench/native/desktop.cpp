@@ -138,7 +138,7 @@ public:
   }
   Result<InstanceId> find_vm(std::string_view, std::optional<uid_t>) const override { return vm.id; }
   const machine::VmState* state_of(const InstanceId&) const override { return &vm; }
-  void open_stream(const InstanceId&, std::string, std::function<void(Result<streams::GuestStream>)> done) override {
+  void open_port(const InstanceId&, std::uint16_t, std::string, std::function<void(Result<streams::GuestStream>)> done) override {
     int ends[2];
     if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) give_up("socketpair");
     streams::GuestStream stream;

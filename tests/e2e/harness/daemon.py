@@ -106,6 +106,11 @@ class Daemon:
     def wait_state(self, vm, *states, deadline=150):
         return self.wait_for(vm, lambda e: e["type"] == "state" and e["body"]["state"] in states, deadline)
 
+    def metric(self, series):
+        """The value of one series of /metrics, named as the page writes it: vigil_port_requests_total{outcome="served"}; 0 while there is none."""
+        page = self.api.raw("GET", "/metrics")[1].decode()
+        return next((float(line.rsplit(" ", 1)[1]) for line in page.splitlines() if line.rsplit(" ", 1)[0] == series), 0)
+
     def why(self, vm, run=None):
         return self.api.get(f"/v1/instances/{vm['id']}/why" + (f"?run={run}" if run else ""))
 

@@ -4,6 +4,12 @@ import json
 import os
 import pathlib
 import subprocess
+import sys
+
+from .daemon import BIN, ROOT
+
+sys.path.insert(0, str(ROOT / "rootfs-build"))
+from image_build import cpio   # noqa: E402
 
 PARTS = ("kernel", "initrd", "root", "overlay")
 
@@ -81,3 +87,13 @@ def read_cpio(data):
         members[name] = (mode, data[start:start + size])
         at = (start + size + 3) & ~3
     return members
+
+
+def with_this_agent(daemon, name, image="minimal"):
+    """Publishes `name`: the image with the agent that was built here; its own may be older than what is looked at."""
+    members = read_cpio(part_of(daemon, "initrd", image).read_bytes())
+    members["init"] = (members["init"][0], (BIN / "vigil-guest").read_bytes())
+    initrd = daemon.base / f"initrd-of-{name}"
+    initrd.write_bytes(cpio.archive(members, 0))
+    variant(daemon, name, image=image, parts={"initrd": initrd})
+    return name

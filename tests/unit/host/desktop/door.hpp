@@ -27,10 +27,10 @@ struct DesktopGuests final : ports::Guests {
   using Done = std::function<void(Result<streams::GuestStream>)>;
   Result<InstanceId> find_vm(std::string_view name, std::optional<uid_t> uid) const override { return answering.find_vm(name, uid); }
   const machine::VmState* state_of(const InstanceId&) const override { return &vm; }
-  void open_stream(const InstanceId& id, std::string opening, Done done) override {
+  void open_port(const InstanceId& id, std::uint16_t port, std::string first, Done done) override {
     if (is_silent) return unanswered.push_back(std::move(done));
     answering.refusal = refusal;
-    answering.open_stream(id, std::move(opening), std::move(done));
+    answering.open_port(id, port, std::move(first), std::move(done));
   }
   ports::test_doors::FakeGuests answering;
   machine::VmState vm = test::running_vm();

@@ -249,6 +249,7 @@ TEST_CASE("egress: an upstream proxy is asked with credentials that the guest ne
         CHECK(fixture.outer_hears("\r\n\r\n"));
         fixture.outer.say("HTTP/1.1 407 no\r\n\r\n");
         CHECK(fixture.hears(agent, "\"code\":\"egress.upstream_refused\""));
+        CHECK(fixture.hears(agent, "does not take the user and password of the credentials corp"));
         CHECK(fixture.told == std::vector<std::string>{"egress.upstream_refused"});
     }
     SECTION("a plain request keeps its absolute target") {
@@ -257,10 +258,16 @@ TEST_CASE("egress: an upstream proxy is asked with credentials that the guest ne
         CHECK(fixture.outer.heard().starts_with("GET http://far.test:80/x HTTP/1.1\r\nHost: far.test\r\n"));
         CHECK(fixture.outer.heard().find("Proxy-Authorization: Basic dXNlcjpzZWNyZXQ=") != std::string::npos);
     }
+    SECTION("TRACE would show them") {
+        agent.say("TRACE http://far.test/ HTTP/1.1\r\nHost: x\r\n\r\n");
+        CHECK(fixture.hears(agent, "HTTP/1.1 400"));
+        CHECK(fixture.outer.heard().empty());
+    }
     SECTION("credentials that others can read are not sent") {
         ::chmod(file.c_str(), 0644);
         agent.say("CONNECT far.test:443 HTTP/1.1\r\nHost: x\r\n\r\n");
-        CHECK(fixture.hears(agent, "can be read by others"));
+        CHECK(fixture.hears(agent, "egress/corp of the daemon's state can be read by others"));
+        CHECK(agent.heard().find(fixture.directory.path().string()) == std::string::npos);   // no path of the host for a guest
         CHECK(fixture.outer.heard().empty());
     }
     CHECK(agent.heard().find("secret") == std::string::npos);

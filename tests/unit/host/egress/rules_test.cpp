@@ -60,6 +60,7 @@ TEST_CASE("egress request: an absolute target decides, whatever Host says", "[ho
     CHECK(ask("OPTIONS http://a.b")->onward.target == "/");
     for (const auto* target : {"/", "*", "a.b/", "ftp://a.b/", "http:///x", "http://u@a.b/", "http://u:p@a.b/", "http://a.b:/", "http://a.b:x/", "http://a.b/#f", "http://a\\@b/", "http:/a.b/", "//a.b/"})
         CHECK(ask(std::string("GET ") + target).has_error());
+    CHECK(ask("TRACE http://a.b/").error().code() == Errc::unsupported);   // its answer would show an upstream's credentials
     CHECK(ask("GET https://a.b/").error().code() == Errc::unsupported);
     CHECK(ask("POST http://a.b/", "Host: a.b\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n").has_error());
 }
@@ -120,6 +121,9 @@ TEST_CASE("egress judge: the policy's words, and no address behind them", "[host
     const auto mixed = choose_addresses(policy(R"({"mode":"direct","family":"ipv4"})"), {*parse_address("10.0.0.1"), *parse_address("8.8.8.8"), *parse_address("2606:4700::1")});
     CHECK(mixed.addresses == std::vector<Address>{*parse_address("8.8.8.8")});
     CHECK(mixed.left_out.size() == 2);
+    const auto six = choose_addresses(policy(R"({"mode":"direct","family":"ipv6"})"), {*parse_address("8.8.8.8"), *parse_address("2606:4700::1"), *parse_address("::1")});
+    CHECK(six.addresses == std::vector<Address>{*parse_address("2606:4700::1")});
+    CHECK(six.left_out.size() == 2);
 }
 
 TEST_CASE("egress refusals: told at once, then rarely and with their number", "[host][egress]") {

@@ -77,13 +77,16 @@ class FakeGuests final : public Guests {
         return vm.id;
     }
     const machine::VmState* state_of(const InstanceId&) const override { return &vm; }
-    void open_stream(const InstanceId&, std::string, std::function<void(Result<streams::GuestStream>)> done) override {
+    void open_port(const InstanceId&, std::uint16_t, std::string first, std::function<void(Result<streams::GuestStream>)> done) override {
         if (refusal) return done(*refusal);
         int ends[2];
         REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0);
         streams::GuestStream stream;
         stream.fd.reset(ends[0]);
         services.emplace_back(UniqueFd(ends[1]));
+        std::string chunks;
+        if (!first.empty()) streams::append_chunks(chunks, Channel::data, first);
+        REQUIRE(::send(stream.fd.get(), chunks.data(), chunks.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(chunks.size()));
         done(std::move(stream));
     }
     machine::VmState vm = test::running_vm();

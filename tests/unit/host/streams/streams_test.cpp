@@ -82,9 +82,9 @@ asio::awaitable<void> keep_result(asio::awaitable<Result<GuestStream>> opening, 
     result = co_await std::move(opening);
 }
 
-Result<GuestStream> open_to(asio::io_context& io, const std::string& path, std::chrono::milliseconds deadline = 20s) {
+Result<GuestStream> open_to(asio::io_context& io, const std::string& path, std::chrono::milliseconds deadline = 20s, const std::string& first = {}) {
     std::optional<Result<GuestStream>> result;
-    asio::co_spawn(io, keep_result(open_guest_stream(path, encode(Opening(TcpOpening{80})), deadline), result), [](std::exception_ptr) {});
+    asio::co_spawn(io, keep_result(open_guest_stream(path, encode(Opening(TcpOpening{80})), deadline, first), result), [](std::exception_ptr) {});
     REQUIRE(pump_until(io, [&] { return result.has_value(); }));
     return std::move(*result);
 }
@@ -98,6 +98,13 @@ TEST_CASE("guest stream: CONNECT in one line, the opening, the answer, and what 
     REQUIRE(stream.has_value());
     CHECK(stream->facts_json == R"({"pid":7})");
     CHECK(device.heard.starts_with("CONNECT 5253\n"));
+}
+
+TEST_CASE("guest stream: what is to go first goes with the opening, before the guest has answered", "[host][streams]") {
+    Device device(Device::Waits::for_opening, accepted(), Device::Ends::when_host_closes);
+    asio::io_context io;
+    REQUIRE(open_to(io, device.path, 20s, "first chunks").has_value());
+    CHECK(device.heard.ends_with("first chunks"));
 }
 
 TEST_CASE("guest stream: a refusal comes with the guest's code and words", "[host][streams]") {
