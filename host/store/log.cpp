@@ -32,7 +32,7 @@ Result<void> BatchState::write_events() {
     const auto& event = *encoded_[i];
     const auto stands_for = rows_[i].stands_for.to_text();
     insert.bind(1, event.seq).bind(2, rows_[i].instance).bind(3, std::uint64_t{event.run.value()}).bind(4, event.type);
-    insert.bind(5, event.at_unix_us).bind(6, event.mono_us).bind(7, event.body);
+    insert.bind(5, event.at_unix_us).bind(6, event.mono_us).bind(7, machine::kept_body(event));
     if (stands_for.empty()) insert.bind_null(8);
     else insert.bind(8, stands_for);
     TRY_VOID(insert.run());
