@@ -15,7 +15,7 @@ namespace vigil::guest::signin {
 namespace {
 
 constexpr std::chrono::milliseconds screen_look_after{50}, screen_look_later{250}, answer_after{300}, file_stable_for{100},
-    callback_look_every{500}, kill_after{2'000}, browser_patience{3'000};
+    callback_look_every{500}, kill_after{2'000}, browser_patience{3'000}, last_words{3'000};
 constexpr std::size_t max_screen_bytes = 8 * 1024, max_names_told = 8;
 
 Deadlines deadlines_of(const vigil::streams::SigninRunOpening& opening, const vigil::signin::ProviderRow& provider, int scale) {
@@ -129,6 +129,7 @@ void SignIn::session_changed() {
 
 void SignIn::tell_gone() {
   if (!state_.finished || !told_exit_ || std::exchange(told_gone_, true)) return;
+  leave_.cancel();
   kill_.cancel();
   host_.exec.loop.post([this, alive = std::weak_ptr<bool>(alive_)] {
     if (!alive.expired()) events_.gone();
@@ -257,7 +258,11 @@ void SignIn::perform(const Finish& finish) {
   file_watch_.end();
   file_look_.cancel();
   callback_look_.cancel();
-  stop_cli();
+  // A CLI writes its credential before it answers the browser that brought the code: ended now, its user would see a broken page in place of "you are signed in".
+  if (finish.holds_credential)
+    leave_ = host_.exec.loop.after(last_words * host_.deadline_scale, [this] { stop_cli(); });
+  else
+    stop_cli();
   auto held = finish.holds_credential ? std::exchange(held_, {}) : std::optional<HeldCredential>();
   events_.finished(std::move(held));
   tell_gone();

@@ -116,7 +116,7 @@ private:
   std::string trap_;  // why a file was not read
   std::optional<HeldCredential> held_;
   std::map<Timer, LoopToken> timers_;
-  LoopToken screen_look_, file_look_, callback_look_, kill_;
+  LoopToken screen_look_, file_look_, callback_look_, kill_, leave_;
   bool told_exit_ = false, told_gone_ = false;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };

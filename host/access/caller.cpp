@@ -10,7 +10,7 @@ bool Caller::may(Scope wanted) const {
     if (scopes.contains(wanted)) return true;
     if (wanted == Scope::vault_read) return false;   // who is to see credentials is told so by name
     if (scopes.contains(Scope::admin)) return true;
-    return wanted == Scope::read && scopes.contains(Scope::operate);
+    return (wanted == Scope::read || wanted == Scope::session) && scopes.contains(Scope::operate);
 }
 
 Caller local_caller(uid_t uid, uid_t own) {
@@ -39,11 +39,22 @@ Result<std::set<Scope>> parse_scopes(std::string_view text) {
         const auto word = text.substr(0, text.find(','));
         text.remove_prefix(std::min(text.size(), word.size() + 1));
         const auto scope = parse_enum<Scope>(word);
-        if (!scope) return Error(Errc::invalid, "scopes: \"" + std::string(word.substr(0, 80)) + "\" is none of read, operate, admin, metrics, vault:read");
+        if (!scope || *scope == Scope::session) return Error(Errc::invalid, "scopes: \"" + std::string(word.substr(0, 80)) + "\" is none of read, operate, admin, metrics, vault:read");
         scopes.insert(*scope);
     }
     if (scopes.empty()) return Error(Errc::invalid, "scopes: at least one of read, operate, admin, metrics, vault:read");
     return scopes;
+}
+
+namespace {
+constexpr std::string_view of_session = "session:";
+}
+
+std::string session_scope(std::string_view session) { return std::string(of_session) + std::string(session); }
+
+std::optional<std::string> session_of_scope(std::string_view text) {
+    if (!text.starts_with(of_session) || text.size() == of_session.size()) return std::nullopt;
+    return std::string(text.substr(of_session.size()));
 }
 
 }  // namespace vigil::access

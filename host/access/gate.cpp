@@ -60,6 +60,8 @@ std::variant<Caller, http::Response> Gate::by_token(const std::string& header, c
         spdlog::warn("access.token_refused id={} from={}", id.value_or("none"), request.peer.address);
         return refuse_it("this token is unknown, revoked, or its time is over; a new one is made by vigil token create");
     }
+    if (auto session = session_of_scope((*row)->scopes))
+        return Caller{(*row)->owner, {Scope::session}, "session " + *session + " (token " + *id + ")", *session};
     const auto scopes = parse_scopes((*row)->scopes);
     if (!scopes) return refuse_it("this token was written by another version");
     leashes_.hold(*id, request.leash);
@@ -83,9 +85,9 @@ std::optional<http::Response> Gate::refuse_stranger(const http::Request& request
 
 std::optional<http::Response> Gate::refuse(const Caller& caller, Scope needed) {
     if (!caller.may(needed))
-        return forbidden(caller.name + " has the scopes " + to_text(caller.scopes) + "; this needs " + std::string(vigil::to_text(needed)) +
+        return !caller.session.empty() ? forbidden("this token is of the session " + caller.session + ", and good for its routes under /api/auth alone") : forbidden(caller.name + " has the scopes " + to_text(caller.scopes) + "; this needs " + std::string(vigil::to_text(needed)) +
                          ": ask for a token with it (vigil token create --scope " + std::string(vigil::to_text(needed)) + ")");
-    if (caller.owner.empty()) return std::nullopt;   // the local admin
+    if (caller.owner.empty() && caller.session.empty()) return std::nullopt;   // the local admin
     const bool looks = needed == Scope::read || needed == Scope::metrics;
     return too_often(caller.name + (looks ? " reads" : " operates"), looks ? of_readers : of_operators);
 }

@@ -71,6 +71,7 @@ void get_session(const Context& context, const Request& request, const Reply& re
 void stream_session_events(const Context& context, const Request& request, const Reply& reply);
 void cancel_session(const Context& context, const Request& request, const Reply& reply);
 void hold_session(const Context& context, const Request& request, const Reply& reply);
+void create_session_token(const Context& context, const Request& request, const Reply& reply);
 // auth_routes.cpp
 void start_auth(const Context& context, const Request& request, const Reply& reply);
 void get_auth_session(const Context& context, const Request& request, const Reply& reply);

@@ -15,8 +15,9 @@ namespace {
 using nlohmann::json;
 
 constexpr const char* default_image = "browser";
+constexpr const char* default_cli_image = "cli";
 constexpr const char* default_guest_user = "agent";
-constexpr std::uint32_t desktop_memory_mib = 2048;
+constexpr std::uint32_t desktop_memory_mib = 2048, cli_memory_mib = 2048;
 constexpr std::size_t max_user_bytes = 128;
 
 /// What is given as the user of a service: an id of theirs, in an audit log and in sentences.
@@ -69,6 +70,14 @@ Result<std::string> vm_spec_in(const json& order) {
   return text;
 }
 
+/// Of the VM that is made when the user has none.
+Result<std::string> cli_spec_in(const json& order) {
+  TRY(image, try_read_string(order, "cli_image", 200));
+  const auto text = dump_json(json{{"image", image.value_or(default_cli_image)}, {"memory_mib", cli_memory_mib}, {"egress", "direct"}, {"autostart", true}});
+  if (const auto parsed = machine::parse_spec(text); !parsed) return parsed.error().with_context("cli_image");
+  return text;
+}
+
 Result<std::string> guest_user_in(const json& order, const char* key) {
   TRY(user, try_read_string(order, key, 32));
   const bool is_name = !user || (!user->empty() && std::ranges::all_of(*user, [](unsigned char c) {
@@ -97,7 +106,7 @@ std::vector<std::string> provider_names() {
 Result<sessions::Opened> parse_session_order(const Context& context, const json& order, const std::string& actor) {
   if (!order.is_object()) return Error(Errc::invalid, "the body must be a JSON object");
   TRY_VOID(refuse_unknown_keys(
-      order, {"provider", "user", "owner", "cli_vm", "cli_user", "browser_vm", "guest_user", "image", "vm", "deadline_s", "lease_s"}));
+      order, {"provider", "user", "owner", "cli_vm", "cli_user", "browser_vm", "guest_user", "image", "vm", "cli_image", "deadline_s", "lease_s"}));
   sessions::Opened opened;
   TRY(provider, provider_in(order));
   TRY(user, user_in(order));
@@ -107,6 +116,9 @@ Result<sessions::Opened> parse_session_order(const Context& context, const json&
   TRY(guest_user, guest_user_in(order, "guest_user"));
   TRY(cli_user, guest_user_in(order, "cli_user"));
   TRY_VOID(read_patience(order, opened.patience));
+  TRY(cli_spec, cli_spec_in(order));
+  if (cli_vm && order.contains("cli_image")) return Error(Errc::invalid, "cli_image: the CLI VM is there already; leave it out");
+  if (!cli_vm) opened.cli_vm_spec = cli_spec;
   if (browser_vm && (order.contains("vm") || order.contains("image")))
     return Error(Errc::invalid, "browser_vm: it is there already; leave out image and vm");
   if (!browser_vm) {
@@ -127,7 +139,7 @@ Result<sessions::Opened> parse_session_order(const Context& context, const json&
 Result<const sessions::Session*> visible_session(const Context& context, const std::string& id) {
   if (context.sessions == nullptr) return Error(Errc::unsupported, "this daemon keeps no sign-in sessions");
   TRY(session, context.sessions->find(id));
-  if (!context.caller.sees(session->order.owner)) return Error(Errc::not_found, "there is no session " + id.substr(0, 80));
+  if (!context.caller.sees_session(session->order.owner, session->id)) return Error(Errc::not_found, "there is no session " + id.substr(0, 80));
   return session;
 }
 

@@ -3,6 +3,7 @@
 #include "host/api/error_to_http.hpp"
 #include "host/api/or_null.hpp"
 #include "host/api/request_reading.hpp"
+#include "host/api/session_order.hpp"
 #include "shared/json/json.hpp"
 
 #include <nlohmann/json.hpp>
@@ -24,7 +25,8 @@ UnixUs token_time() { return static_cast<UnixUs>(std::time(nullptr)) * us_a_seco
 
 json token_json(const store::TokenRow& token) {
     json scopes = json::array();
-    if (const auto parsed = access::parse_scopes(token.scopes))
+    if (access::session_of_scope(token.scopes)) scopes.push_back(token.scopes);
+    else if (const auto parsed = access::parse_scopes(token.scopes))
         for (const auto scope : *parsed) scopes.push_back(vigil::to_text(scope));
     return {{"id", token.id},          {"owner", token.owner}, {"scopes", scopes}, {"label", token.label}, {"created_unix_us", token.created_unix_us},
             {"expires_unix_us", or_null(token.expires_unix_us)}, {"revoked_unix_us", or_null(token.revoked_unix_us)}};
@@ -80,6 +82,28 @@ void create_token(const Context& context, const Request& request, const Reply& r
     auto body = token_json(*row);
     body["token"] = token.text;
     auto response = http::json_response(201, body);
+    response.headers.emplace_back("Cache-Control", "no-store");
+    reply.send(std::move(response));
+}
+
+/// Of the session's owner, and over when the session can have no more use for it.
+void create_session_token(const Context& context, const Request& request, const Reply& reply) {
+    if (context.tokens == nullptr) return reply.send(no_token_store());
+    const auto session = visible_session(context, request.parameter("session"));
+    if (!session) return reply.send(to_response(session.error()));
+    if (sessions::is_terminal((*session)->state))
+        return reply.send(to_response(Error(Errc::conflict, "session " + (*session)->id + " has ended, nothing is left to do with a token of it")));
+    const auto token = access::make_token();
+    store::TokenRow row;
+    row.id = token.id;
+    row.sha256 = token.sha256;
+    row.owner = (*session)->order.owner;
+    row.scopes = access::session_scope((*session)->id);
+    row.created_unix_us = token_time();
+    row.expires_unix_us = row.created_unix_us + (*session)->order.patience.max_age_s * us_a_second;
+    if (const auto added = context.tokens->add_token(row); !added) return reply.send(to_response(added.error()));
+    spdlog::info("token.created id={} session={} actor=\"{}\"", row.id, (*session)->id, actor_of(context, request));
+    auto response = http::json_response(201, json{{"id", row.id}, {"session", (*session)->id}, {"expires_unix_us", *row.expires_unix_us}, {"token", token.text}});
     response.headers.emplace_back("Cache-Control", "no-store");
     reply.send(std::move(response));
 }

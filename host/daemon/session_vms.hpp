@@ -11,14 +11,18 @@ public:
   explicit SessionVms(VmRegistry& registry) : registry_(registry) {}
 
   Result<InstanceId> make(const std::string& spec_json, const std::string& owner, const std::string& session) override;
+  Result<InstanceId> make_cli(const std::string& spec_json, const std::string& owner, const std::string& user, const std::string& session) override;
   void remove(const InstanceId& id, const std::string& rule, std::function<void(Result<void>)> done) override;
+  std::shared_ptr<const void> use(const InstanceId& id, const std::string& session) override {
+    return registry_.use(id, policy::HolderKind::session, session);
+  }
   const machine::VmState* state_of(const InstanceId& id) const override { return registry_.state_of(id); }
   void open_stream(const InstanceId& id, std::string opening, std::function<void(Result<streams::GuestStream>)> done) override {
     registry_.open_stream(id, std::move(opening), std::move(done));
   }
 
 private:
-  std::optional<store::InstanceRow> made_before(const std::string& owner, const std::string& session) const;
+  std::optional<store::InstanceRow> made_before(const std::string& owner, const char* label, const std::string& value) const;
   Result<InstanceId> create(const std::string& spec_json, const std::string& owner, const std::string& session);
 
   VmRegistry& registry_;

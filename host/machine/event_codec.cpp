@@ -40,16 +40,19 @@ std::string event_json(const EncodedEvent& event) {
   return text + ",\"body\":" + event.body + "}";
 }
 
-std::string shown_event_json(const EncodedEvent& event) {
-  if (event.type != "signin") return event_json(event);
+std::string kept_body(const EncodedEvent& event) {
+  if (event.type != "signin" || event.body.find("private_url") == std::string::npos) return event.body;
   auto decoded = decode_event(event);
   auto* const reported = decoded ? std::get_if<Reported>(&decoded->body) : nullptr;
+  if (reported == nullptr) return "{}";         // of a body that nobody can read nothing is kept
+  reported->report.body = protocol::without_private(reported->report.body);
+  return encode_event(*decoded).body;
+}
+
+std::string shown_event_json(const EncodedEvent& event) {
+  if (event.type != "signin") return event_json(event);
   auto shown = event;
-  shown.body = "{}";                            // of a body that nobody can read nothing is shown
-  if (reported != nullptr) {
-    reported->report.body = protocol::without_private(reported->report.body);
-    shown.body = encode_event(*decoded).body;
-  }
+  shown.body = kept_body(event);
   return event_json(shown);
 }
 

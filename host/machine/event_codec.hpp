@@ -28,6 +28,9 @@ Result<VmEvent> decode_event(const EncodedEvent& event);
 /// {"seq","instance","run","type","at_unix_us","mono_us","body"}: the `data` of an SSE message. Does not parse the body again.
 std::string event_json(const EncodedEvent& event);
 
+/// The body as it is kept on the disk: without what is for one user alone. Who listens while it happens has been told it; nobody reads it again.
+std::string kept_body(const EncodedEvent& event);
+
 /// event_json() without what is for one user alone (the address of a sign-in, which its session shows): for streams of events and black boxes.
 std::string shown_event_json(const EncodedEvent& event);
 

@@ -52,6 +52,7 @@ struct Opened {
   std::string guest_user, cli_user;  // who runs the CLI in the browser VM; whose home gets the credential in the CLI VM
   Patience patience;
   std::string actor;
+  std::string cli_vm_spec = {};  // of the CLI VM to be made when the user has none; empty: none is made
   friend bool operator==(const Opened&, const Opened&) = default;
 };
 enum class Ownership { made, attached };

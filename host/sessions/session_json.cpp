@@ -39,6 +39,7 @@ json own_body(const Opened& b) {
               {"guest_user", b.guest_user},
               {"cli_user", b.cli_user},
               {"actor", b.actor},
+              {"cli_vm_spec", b.cli_vm_spec},
               {"patience", patience_json(b.patience)}};
   out["browser_vm"] = b.browser_vm ? json(b.browser_vm->value()) : json(nullptr);
   out["cli_vm"] = b.cli_vm ? json(b.cli_vm->value()) : json(nullptr);
@@ -107,6 +108,7 @@ Result<EventBody> parse_opened(const json& object) {
   TRY(guest_user, read_string(object, "guest_user"));
   TRY(cli_user, read_string(object, "cli_user"));
   TRY(actor, read_string(object, "actor"));
+  TRY(cli_spec, try_read_string(object, "cli_vm_spec", max_spec));   // an older daemon made none
   const json no_vms = {{"browser_vm", object.value("browser_vm", json(nullptr))}, {"cli_vm", object.value("cli_vm", json(nullptr))}};
   json vms = json::object();
   for (const auto& [key, value] : no_vms.items())
@@ -114,7 +116,7 @@ Result<EventBody> parse_opened(const json& object) {
   TRY(browser, read_vm(vms, "browser_vm"));
   TRY(cli, read_vm(vms, "cli_vm"));
   TRY(patience, read_patience(object.value("patience", json::object())));
-  b = Opened{owner, user, provider, spec, browser, cli, guest_user, cli_user, patience, actor};
+  b = Opened{owner, user, provider, spec, browser, cli, guest_user, cli_user, patience, actor, cli_spec.value_or("")};
   return EventBody(std::move(b));
 }
 
@@ -250,6 +252,14 @@ std::string served_event(const Event& event, State state) {
                     {"at_unix_us", event.at_unix_us},
                     {"state", to_text(state)},
                     {"body", body}});
+}
+
+void forget_url(std::string& served) {
+  if (served.find("\"url\"") == std::string::npos) return;
+  auto event = json::parse(served, nullptr, false);
+  if (!event.is_object() || !event.contains("body") || !event["body"].is_object()) return;
+  event["body"].erase("url");
+  served = dump_json(event);
 }
 
 json session_json(const Session& session) {

@@ -19,6 +19,8 @@ std::string encode_body(const EventBody& body);
 Result<EventBody> decode_body(std::string_view type, std::string_view json);
 
 /// {"seq","session","type","at_unix_us","state","body"}, with the address while there is one.
+/// Takes the sign-in address out of the text of an event that is served: nobody needs it after the end, and it holds secrets of the flow.
+void forget_url(std::string& served);
 std::string served_event(const Event& event, State state);
 nlohmann::json session_json(const Session& session);
 

@@ -241,6 +241,8 @@ Result<void> Sessions::record(Entry& entry, EventBody body) {
   if (is_other_state) spdlog::info("session.state session={} state={}", entry.session.id, vigil::to_text(entry.session.state));
   if (entry.served.size() >= max_served) entry.served.erase(entry.served.begin() + 1);
   entry.served.push_back({event.seq, event_type(event.body), served_event(event, entry.session.state)});
+  if (is_other_state && is_terminal(entry.session.state))
+    for (auto& told : entry.served) forget_url(told.data);
   const auto viewers = entry.viewers;   // one that is woken may leave
   for (const auto& [number, wake] : viewers) wake();
   schedule_work(entry);
@@ -264,6 +266,7 @@ void Sessions::schedule_work(const Entry& entry) {
 /// What is under way is left alone as long as its end is wanted: the CLI's stream goes on while the credential is taken.
 void Sessions::work_on(Entry& entry) {
   if (stopping_) return;
+  hold_vms(entry);
   const auto work = work_of(entry.session);
   const auto attempt = entry.session.attempt;
   const bool is_new_attempt = entry.working && entry.working->second != attempt;
@@ -286,6 +289,21 @@ void Sessions::work_on(Entry& entry) {
     case Work::remove_vm: return entry.tasks.spawn("session.remove_vm", [this, id] { return remove_vm(id); });
   }
   std::abort();
+}
+
+/// Its own VM and the one that its credential goes to, from its beginning to its end.
+void Sessions::hold_vms(Entry& entry) {
+  const auto& session = entry.session;
+  std::map<InstanceId, std::shared_ptr<const void>> held;
+  const auto hold = [&](const InstanceId& vm) {
+    const auto before = entry.held.find(vm);
+    held[vm] = before == entry.held.end() ? vms_.use(vm, session.id) : before->second;
+  };
+  if (!is_terminal(session.state)) {
+    if (session.vm) hold(*session.vm);
+    if (const auto cli_vm = cli_vm_of({session.order.owner, session.order.user})) hold(cli_vm->vm);
+  }
+  entry.held = std::move(held);
 }
 
 void Sessions::arm_deadline() {

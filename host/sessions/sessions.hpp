@@ -5,6 +5,7 @@
 // Thread: the event thread. stop() before it is destroyed; what was under way is taken up by the next daemon.
 #pragma once
 
+#include "host/async/notification.hpp"
 #include "host/async/task_group.hpp"
 #include "host/events/event_bus.hpp"
 #include "host/sessions/delivery.hpp"
@@ -65,6 +66,7 @@ private:
   void apply_unrecorded(Entry& entry, EventBody body);
   void schedule_work(const Entry& entry);
   void work_on(Entry& entry);
+  void hold_vms(Entry& entry);
   void arm_deadline();
   void deadlines_passed();
   void drop_old();
@@ -78,6 +80,7 @@ private:
   void take_report(const InstanceId& vm, const Report& report, std::uint64_t seq);
   void take_vm_state(const InstanceId& vm, const machine::StateChanged& state, std::uint64_t seq);
   void look_at_vm(Entry& entry);
+  void wake_waiting(const InstanceId& vm);
   std::vector<Entry*> live_in(const InstanceId& vm) const;
 
   // sign_in.cpp: each is one Work
@@ -87,6 +90,8 @@ private:
   boost::asio::awaitable<Result<Stored>> take_into_vault(std::string id);
   boost::asio::awaitable<Forgotten> tell_to_forget(InstanceId vm, std::string guest_session, std::string sha256);
   boost::asio::awaitable<void> hand_over(std::string id);
+  boost::asio::awaitable<Result<CliVm>> cli_vm_for(std::string id);
+  boost::asio::awaitable<void> wait_until_up(InstanceId vm, std::chrono::seconds limit);
   boost::asio::awaitable<void> remove_vm(std::string id);
   boost::asio::awaitable<void> deliver_all(CliVm to, UserKey of);
   void note_delivery(const vault::EntryKey& of, const InstanceId& vm, const Delivered& delivered);
@@ -105,6 +110,7 @@ private:
   std::optional<Error> problem_;
   std::map<std::string, std::unique_ptr<Entry>> entries_;
   std::map<UserKey, CliVm> cli_vms_;
+  std::multimap<InstanceId, std::shared_ptr<async::Notification>> waiting_;  // for a VM to be something else than booting
   std::unique_ptr<events::Subscription> vm_events_;
   boost::asio::steady_timer deadline_;
   async::TaskGroup tasks_;  // of what is of no session
@@ -121,6 +127,7 @@ struct Sessions::Entry {
   std::uint64_t next_viewer = 1;
   std::optional<std::pair<Work, std::uint32_t>> working;  // and of which attempt
   UnixUs held_recorded_unix_us = 0;
+  std::map<InstanceId, std::shared_ptr<const void>> held;  // VMs that no policy stops as long as the session goes on
   async::TaskGroup tasks;
 };
 

@@ -4,6 +4,7 @@
 
 #include "host/async/deadline.hpp"
 #include "host/async/notification.hpp"
+#include "host/machine/derive.hpp"
 #include "shared/signin/credential.hpp"
 #include "shared/streams/chunk.hpp"
 #include "shared/streams/control.hpp"
@@ -178,6 +179,42 @@ asio::awaitable<Forgotten> Sessions::tell_to_forget(InstanceId vm, std::string g
   co_return std::move(forgotten);
 }
 
+/// Until it is up, or will not be.
+asio::awaitable<void> Sessions::wait_until_up(InstanceId vm, std::chrono::seconds limit) {
+  const auto ends = std::chrono::steady_clock::now() + limit;
+  for (;;) {
+    const auto* const state = vms_.state_of(vm);
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(ends - std::chrono::steady_clock::now());
+    if (state == nullptr || machine::derive(*state) != protocol::RunState::booting || left.count() <= 0) co_return;
+    auto changed = std::make_shared<async::Notification>(io_.get_executor());
+    waiting_.emplace(vm, changed);
+    (void)co_await changed->wait_for(left);
+  }
+}
+
+/// The user's own; when he has none, or had one that was removed, one is made and is his from now on.
+asio::awaitable<Result<CliVm>> Sessions::cli_vm_for(std::string id) {
+  const auto* const entry = entry_of(id);
+  if (entry == nullptr) co_return Error(Errc::not_found, "the session is gone");
+  const auto order = entry->session.order;
+  const UserKey key{order.owner, order.user};
+  auto vm = cli_vm_of(key);
+  if (!vm || vms_.state_of(vm->vm) == nullptr) {
+    if (order.cli_vm_spec.empty())
+      co_return Error(Errc::not_found, vm ? "the CLI VM of the user, " + vm->vm.value() + ", was removed: vigil session start --cli-vm names another"
+                                          : "no CLI VM of the user is known: vigil session start --cli-vm names it");
+    auto made = vms_.make_cli(order.cli_vm_spec, order.owner, order.user, id);
+    if (!made) co_return made.error().with_context("the user's CLI VM is not made");
+    vm = CliVm{*made, order.cli_user};
+    CO_TRY_VOID(kept, log_->set_cli_vm(key, *vm));
+    cli_vms_[key] = *vm;
+    spdlog::info("session.cli_vm_made session={} vm={}", id, made->value());
+    if (auto* const holder = entry_of(id)) hold_vms(*holder);
+  }
+  co_await wait_until_up(vm->vm, std::chrono::seconds(order.patience.deliver_s));
+  co_return *vm;
+}
+
 asio::awaitable<void> Sessions::hand_over(std::string id) {
   const auto* entry = entry_of(id);
   if (entry == nullptr || !entry->session.stored) co_return;
@@ -194,10 +231,10 @@ asio::awaitable<void> Sessions::hand_over(std::string id) {
   if (entry == nullptr || entry->session.state != State::delivering) co_return;
   const vault::EntryKey of{entry->session.order.owner, entry->session.order.user,
                            std::string(vigil::to_text(entry->session.order.provider))};
-  const auto cli_vm = cli_vm_of({of.owner, of.user});
   if (!entry->session.delivered) {
     Delivered delivered;
-    delivered.problem = "no CLI VM of the user is known: vigil session start --cli-vm names it";
+    auto cli_vm = co_await cli_vm_for(id);
+    if (!cli_vm) delivered.problem = cli_vm.error().message();
     if (cli_vm) {
       auto done = co_await delivery_.deliver(of, *cli_vm, "session " + id, Delivery::Replace::always);
       delivered = std::move(done);
@@ -207,6 +244,7 @@ asio::awaitable<void> Sessions::hand_over(std::string id) {
     co_await record_surely(id, std::move(body));
   }
   entry = entry_of(id);
+  const auto cli_vm = cli_vm_of({of.owner, of.user});
   if (entry == nullptr || entry->session.state != State::delivering || entry->session.checked || !cli_vm) co_return;
   auto checked = co_await delivery_.check(of, *cli_vm);
   EventBody body = std::move(checked);

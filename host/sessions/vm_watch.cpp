@@ -81,6 +81,7 @@ void Sessions::take_vm_event(const events::Published& event) {
   const auto* const report = reported == nullptr ? nullptr : std::get_if<Report>(&reported->report.body);
   if (report != nullptr && !reported->partial) return take_report(event->instance, *report, event->seq);
   if (!std::holds_alternative<machine::Removed>(decoded->body)) return;
+  wake_waiting(event->instance);
   for (auto* const entry : live_in(event->instance))
     if (event->seq > entry->session.vm_seq) (void)record(*entry, VmLost{lost_because(std::nullopt, RunState::stopped), event->seq});
 }
@@ -126,12 +127,19 @@ void Sessions::take_vm_state(const InstanceId& vm, const machine::StateChanged& 
     else if (is_up(state.state) && session.state == State::vm_starting)
       (void)record(*entry, VmReady{});
   }
+  wake_waiting(vm);
   const auto* const now = vms_.state_of(vm);   // the event may be an old one
   if (!is_up(state.state) || now == nullptr || !is_up(machine::derive(*now))) return;
   for (const auto& [key, cli_vm] : cli_vms_) {
     if (cli_vm.vm != vm) continue;
     tasks_.spawn("session.deliver_all", [this, to = cli_vm, of = key] { return deliver_all(to, of); });
   }
+}
+
+void Sessions::wake_waiting(const InstanceId& vm) {
+  const auto [first, last] = waiting_.equal_range(vm);
+  for (auto each = first; each != last; ++each) each->second->notify();
+  waiting_.erase(first, last);
 }
 
 /// What it is already: its events are of before.

@@ -31,12 +31,12 @@ Result<void> BatchState::write_events() {
   TRY(insert, store_.database.prepare("INSERT INTO events(seq, instance, run, type, at_unix_us, mono_us, body, stands_for, sum) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)"));
   for (std::size_t i = 0; i < encoded_.size(); ++i) {
     const auto& event = *encoded_[i];
-    const auto stands_for = rows_[i].stands_for.to_text();
+    const auto stands_for = rows_[i].stands_for.to_text(), body = machine::kept_body(event);
     insert.bind(1, event.seq).bind(2, rows_[i].instance).bind(3, std::uint64_t{event.run.value()}).bind(4, event.type);
-    insert.bind(5, event.at_unix_us).bind(6, event.mono_us).bind(7, event.body);
+    insert.bind(5, event.at_unix_us).bind(6, event.mono_us).bind(7, body);
     if (stands_for.empty()) insert.bind_null(8);
     else insert.bind(8, stands_for);
-    insert.bind(9, std::uint64_t{sum_of(event)});
+    insert.bind(9, std::uint64_t{sum_of(event, body)});
     TRY_VOID(insert.run());
   }
   if (superseded_.empty()) return {};

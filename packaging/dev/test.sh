@@ -82,7 +82,7 @@ test_unit() {
             checked "lint $name" step "lint-$name" "lint $name" "lint_$name" || true
         done
     fi
-    python3 packaging/dev/python_tests.py --match "$match" tests/lint tests/rootfs tests/faultlab || true
+    python3 packaging/dev/python_tests.py --match "$match" tests/lint tests/rootfs tests/oauth tests/faultlab || true
     if timed_build dev "$budget_dev"; then
         test_ctest "$match"
     fi

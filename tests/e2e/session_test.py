@@ -11,8 +11,9 @@ import threading
 import time
 import unittest
 
-from harness.api import Problem
+from harness.api import Problem, UnixConnection
 from harness.case import VmCase
+from harness.memory import in_memory_of
 
 ADDRESS = "https://auth.openai.com/oauth/authorize?client_id=a&response_type=code&redirect_uri=http://localhost:1455/auth/callback&state=s&code_challenge=c"
 CANARY = "canary-5c1f0e7a9b"
@@ -35,6 +36,8 @@ echo 'Successfully logged in'
 
 
 class Sessions(VmCase):
+    daemon_options = ("--policy-every", "1")
+
     def put(self, vm, path, content, mode=0o600):
         source = self.daemon.base / "put"
         source.write_text(content)
@@ -97,20 +100,92 @@ class Sessions(VmCase):
         self.assert_nowhere()
 
     def assert_nowhere(self):
+        self.assertEqual(in_memory_of(self.daemon.process.pid, {name: token for name, token in CREDENTIAL["tokens"].items() if CANARY in token}), {})
         found = subprocess.run(["grep", "-rlaF", "--exclude=*.raw", "--exclude-dir=images", CANARY, str(self.daemon.state), str(self.daemon.log)], capture_output=True, text=True).stdout
         self.assertEqual(found, "")
         for path in ("/v1/sessions", "/v1/vault", "/v1/vault-audit", "/v1/events?follow=0", "/v1/vault/alice/codex/credential"):
             self.assertNotIn(CANARY.encode(), self.daemon.api.raw("GET", path)[1], path)
 
+    def look_into_memory(self):
+        self.daemon.api.get("/v1/daemon")                 # what was under way on other connections is over
+        return in_memory_of(self.daemon.process.pid, {name: token for name, token in CREDENTIAL["tokens"].items() if CANARY in token})
+
+    def test_a_credential_that_was_stored_and_revealed_is_in_no_memory_of_the_daemon(self):
+        session = self.start("gwen", owner="gwen", **self.small())
+        self.daemon.api.post("/api/auth/credentials/store", {"sessionId": session["id"], "provider": "codex", "credentials": CREDENTIAL})
+        self.assertIn("known", in_memory_of(self.daemon.process.pid, {"known": session["id"]}), "the look sees nothing")
+        self.assertEqual(self.look_into_memory(), {})
+        token = self.daemon.api.post("/v1/tokens", {"owner": "gwen", "scopes": ["vault:read"]})["token"]
+        self.assertIn(CREDENTIAL["tokens"]["access_token"].encode(), self.as_holder_of(token, "GET", "/v1/vault/gwen/codex/credential")[1])
+        self.assertEqual(self.look_into_memory(), {})
+
+    def as_holder_of(self, token, method, path):
+        connection = UnixConnection(self.daemon.socket, 30)
+        connection.request(method, path, headers={"Authorization": "Bearer " + token})
+        answer = connection.getresponse()
+        try:
+            return answer.status, answer.read()
+        finally:
+            connection.close()
+
+    def test_a_token_of_a_session_is_good_for_its_routes_alone(self):
+        mine, other = (self.start(user, **self.small()) for user in ("hal", "hugo"))
+        token = self.daemon.api.post(f"/v1/sessions/{mine['id']}/token")["token"]
+        wanted = {f"/api/auth/session/{mine['id']}": 200, f"/api/auth/session/{mine['id']}/credentials/status": 200, f"/api/auth/session/{other['id']}": 404,
+                  f"/v1/sessions/{mine['id']}": 403, "/v1/instances": 403, "/v1/vault": 403, "/v1/events?follow=0": 403}
+        self.assertEqual({path: self.as_holder_of(token, "GET", path)[0] for path in wanted}, wanted)
+        self.assertEqual(self.as_holder_of(token, "POST", f"/api/auth/session/{other['id']}/cancel")[0], 404)
+        self.assertEqual(self.as_holder_of(token, "POST", f"/api/auth/session/{mine['id']}/cancel")[0], 200)
+        self.assertFalse(self.session(other)["ended"])
+        self.daemon.api.post(f"/v1/sessions/{other['id']}/cancel")
+
     def test_a_vm_that_dies_fails_its_session_with_its_cause(self):
-        session = self.start("bob", **self.small())
-        vm = self.wait_session(session, ("cli_starting", "failed"))["browser_vm"]
-        pid = self.daemon.api.get(f"/v1/instances/{vm}")["pid"] if vm else None
-        if pid:
-            os.kill(pid, 9)
+        vm = self.ready("dies")
+        self.put(vm, "/bin/codex", CODEX, 0o755)
+        session = self.start("bob", browser_vm="dies", cli_image="minimal")
+        self.wait_session(session, ("waiting_for_user",))
+        killed_unix_us = time.time_ns() // 1000
+        os.kill(self.daemon.api.get(f"/v1/instances/{vm['id']}")["pid"], 9)
         ended = self.wait_session(session, ("failed",), 60)
-        self.assertEqual(ended["state"], "failed")
-        self.assertIn(ended["cause"]["code"], ("signin.vm_lost", "signin.not_started"))   # an agent that knows no sign-in refuses before
+        self.assertEqual(ended["state"], "failed", ended)
+        self.assert_cause(ended["cause"], "signin.vm_lost")
+        self.assertIn("vmm.killed", json.dumps(ended["cause"]["evidence"]))
+        print(f"      failed {(ended['history'][-1]['at_unix_us'] - killed_unix_us) / 1e3:.0f} ms after its VM was killed")
+        self.assertNotIn("bob", [each["labels"].get("signin-cli-of") for each in self.daemon.api.get("/v1/instances")])   # nothing was made for a user who was not signed in
+
+    def test_what_goes_wrong_in_the_guest_is_the_cause_of_its_session(self):
+        """The CLI ends; shows no address that is its provider's; writes a file of a shape that nobody knows."""
+        vm = self.ready("wrong")
+        ways = {"codex": ("echo 'no keyring here' >&2; exit 7", "signin.cli_exited", "code 7"),
+                "claude": ("echo 'https://example.org/sign-in?state=x'; exec sleep 1000", "signin.url_not_found", ""),
+                "gemini": ("mkdir -p $HOME/.gemini; umask 077; echo '{\"new_token\":\"x\"}' > $HOME/.gemini/oauth_creds.json; sleep 1000", "signin.credential_unknown_shape", "access_token")}
+        sessions = {}
+        for (name, (script, _, _)), provider in zip(ways.items(), ("codex", "claude_code", "gemini_cli")):
+            self.put(vm, "/bin/" + name, f"#!/bin/sh\n{script}\n", 0o755)
+            sessions[name] = self.daemon.api.post("/v1/sessions", {"provider": provider, "user": "wrong", "guest_user": "root", "browser_vm": "wrong"})
+        for name, (_, code, word) in ways.items():
+            with self.subTest(cause=code):
+                ended = self.wait_session(sessions[name], ("failed",), 400)
+                self.assertEqual((ended["state"], ended["stored"]), ("failed", None), ended)
+                self.assert_cause(ended["cause"], code)
+                self.assertIn(word, json.dumps(ended["cause"]))
+        self.assertEqual([row for row in self.daemon.api.get("/v1/vault") if row["user"] == "wrong"], [])
+        self.assertEqual(self.daemon.api.get(f"/v1/instances/{vm['id']}")["state"], "ready")   # it was there before, and stays
+
+    def test_a_session_keeps_the_idle_policy_from_its_vms(self):
+        vm = self.up("idle", idle_s=60)
+        self.daemon.wait_state(vm, "ready")
+        self.put(vm, "/bin/codex", CODEX, 0o755)
+        session = self.start("ivy", browser_vm="idle")
+        self.wait_session(session, ("waiting_for_user",))
+        look = self.daemon.api.get(f"/v1/instances/{vm['id']}/policy?in_s=3600")
+        self.assertIn({"kind": "session", "name": session["id"], "until_unix_us": None}, look["holders"])
+        self.assertEqual({each["verdict"] for each in look["decisions"] if each["rule"] == "idle"} - {"held", "waits"}, set(), look)
+        time.sleep(65)                                    # longer than it may be idle
+        self.assertEqual(self.daemon.api.get(f"/v1/instances/{vm['id']}")["state"], "ready")
+        self.daemon.api.post(f"/v1/sessions/{session['id']}/cancel")
+        self.daemon.wait_for(vm, lambda e: e["type"] == "policy_decided" and e["body"]["rule"] == "idle" and e["body"]["verdict"] == "acts", 120)
+        self.daemon.wait_state(vm, "stopped")
 
     def test_a_second_session_an_unknown_provider_and_a_stranger_are_refused(self):
         session = self.start("carol", **self.small())

@@ -14,7 +14,7 @@ using nlohmann::json;
 namespace {
 
 struct SessionOptions {
-  std::string provider, user, owner, cli_vm, cli_user, browser_vm, guest_user, image, vm;
+  std::string provider, user, owner, cli_vm, cli_user, cli_image, browser_vm, guest_user, image, vm;
   std::uint32_t deadline_s = 0;
   bool no_wait = false;
 };
@@ -25,7 +25,8 @@ Result<json> session_order(const SessionOptions& options) {
   json order = {{"provider", options.provider}, {"user", options.user}};
   const std::pair<const char*, const std::string*> members[] = {{"owner", &options.owner},           {"cli_vm", &options.cli_vm},
                                                                 {"cli_user", &options.cli_user},     {"browser_vm", &options.browser_vm},
-                                                                {"guest_user", &options.guest_user}, {"image", &options.image}};
+                                                                {"guest_user", &options.guest_user}, {"image", &options.image},
+                                                                {"cli_image", &options.cli_image}};
   for (const auto& [key, value] : members)
     if (!value->empty()) order[key] = *value;
   if (options.deadline_s != 0) order["deadline_s"] = options.deadline_s;
@@ -164,8 +165,9 @@ void add_session(CLI::App& app, Cli& cli) {
       .text("--provider", options->provider, "claude_code, codex or gemini_cli", Need::required)
       .text("--user", options->user, "whose credential it will be: an id of your own service", Need::required)
       .text("--cli-vm", options->cli_vm,
-            "the VM that is this user's from now on: his credentials are delivered there, now and whenever it starts")
+            "the VM that is this user's from now on: his credentials are delivered there, now and whenever it starts (else the one that is his; one is made when he has none)")
       .text("--cli-user", options->cli_user, "whose home directory in the CLI VM (agent)")
+      .text("--cli-image", options->cli_image, "image of the CLI VM that is made when the user has none (cli)")
       .text("--image", options->image, "image of the VM that the user signs in in (browser)")
       .text("--vm", options->vm, "JSON: more members of a create body for that VM, as POST /v1/instances takes them")
       .text("--browser-vm", options->browser_vm, "a VM that is there already, in place of one that is made and removed")

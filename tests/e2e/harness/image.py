@@ -19,13 +19,14 @@ def digest_of(daemon, image="minimal"):
 
 
 def root_with(daemon, files, image="minimal", target=None):
-    """A copy of the image's root.ext4 with more files: {path in the guest: file here}, executable and root's. Nothing is mounted."""
+    """A copy of the image's root.ext4 with more files, or others: {path in the guest: file here}, executable and root's. Nothing is mounted."""
     source = daemon.state / "images" / image / digest_of(daemon, image) / "root.ext4"
     root = target or daemon.base / f"root-with-{len(files)}-more.ext4"
     subprocess.run(["cp", "--sparse=always", source, root], check=True)
     folders = {str(parent) for there in files for parent in pathlib.PurePosixPath(there).parents} - {"/"}
     missing = [folder for folder in sorted(folders) if not is_in(root, folder)]
     words = "".join(f"mkdir {folder}\n" for folder in missing)
+    words += "".join(f"rm {there}\n" for there in files if is_in(root, there))
     words += "".join(f"write {here} {there}\nset_inode_field {there} mode 0100755\n" for there, here in files.items())
     done = subprocess.run(["debugfs", "-w", "-f", "-", root], input=words, capture_output=True, text=True, check=True)
     complaints = [line for line in done.stderr.splitlines() if line and not line.startswith("debugfs ")]
@@ -34,8 +35,17 @@ def root_with(daemon, files, image="minimal", target=None):
     return root
 
 
+def without(root, paths):
+    """Takes files out of such a copy."""
+    subprocess.run(["debugfs", "-w", "-f", "-", root], input="".join(f"rm {path}\n" for path in paths), capture_output=True, text=True, check=True)
+
+
 def is_in(root, path):
     return "Inode:" in subprocess.run(["debugfs", "-R", f"stat {path}", root], capture_output=True, text=True, check=True).stdout
+
+
+def manifest_of(daemon, image="minimal"):
+    return json.loads((daemon.state / "images" / image / digest_of(daemon, image) / "manifest.json").read_text())
 
 
 def part_of(daemon, part, image="minimal"):

@@ -128,6 +128,18 @@ TEST_CASE("sign-in stream: from the address to the credential, which goes once i
   CHECK(scene.reports.text.find("SECRET") == std::string::npos);
 }
 
+TEST_CASE("sign-in stream: a CLI that has written its credential may answer its user's browser before it ends", "[guest][signin]") {
+  Scene scene;
+  const auto answered = scene.home + "/answered";
+  scene.cli("echo '" + shown_url + "'; " + scene.write_credential() + " sleep 1; echo done >" + answered);
+  const auto run = scene.run();
+  scene.accepted(*run);
+  scene.until([&] { return run->is_over(); });
+  REQUIRE(run->last<Done>() == Done{credential.size() + 1});
+  scene.until([&] { return fs::exists(answered); });
+  CHECK(fs::exists(answered));
+}
+
 TEST_CASE("sign-in stream: the address that is handed to the browser's stand-in is the one", "[guest][signin]") {
   Scene scene;
   // Speaks to the socket as the stand-in does: this test's program is not vigil-guest.

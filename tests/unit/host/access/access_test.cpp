@@ -55,7 +55,7 @@ TEST_CASE("caller: owners and scopes are read strictly", "[host][access]") {
     for (const auto* good : {"alice", "team-7", "uid:1000"}) CHECK(parse_owner(good).has_value());
     for (const auto* bad : {"", "Alice", "a b", "uid:", "uid:x", "uid:12345678901", "a\"b", "../x"}) CHECK(parse_owner(bad).has_error());
     CHECK(to_text(*parse_scopes("operate,read")) == "read,operate");
-    for (const auto* bad : {"", "root", "read,", "read,,operate", "READ"}) {
+    for (const auto* bad : {"", "root", "read,", "read,,operate", "READ", "session", "session:ss-1"}) {
         CAPTURE(bad);
         CHECK((parse_scopes(bad).has_error() || std::string_view(bad) == "read,"));   // a comma at the end is no word
     }

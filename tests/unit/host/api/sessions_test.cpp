@@ -77,6 +77,41 @@ TEST_CASE("api: a session is its owner's; for others it is not there", "[host][a
   CHECK(fixture.call("", http::Method::get, "/v1/sessions/" + id).status == 200);               // the local admin sees all
 }
 
+TEST_CASE("api: a token of one session is enough for its routes under /api/auth, and for nothing else", "[host][api]") {
+  SessionFixture fixture;
+  const auto id = fixture.begin(fixture.alice), other = fixture.begin(fixture.alice, "u2");
+  CHECK(fixture.call(fixture.mallory, http::Method::post, "/v1/sessions/" + id + "/token").status == 404);
+  CHECK(fixture.call(fixture.reader, http::Method::post, "/v1/sessions/" + id + "/token").status == 403);
+  const auto made = fixture.call(fixture.alice, http::Method::post, "/v1/sessions/" + id + "/token");
+  REQUIRE(made.status == 201);
+  const std::string token = json::parse(made.body)["token"];
+  for (const auto* each : {"", "/oauth-url", "/credentials/status"}) {
+    CAPTURE(each);
+    CHECK(fixture.call(token, http::Method::get, "/api/auth/session/" + id + each).status < 300);
+    CHECK(fixture.call(token, http::Method::get, "/api/auth/session/" + other + each).status == 404);
+  }
+  CHECK(fixture.call(token, http::Method::post, "/api/auth/session/" + id + "/heartbeat").status == 200);
+  CHECK(fixture.call(token, http::Method::post, "/api/auth/session/" + other + "/cancel").status == 404);
+  CHECK(fixture.call(token, http::Method::del, "/api/vm/auth/" + other).status == 404);
+  const json of_other = {{"sessionId", other}, {"provider", "codex"}, {"credentials", json::parse(a_credential)}};
+  CHECK(fixture.call(token, http::Method::post, "/api/auth/credentials/store", of_other.dump()).status == 404);
+  const std::map<std::string, http::Method> methods = {{"GET", http::Method::get}, {"POST", http::Method::post}, {"DELETE", http::Method::del}};
+  for (const auto& [route, needs] : route_scopes()) {
+    if (needs == "none" || needs == "session") continue;
+    CAPTURE(route);
+    const auto blank = route.find(' ');
+    auto path = route.substr(blank + 1);
+    for (const std::string_view name : {"{session}", "{id}", "{user}", "{provider}", "{box}", "{service}", "{reference}", "{token}", "{port}", "{path*}"})
+      if (const auto at = path.find(name); at != std::string::npos) path.replace(at, name.size(), name == "{session}" ? id : "x");
+    const auto refused = fixture.call(token, methods.at(route.substr(0, blank)), path);
+    CHECK(refused.status == 403);
+    CHECK(refused.body.find("session " + id) != std::string::npos);
+  }
+  CHECK(fixture.call(fixture.alice, http::Method::get, "/v1/sessions/" + id).status == 200);   // nothing of it was ended
+  CHECK(fixture.call(token, http::Method::post, "/api/auth/session/" + id + "/cancel").status == 200);
+  CHECK(fixture.call(fixture.alice, http::Method::post, "/v1/sessions/" + id + "/token").status == 409);
+}
+
 TEST_CASE("api: an order that cannot be is refused by the member that is wrong, and nothing is begun", "[host][api]") {
   SessionFixture fixture;
   fixture.add_owned("hers", "bob", "0000000001");

@@ -35,7 +35,7 @@ TEST_CASE("api: over TCP nothing is answered without a token but health, and no 
     fixture.add_owned("hers", "alice", "0000000001");
     const std::map<std::string, std::string> tokens = {
         {"metrics", fixture.token_for("alice", "metrics")}, {"read", fixture.token_for("alice", "read")}, {"operate", fixture.token_for("alice", "operate")}};
-    const std::map<std::string, std::set<std::string>> reaches = {{"metrics", {"metrics"}}, {"read", {"read"}}, {"operate", {"read", "operate"}}};
+    const std::map<std::string, std::set<std::string>> reaches = {{"metrics", {"metrics"}}, {"read", {"read"}}, {"operate", {"read", "operate", "session"}}};
     const std::map<std::string, http::Method> methods = {{"GET", http::Method::get}, {"POST", http::Method::post}, {"DELETE", http::Method::del}};
     for (const auto& [route, needs] : route_scopes()) {
         CAPTURE(route);

@@ -101,7 +101,7 @@ TEST_CASE("event codec: an unknown report that is no JSON object is kept", "[hos
   CHECK(*decoded == event);
 }
 
-TEST_CASE("event codec: the address of a sign-in is not shown", "[host][machine]") {
+TEST_CASE("event codec: the address of a sign-in is neither shown nor kept", "[host][machine]") {
   SigninReport signin;
   signin.session = SigninSessionId("ss-1");
   signin.provider = "codex";
@@ -113,6 +113,8 @@ TEST_CASE("event codec: the address of a sign-in is not shown", "[host][machine]
   REQUIRE(event_json(encoded).find("canary") != std::string::npos);
   CHECK(shown_event_json(encoded).find("canary") == std::string::npos);
   CHECK(shown_event_json(encoded).find("url_found") != std::string::npos);
+  CHECK(kept_body(encoded).find("canary") == std::string::npos);
+  CHECK(kept_body(encoded).find("url_found") != std::string::npos);
   auto damaged = encoded;
   damaged.body = "{\"private_url\":\"canary\"";
   CHECK(shown_event_json(damaged).find("canary") == std::string::npos);

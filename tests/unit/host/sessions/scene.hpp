@@ -45,9 +45,20 @@ public:
     done.push_back("make " + session);
     return browser_vm;
   }
+  Result<InstanceId> make_cli(const std::string&, const std::string&, const std::string& user, const std::string&) override {
+    done.push_back("make_cli " + user);
+    if (refuses.contains("make_cli")) return refuses.at("make_cli");
+    return cli_vm;
+  }
   void remove(const InstanceId& id, const std::string& rule, std::function<void(Result<void>)> answer) override {
     done.push_back("remove " + id.value() + " by " + rule);
     answer({});
+  }
+  std::shared_ptr<const void> use(const InstanceId& id, const std::string& session) override {
+    const auto who = session + " needs " + id.value();
+    ++needed[who];
+    const auto end = [this, who](const void*) { --needed[who]; };
+    return std::shared_ptr<const void>(static_cast<const void*>(this), end);
   }
   const machine::VmState* state_of(const InstanceId& id) const override { return id == cli_vm ? &cli_state : &state; }
   void open_stream(const InstanceId& id, std::string opening, std::function<void(Result<streams::GuestStream>)> answer) override {
@@ -100,6 +111,7 @@ public:
   const InstanceId browser_vm{"vm-000000000b"}, cli_vm{"vm-000000000c"};
   std::vector<std::string> done;
   std::vector<OpenStream> open;
+  std::map<std::string, int> needed;  // "SESSION needs VM"
   std::map<std::string, Error> refuses;
   std::string credential = a_credential, written_to;
   std::optional<std::uint64_t> counted;

@@ -73,6 +73,80 @@ TEST_CASE("sign-in: a credential is in no file, event or answer of the host", "[
   CHECK(said.find("canary-") == std::string::npos);
 }
 
+TEST_CASE("sign-in: its address is in no file of the host, and after the end in no event", "[host][sessions]") {
+  Scene scene;
+  const auto id = scene.begin();
+  const auto said = [&] {
+    std::string all;
+    for (const auto& event : scene.sessions->events_of(id, 0)) all += event.data;
+    return all;
+  };
+  scene.vm_is(RunState::ready, scene.guest.browser_vm);
+  scene.step(id, Step::url_found);
+  REQUIRE(scene.session(id).state == State::waiting_for_user);
+  CHECK(said().find("code_challenge=") != std::string::npos);
+  CHECK(all_files_of(scene.scratch).find("code_challenge=") == std::string::npos);
+  REQUIRE(scene.sessions->cancel(id, "me"));
+  scene.turn();
+  CHECK(said().find("code_challenge=") == std::string::npos);
+  CHECK(said().find("url_found") != std::string::npos);
+}
+
+TEST_CASE("sign-in: no policy stops its VMs as long as it goes on", "[host][sessions]") {
+  Scene scene;
+  const auto id = scene.begin();
+  const auto needs = [&](const InstanceId& vm) { return scene.guest.needed[id + " needs " + vm.value()]; };
+  CHECK(needs(scene.guest.browser_vm) == 1);
+  CHECK(needs(scene.guest.cli_vm) == 1);
+  scene.vm_is(RunState::ready, scene.guest.browser_vm);
+  CHECK(needs(scene.guest.browser_vm) == 1);
+  REQUIRE(scene.sessions->cancel(id, "me"));
+  scene.turn();
+  CHECK(needs(scene.guest.browser_vm) == 0);
+  CHECK(needs(scene.guest.cli_vm) == 0);
+}
+
+TEST_CASE("sign-in: a user without a CLI VM gets one, which is his from then on", "[host][sessions]") {
+  Scene scene;
+  auto order = scene.order(false);
+  order.cli_vm_spec = "{}";
+  const auto id = *scene.sessions->open(order);
+  scene.turn();
+  CHECK_FALSE(scene.guest.has_done("make_cli alice"));   // a session that fails leaves none behind
+  scene.sign_in_until_found(id);
+  CHECK(scene.session(id).state == State::completed);
+  CHECK(scene.guest.has_done("make_cli alice"));
+  CHECK(scene.session(id).delivered->vm == scene.guest.cli_vm.value());
+  CHECK_FALSE(scene.guest.has_done_like("remove " + scene.guest.cli_vm.value()));
+  scene.end_daemon();
+  scene.begin_daemon();
+  CHECK(scene.sessions->cli_vm_of({"", "alice"})->vm == scene.guest.cli_vm);
+}
+
+TEST_CASE("sign-in: it waits for a CLI VM that boots, and says when none can be made", "[host][sessions]") {
+  Scene scene;
+  auto order = scene.order(false);
+  order.cli_vm_spec = "{}";
+  scene.guest.cli_state = {};
+  scene.guest.cli_state.run.emplace();   // it boots
+  auto id = *scene.sessions->open(order);
+  scene.turn();
+  scene.sign_in_until_found(id);
+  CHECK(scene.session(id).state == State::delivering);
+  CHECK_FALSE(scene.guest.has_done_like("file.write"));
+  scene.guest.cli_state.run->all_services_known = true;
+  scene.vm_is(RunState::ready, scene.guest.cli_vm);
+  CHECK(scene.session(id).state == State::completed);
+  CHECK(scene.session(id).delivered->problem.empty());
+  order.user = "bob";
+  scene.guest.refuses.emplace("make_cli", Error(Errc::not_found, "there is no image cli"));
+  id = *scene.sessions->open(order);
+  scene.turn();
+  scene.sign_in_until_found(id);
+  CHECK(scene.session(id).state == State::completed);   // it is in the vault
+  CHECK(scene.session(id).delivered->problem.find("no image cli") != std::string::npos);
+}
+
 TEST_CASE("sign-in: without a CLI VM it is in the vault, and goes to one when that is named and starts", "[host][sessions]") {
   Scene scene;
   const auto first = scene.begin(false);

@@ -1,0 +1,171 @@
+#!/usr/bin/env python3
+"""A user signs codex in for real: the CLI from npm asks the provider of tests/oauth, and no test writes a credential.
+
+The provider is auth.openai.com to the VMs of this class alone: their egress says so, and their image trusts an authority that was made when the class began. The callback goes to the CLI's own
+port inside the VM, and the CLI itself exchanges the code and writes its file. `InChromium` fills the form in the browser of the desktop, by its keyboard; `WithoutDesktop` boots the same
+image with its CLIs alone, and a script in the VM follows the page's own form with a cookie jar.
+
+Left out unless VIGIL_TEST_BROWSER=1: the image is large, and an emulated desktop takes minutes.
+"""
+import base64
+import contextlib
+import os
+import pathlib
+import secrets
+import ssl
+import subprocess
+import sys
+import time
+import unittest
+
+from harness import image
+from harness.case import VmCase
+from harness.daemon import IMAGES, Daemon
+from harness.memory import in_memory_of
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from oauth.authority import make_authority  # noqa: E402
+from oauth.provider import Provider  # noqa: E402
+from oauth.rules import Account, Rules  # noqa: E402
+
+HOST, ADDRESS, CLIENT = "auth.openai.com", "127.9.31.7", "app_EMoamEEZ73f0CkXaXp7hrann"
+REDIRECTS = [f"http://{name}:1455/auth/callback" for name in ("127.0.0.1", "localhost")]
+EGRESS = {"mode": "allow", "allow": [f"{HOST}:443"], "hosts": {HOST: ADDRESS}, "networks": [f"{ADDRESS}/32"]}
+READY_S, SIGNED_IN_S = 1500, 900
+STORE, POLICY = "/etc/ssl/certs/ca-certificates.crt", "/etc/chromium/policies/managed/authority.json"
+BROWSE = pathlib.Path(__file__).resolve().parents[1] / "oauth/browse.py"
+IN_CHROMIUM = """
+export DISPLAY=:1
+for i in $(seq 120); do window=$(xdotool search --onlyvisible --name '^Sign in' | head -n 1) && [ -n "$window" ] && break; sleep 1; done
+[ -n "$window" ] || { xdotool search --onlyvisible --name . getwindowname %@; exit 1; }
+xdotool windowactivate --sync "$window"
+xdotool type --delay 50 "$1"; xdotool key Tab; xdotool type --delay 50 "$2"; xdotool key Return
+for i in $(seq 60); do xdotool search --onlyvisible --name '^Sign in' >/dev/null || exit 0; sleep 1; done
+exit 2
+"""
+
+
+class SignsIn(VmCase):
+    """Of one image; `fill` is how the form is completed."""
+    image, services, memory_mib = None, (), 2048   # as the image asks
+
+    @classmethod
+    def setUpClass(cls):
+        if cls.image is None or os.environ.get("VIGIL_TEST_BROWSER") != "1":
+            raise unittest.SkipTest("large and slow: VIGIL_TEST_BROWSER=1 runs it")
+        if not (IMAGES / cls.image / "current").exists():
+            raise unittest.SkipTest(f"the image {cls.image} was not built: ./dev image {cls.image}")
+        cls.daemon = Daemon().use_images().start()
+        cls.addClassCleanup(cls.daemon.close)
+        authority = make_authority(cls.daemon.base)
+        cls.account = Account(f"{secrets.token_hex(4)}@provider.test", secrets.token_hex(8))
+        cls.rules = Rules(f"https://{HOST}", CLIENT, REDIRECTS, cls.account)
+        cls.provider = Provider(cls.rules, (ADDRESS, 443), authority.server_context(HOST)).start()
+        cls.addClassCleanup(cls.provider.close)
+        cls.publish(authority)
+
+    @classmethod
+    def tearDownClass(cls):
+        pass   # by the class's cleanups, in their order
+
+    @classmethod
+    def publish(cls, authority):
+        """The image as it is, but for what it trusts, and the script that stands in for a browser."""
+        policy, store = cls.daemon.base / "policy.json", cls.daemon.base / "store.pem"
+        policy.write_text('{"CACertificates": ["%s"]}' % base64.b64encode(ssl.PEM_cert_to_DER_cert(authority.pem())).decode())
+        plain = image.part_of(cls.daemon, "root", cls.image)
+        store.write_text(subprocess.run(["debugfs", "-R", f"cat {STORE}", plain], capture_output=True, text=True, check=True).stdout + authority.pem())
+        services = image.manifest_of(cls.daemon, cls.image)["services"]
+        for name, wanted in (("trusting", cls.services), ("trusting-cli", {"clis"})):
+            root = cls.daemon.base / f"{name}.ext4"
+            image.root_with(cls.daemon, {STORE: store, POLICY: policy, "/usr/local/bin/browse": BROWSE}, cls.image, root)
+            kept = [service for service in services if service in wanted]
+            image.without(root, [f"/etc/vigil/services.d/{service}.json" for service in services if service not in kept])
+            image.variant(cls.daemon, name, cls.image, {"root": root}, services=kept)
+
+    def events(self, session):
+        return self.daemon.api.follow(f"/v1/sessions/{session['id']}/events", READY_S + SIGNED_IN_S)
+
+    def wait_state(self, session, *wanted):
+        with contextlib.suppress(ConnectionError):
+            for event in self.events(session):
+                if event["state"] in (*wanted, "failed", "timed_out", "cancelled"):
+                    break
+        now = self.daemon.api.get(f"/v1/sessions/{session['id']}")
+        self.assertIn(now["state"], wanted, now)
+        return now
+
+    def sh(self, vm, script, *words, user="agent", check=0):
+        return self.daemon.vigil("exec", "--user", user, vm, "--", "/bin/sh", "-c", script, "sh", *words, check=check, timeout=900)[1]
+
+    def sign_in(self):
+        """The user has no CLI VM yet: the session makes one."""
+        session = self.daemon.api.post("/v1/sessions", {"provider": "codex", "user": "u", "cli_image": "trusting-cli", "image": "trusting",
+                                                        "vm": {"memory_mib": self.memory_mib, "vcpus": 2, "egress": EGRESS}})
+        asked = self.wait_state(session, "waiting_for_user")
+        began = time.monotonic()
+        self.fill(asked)
+        with contextlib.suppress(ConnectionError):       # it ends with the session
+            for _ in self.events(session):
+                pass
+        ended = self.daemon.api.get(f"/v1/sessions/{session['id']}")
+        print(f"      {self.image}: from the form to the end of the session {time.monotonic() - began:.1f} s; {self.steps(ended)}")
+        return asked, ended
+
+    @staticmethod
+    def steps(session):
+        began = session["history"][0]["at_unix_us"]
+        return ", ".join(f"{each['state']} {(each['at_unix_us'] - began) / 1e6:.1f}" for each in session["history"])
+
+    def test_a_session_signs_codex_in_and_the_cli_vm_has_it(self):
+        asked, ended = self.sign_in()
+        self.assertEqual(ended["state"], "completed", (ended, self.provider.notes))
+        self.assertIsNotNone(ended["delivered"]["vm"], ended)
+        cli = self.daemon.api.get(f"/v1/instances/{ended['delivered']['vm']}")
+        self.addCleanup(self.remove, cli)
+        refused = [note for note in self.provider.notes if note[2]]
+        self.assertEqual({note[:2] for note in self.provider.notes if not note[2]}, {("GET", "/oauth/authorize"), ("POST", "/oauth/login"), ("POST", "/oauth/token")})
+        self.assertEqual([note for note in refused if "token-exchange" not in note[2] and note[1] != "/favicon.ico"], [])   # an API key, which codex asks for and does without
+        # The same bytes as the CLI wrote; of them the test knows what the provider has issued, and that was never here before.
+        self.assertEqual(ended["delivered"]["path"], "/home/agent/.codex/auth.json", ended)
+        self.assertEqual(ended["checked"], {"validity": "valid", "how": "codex login status: exit 0"}, ended)
+        held = self.sh(cli["id"], "cat ~/.codex/auth.json")
+        for token in self.rules.issued[-3:]:
+            self.assertIn(token, held)
+        self.assertIn("Logged in using ChatGPT", self.sh(cli["id"], "codex login status 2>&1"))
+        self.assertNotIn(ended["browser_vm"], [vm["id"] for vm in self.daemon.api.get("/v1/instances")])
+        self.assertEqual(self.daemon.api.get(f"/v1/instances/{cli['id']}")["state"], "ready")
+        self.assert_nowhere(asked["url"])
+
+    def assert_nowhere(self, url):
+        """What the provider has issued, and the secret of the address, after the session's end. (The address stays among the newest events that the daemon has in memory.)"""
+        state = url.split("state=")[1].split("&")[0]
+        secrets_of = {**{f"token {number}": token for number, token in enumerate(self.rules.issued)}, "state": state}
+        for name, secret in secrets_of.items():
+            with self.subTest(secret=name):
+                found = subprocess.run(["grep", "-rlaF", "--exclude=*.raw", "--exclude-dir=images", secret, str(self.daemon.state), str(self.daemon.log)], capture_output=True, text=True).stdout
+                self.assertEqual(found, "")
+                for path in ("/v1/sessions", "/v1/vault", "/v1/vault-audit", "/v1/events?follow=0"):
+                    self.assertNotIn(secret.encode(), self.daemon.api.raw("GET", path, timeout=120)[1], path)
+        with self.subTest("memory"):
+            self.assertEqual(in_memory_of(self.daemon.process.pid, {name: token for name, token in secrets_of.items() if name != "state"}), {})
+
+
+class InChromium(SignsIn):
+    image, services = "browser", {"clis", "display", "window-manager", "session-bus", "browser"}   # what shows it to others is not needed here
+
+    def fill(self, session):
+        self.sh(session["browser_vm"], IN_CHROMIUM, self.account.user, self.account.password)
+
+
+class WithoutDesktop(SignsIn):
+    image, services = "browser", {"clis"}
+
+    def fill(self, session):
+        words = ("/usr/local/bin/browse", session["url"], "username=" + self.account.user, "password=" + self.account.password)
+        went = self.daemon.vigil("exec", "--user", "agent", session["browser_vm"], "--", *words, timeout=300)[1]
+        self.assertIn(f"302 -> {REDIRECTS[0]}\n", went)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
