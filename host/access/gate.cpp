@@ -60,11 +60,11 @@ std::variant<Caller, http::Response> Gate::by_token(const std::string& header, c
         spdlog::warn("access.token_refused id={} from={}", id.value_or("none"), request.peer.address);
         return refuse_it("this token is unknown, revoked, or its time is over; a new one is made by vigil token create");
     }
+    leashes_.hold(*id, request.leash);
     if (auto session = session_of_scope((*row)->scopes))
         return Caller{(*row)->owner, {Scope::session}, "session " + *session + " (token " + *id + ")", *session};
     const auto scopes = parse_scopes((*row)->scopes);
     if (!scopes) return refuse_it("this token was written by another version");
-    leashes_.hold(*id, request.leash);
     return Caller{(*row)->owner, *scopes, (*row)->owner + " (token " + *id + ")"};
 }
 

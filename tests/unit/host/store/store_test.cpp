@@ -56,6 +56,22 @@ CrashReport crash_of(const std::string& id) {
 
 }  // namespace
 
+TEST_CASE("store: what is for one user alone is not on the disk, and the row is as it was written", "[host][store]") {
+  const vigil::test::Scratch scratch;
+  const auto store = open(scratch);
+  create(*store, vm_id, "one");
+  SigninReport report;
+  report.session = SigninSessionId("s-1");
+  report.provider = "codex";
+  report.step = SigninReport::Step::url_found;
+  report.private_url = "https://example.test/?state=canary";
+  REQUIRE(put(*store, of(vm_id, make_report(1, report))) == Admission::Kind::accepted);
+  const auto events = store->events({});
+  REQUIRE(events.has_value());
+  CHECK(events->back().type == "signin");
+  CHECK(events->back().body.find("canary") == std::string::npos);
+}
+
 TEST_CASE("store: events come back as they were, numbered over all instances", "[host][store]") {
   const vigil::test::Scratch scratch;
   const auto store = open(scratch);
