@@ -10,6 +10,7 @@ import threading
 import unittest
 
 from harness.case import VmCase
+from harness.loopback import echo
 
 
 class Site(http.server.BaseHTTPRequestHandler):
@@ -22,18 +23,6 @@ class Site(http.server.BaseHTTPRequestHandler):
 
     def log_message(self, *_):
         pass
-
-
-def echo(listener):
-    """Gives back what one client sends, to the end."""
-    while True:
-        try:
-            client, _ = listener.accept()
-        except OSError:
-            return
-        with client:
-            while block := client.recv(65536):
-                client.sendall(block)
 
 
 class Egress(VmCase):

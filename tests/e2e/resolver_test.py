@@ -8,6 +8,7 @@ import unittest
 
 from harness.case import VmCase
 from harness.daemon import Daemon
+from harness.loopback import each_client
 
 RESOLVER, ALLOWED, FORBIDDEN = "127.0.0.77", "127.0.0.2", "127.0.0.3"
 A, AAAA = 1, 28
@@ -84,14 +85,10 @@ class NamesAreResolvedOnTheHost(VmCase):
 
     @staticmethod
     def serve(listener, word):
-        while True:
-            try:
-                client, _ = listener.accept()
-            except OSError:
-                return
-            with client:
-                client.recv(65536)
-                client.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(word) + word)
+        def answer(client):
+            client.recv(65536)
+            client.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(word) + word)
+        each_client(listener, answer)
 
     def fetch(self, name, vm=None):
         code, out, err = self.daemon.vigil("exec", (vm or self.vm)["id"], "busybox", "wget", "-q", "-O", "-", f"http://{name}:{self.port}/")

@@ -10,6 +10,7 @@ import threading
 import unittest
 
 from harness.case import VmCase
+from harness.loopback import echo
 
 USER, PASSWORD = "clerk", "hunter-of-nothing-77"
 BASIC = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
@@ -60,24 +61,13 @@ class Upstream(http.server.BaseHTTPRequestHandler):
         self.wfile.write(body)
 
 
-def serve_echo(listener):
-    while True:
-        try:
-            client, _ = listener.accept()
-        except OSError:
-            return
-        with client:
-            while block := client.recv(65536):
-                client.sendall(block)
-
-
 class ThroughAnUpstreamProxy(VmCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
         cls.echo = socket.create_server(("127.0.0.1", 0))
         Upstream.echo = cls.echo.getsockname()
-        threading.Thread(target=serve_echo, args=[cls.echo], daemon=True).start()
+        threading.Thread(target=echo, args=[cls.echo], daemon=True).start()
         cls.proxy = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Upstream)
         threading.Thread(target=cls.proxy.serve_forever, daemon=True).start()
         cls.name = f"127.0.0.1:{cls.proxy.server_port}"
