@@ -84,8 +84,10 @@ std::optional<http::Response> Gate::refuse_stranger(const http::Request& request
 }
 
 std::optional<http::Response> Gate::refuse(const Caller& caller, Scope needed) {
+    if (!caller.may(needed) && !caller.session.empty())
+        return forbidden("this token is of the session " + caller.session + ", and good for its routes under /api/auth alone");
     if (!caller.may(needed))
-        return !caller.session.empty() ? forbidden("this token is of the session " + caller.session + ", and good for its routes under /api/auth alone") : forbidden(caller.name + " has the scopes " + to_text(caller.scopes) + "; this needs " + std::string(vigil::to_text(needed)) +
+        return forbidden(caller.name + " has the scopes " + to_text(caller.scopes) + "; this needs " + std::string(vigil::to_text(needed)) +
                          ": ask for a token with it (vigil token create --scope " + std::string(vigil::to_text(needed)) + ")");
     if (caller.owner.empty() && caller.session.empty()) return std::nullopt;   // the local admin
     const bool looks = needed == Scope::read || needed == Scope::metrics;

@@ -41,19 +41,17 @@ Result<InstanceId> SessionVms::make_cli(const std::string& spec_json, const std:
   const auto actor = "session " + session;
   const auto before = made_before(owner, cli_label, user);
   if (before && before->last_run != RunNumber(0)) return before->id;
+  InstanceId id = before ? before->id : InstanceId();
   if (!before) {
     TRY(spec, machine::parse_spec(spec_json));
     spec.name = InstanceName("cli-" + session);
     spec.owner = owner;
     spec.labels[cli_label] = user;
-    TRY(id, registry_.create(std::move(spec), actor));
-    TRY(run, registry_.start(id, actor));
-    (void)run;
-    return id;
+    TRY(made, registry_.create(std::move(spec), actor));
+    id = std::move(made);
   }
-  TRY(run, registry_.start(before->id, actor));
-  (void)run;
-  return before->id;
+  if (const auto started = registry_.start(id, actor); !started) return started.error();
+  return id;
 }
 
 void SessionVms::remove(const InstanceId& id, const std::string& rule, std::function<void(Result<void>)> done) {

@@ -10,14 +10,14 @@ namespace vigil::daemon {
 
 class StateSnapshot {
 public:
-    /// `since`: so many events are folded into the state that no snapshot has.
+  /// `since`: so many events are folded into the state that no snapshot has.
   explicit StateSnapshot(std::size_t since) : since_(since) {}
 
   void folded(std::size_t events) { since_ += events; }
   bool is_due() const { return since_ >= every; }
-    /// At a daemon's end a shorter way is worth it, too.
+  /// At a daemon's end a shorter way is worth it, too.
   bool is_worth_it() const { return since_ >= at_end; }
-    /// What goes wrong is logged: without a snapshot the log is replayed.
+  /// What goes wrong is logged: without a snapshot the log is replayed.
   void keep(store::Store& store, const machine::VmState& state);
 
 private:

@@ -231,16 +231,23 @@ class Connection {
 
     static std::string chunk_of(const std::string& bytes) { return fmt::format("{:x}\r\n{}\r\n", bytes.size(), bytes); }
 
-    asio::awaitable<void> write_events(std::unique_ptr<EventSource> source) {
+    /// Whatever an answer that goes on waits for comes by it.
+    template <class Source>
+    std::shared_ptr<StreamWaker> waker_of(Source& source) {
         auto waker = std::make_shared<StreamWaker>(stream_.get_executor());
-        std::weak_ptr<StreamWaker> weak = waker;
-        source->on_more([weak] {
+        const std::weak_ptr<StreamWaker> weak = waker;
+        source.on_more([weak] {
             if (const auto alive = weak.lock()) alive->changed.notify();
         });
         watch_client(waker);
         leash_->on_cut([weak] {
             if (const auto alive = weak.lock()) alive->end();
         });
+        return waker;
+    }
+
+    asio::awaitable<void> write_events(std::unique_ptr<EventSource> source) {
+        const auto waker = waker_of(*source);
         bool open = co_await write_bytes(
             "HTTP/1.1 200 OK\r\nServer: vigild\r\nContent-Type: text/event-stream\r\nCache-Control: no-store\r\nTransfer-Encoding: chunked\r\n"
             "Connection: close\r\n\r\n");
@@ -270,15 +277,7 @@ class Connection {
     }
 
     asio::awaitable<void> write_stream(ByteStream stream) {
-        auto waker = std::make_shared<StreamWaker>(stream_.get_executor());
-        std::weak_ptr<StreamWaker> weak = waker;
-        stream.source->on_more([weak] {
-            if (const auto alive = weak.lock()) alive->changed.notify();
-        });
-        watch_client(waker);
-        leash_->on_cut([weak] {
-            if (const auto alive = weak.lock()) alive->end();
-        });
+        const auto waker = waker_of(*stream.source);
         std::string head = "HTTP/1.1 200 OK\r\nServer: vigild\r\nContent-Type: " + stream.content_type + "\r\nConnection: close\r\n";
         for (const auto& [name, value] : stream.headers) head += name + ": " + value + "\r\n";
         head += stream.length ? "Content-Length: " + std::to_string(*stream.length) + "\r\n\r\n" : "Transfer-Encoding: chunked\r\n\r\n";
