@@ -58,7 +58,9 @@ public:
   void on(const CliExited& exited) {
     state_.exit = exited.status;
     look();
-    arm(Timer::grace, state_.deadlines.grace);
+    // What a CLI that gave up has written is there already; one that was content may have left the rest to another process.
+    const bool is_content = exited.status == protocol::ExitStatus(protocol::ExitCode{0});
+    arm(Timer::grace, is_content ? state_.deadlines.grace : state_.deadlines.failed_grace);
   }
 
   void on(const Cancelled& cancelled) { fail(protocol::make_cause(CauseCode::signin_cancelled, {}, evidence(cancelled.by))); }

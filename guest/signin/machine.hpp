@@ -22,7 +22,7 @@ using Step = protocol::SigninReport::Step;
 enum class Timer { settle, url, user, grace, shape };
 
 struct Deadlines {
-  std::chrono::milliseconds settle{400}, url{20'000}, user{900'000}, grace{1'500}, shape{3'000};
+  std::chrono::milliseconds settle{400}, url{20'000}, user{900'000}, grace{1'500}, failed_grace{500}, shape{3'000};
 };
 
 struct CliStarted {

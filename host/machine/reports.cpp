@@ -12,6 +12,7 @@ using namespace protocol;
 namespace {
 
 constexpr std::size_t max_crashes = 64;
+constexpr std::size_t max_signin_failures = 8;   // the table of providers is shorter; the names are the guest's
 constexpr auto exit_after_bye = std::chrono::seconds(15);
 
 void apply(const Change& change, const Reported& reported, const StageReport& stage) {
@@ -109,7 +110,23 @@ void apply(const Change& change, const Reported& reported, const ByeReport& bye)
   arm(change, "exit", scaled(change.run, exit_after_bye));
 }
 
-void apply(const Change&, const Reported&, const SigninReport&) {}   // of a session, not of the machine
+/// A sign-in is a session's affair; that one failed in here is told of the machine too, until another to the same provider begins.
+void apply(const Change& change, const Reported&, const SigninReport& signin) {
+  auto& failures = change.run.signin_failures;
+  const bool has_failed = signin.step == SigninReport::Step::failed && signin.cause && signin.cause->code != CauseCode::signin_cancelled;
+  if (!has_failed) {
+    failures.erase(signin.provider);
+    return;
+  }
+  const auto found = failures.find(signin.provider);
+  if (found == failures.end() && failures.size() >= max_signin_failures) {
+    ++change.run.dropped_evidence;
+    return;
+  }
+  TimedCause failure{change.event.at_unix_us, *signin.cause};
+  failure.cause.evidence.insert(failure.cause.evidence.begin(), "sign-in to " + signin.provider + ", session " + signin.session.value());
+  failures.insert_or_assign(signin.provider, std::move(failure));
+}
 
 void apply(const Change&, const Reported&, const OtherReport&) {}
 

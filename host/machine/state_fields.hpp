@@ -10,7 +10,7 @@
 
 namespace vigil::machine {
 
-inline constexpr std::uint32_t snapshot_version = 1;
+inline constexpr std::uint32_t snapshot_version = 2;
 
 /// The struct to read into, or the same to write from.
 template <class T, class Struct>
@@ -93,6 +93,7 @@ void told_fields(auto& archive, Either<Run> auto& run) {
   archive("link_causes", run.link_causes);
   archive("egress_refused", run.egress_refused);
   archive("egress_causes", run.egress_causes);
+  archive("signin_failures", run.signin_failures);
   archive("device_causes", run.device_causes);
   archive("vmm_halted", run.vmm_halted);
   archive("console_heard", run.console_heard);

@@ -112,6 +112,7 @@ struct Run {
   std::vector<TimedCause> link_causes;          // flood, protocol errors, refused links
   std::uint64_t egress_refused = 0;             // connections that were not let out, or did not get through
   std::vector<TimedCause> egress_causes;        // why; one of each kind and destination, the newest of them
+  std::map<std::string, TimedCause> signin_failures;   // by provider: how the newest sign-in to it ended, when it failed
   std::vector<TimedCause> device_causes;        // vmm.device_died
   std::optional<UnixUs> vmm_halted;             // since when the VMM's process is stopped by a signal
   bool console_heard = false;                   // the console has said something that we understood

@@ -63,6 +63,7 @@ std::vector<Finding> surroundings(const Run& run) {
   if (auto silent = silent_console(run)) findings.push_back(std::move(*silent));
   for (const auto* causes : {&run.device_causes, &run.health, &run.link_causes, &run.egress_causes})
     for (const auto& [at, cause] : *causes) findings.push_back({cause, std::nullopt, at});
+  for (const auto& [provider, failure] : run.signin_failures) findings.push_back({failure.cause, std::nullopt, failure.at_unix_us});
   return findings;
 }
 

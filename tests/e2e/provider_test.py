@@ -40,8 +40,6 @@ for i in $(seq 120); do window=$(xdotool search --onlyvisible --name '^Sign in' 
 [ -n "$window" ] || { xdotool search --onlyvisible --name . getwindowname %@; exit 1; }
 xdotool windowactivate --sync "$window"
 xdotool type --delay 50 "$1"; xdotool key Tab; xdotool type --delay 50 "$2"; xdotool key Return
-for i in $(seq 60); do xdotool search --onlyvisible --name '^Sign in' >/dev/null || exit 0; sleep 1; done
-exit 2
 """
 
 
@@ -104,7 +102,11 @@ class SignsIn(VmCase):
                                                         "vm": {"memory_mib": self.memory_mib, "vcpus": 2, "egress": EGRESS}})
         asked = self.wait_state(session, "waiting_for_user")
         began = time.monotonic()
-        self.fill(asked)
+        try:
+            self.fill(asked)
+        except AssertionError as failed:   # the form could not be filled; why is the session's to say
+            now = self.daemon.api.get(f"/v1/sessions/{session['id']}")
+            raise AssertionError(f"{now}\n{self.provider.notes}") from failed
         with contextlib.suppress(ConnectionError):       # it ends with the session
             for _ in self.events(session):
                 pass

@@ -7,7 +7,7 @@ from .clock import Clock
 from .reference import Reference
 
 # What can change a verdict; the other events only tell times.
-TELLING = ("crash", "service", "stage", "health", "state", "console_finding", "vmm_exited", "device_exited", "start_failed", "egress_refused", "pulse",
+TELLING = ("crash", "service", "stage", "health", "state", "console_finding", "vmm_exited", "device_exited", "start_failed", "egress_refused", "signin", "pulse",
            "link_lost", "link_refused", "vmm_halted", "deadline_passed", "bye", "shim_lost")
 
 UNNAMED_S = 25   # a row that is known not to be named runs all the same, but is not waited for

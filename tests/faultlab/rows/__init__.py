@@ -6,9 +6,10 @@ import sys
 HERE = pathlib.Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(HERE), str(HERE.parent / "e2e")]   # for lab and harness, whoever imports the table
 
-from . import boot, channels, controls, displays, egress, kernel, languages, resources, services, systemd, unseen   # noqa: E402
+from . import boot, channels, controls, displays, egress, kernel, languages, resources, services, signin, systemd, unseen   # noqa: E402
 
 MODULES = {"boot": boot, "services": services, "languages": languages, "displays": displays, "resources": resources, "kernel": kernel, "systemd": systemd, "channels": channels, "egress": egress,
+           "signin": signin,
            "unseen": unseen, "controls": controls}
 
 

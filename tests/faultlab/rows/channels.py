@@ -10,7 +10,6 @@ from lab.row import Like, Row, Script
 
 ONCE = {"essential": False, "restart": "never"}
 LATE = {"after": ["web", "echo", "ticker"]}
-NO_SIGN_IN = "sign-in has not landed"
 
 
 def dial(scene):
@@ -76,7 +75,4 @@ ROWS = [
         at_ready=lambda scene: scene.kill("device", signal.SIGSTOP), since="host", later_s=100, limit_s=150),
     Row("console-off", "the VM's kernel has no serial console", "boot.console_disabled", place="also", vm={"kernel_args": "8250.nr_uarts=0"},
         since="stage:initrd"),
-    Row("sign-in-tool-exits", "the command-line tool ends during a sign-in", "signin.cli_exited", impossible=NO_SIGN_IN),
-    Row("sign-in-address-absent", "no sign-in address is seen", "signin.url_not_found", impossible=NO_SIGN_IN),
-    Row("credential-of-unknown-shape", "a credential file of an unknown shape", "signin.credential_unknown_shape", impossible=NO_SIGN_IN),
 ]

@@ -5,6 +5,8 @@ import subprocess
 from lab.outside import answers, serves
 from lab.row import Row, Script
 
+from . import signin
+
 ONCE = {"essential": False, "restart": "never"}
 LATE = {"after": ["web", "echo", "ticker"]}
 
@@ -40,6 +42,9 @@ def wait_ready_again(scene, run):
             return
 
 
+TOKENS = "{" + ",".join(f'"{name}":"<word:{name.replace("_", "")}>"' for name in ("id_token", "access_token", "refresh_token", "account_id")) + "}"
+SIGNS_IN = (f"echo '{signin.URL}'; sleep 3; " + signin.FILE.format(".codex", "auth.json", f"""'{{"OPENAI_API_KEY":null,"last_refresh":"2026-01-01T00:00:00Z","tokens":{TOKENS}}}'""")
+            + "echo 'Successfully logged in'")
 FRIGHTENING = ("echo 'Out of memory: Killed process 1 (init)'; echo 'bind: Address already in use' >&2; echo 'Segmentation fault' >&2; "
                "echo 'error while loading shared libraries: libnone.so.1: cannot open' >&2; echo >&3; exec sleep 1000")
 
@@ -68,6 +73,8 @@ ROWS = [
           at_created=serves("site", answers("HTTP/1.1 200 OK", "Content-Length: 0", "Connection: close"))),
     quiet("greets-when-spoken-to", "a VNC server that greets late", "exec socat TCP-LISTEN:<port:a>,fork,reuseaddr SYSTEM:'sleep 12; echo RFB 003.008; sleep 5'",
           {"rfb": {"port": "<port:a>"}}),
+    Row("signs-in", "a user signs in to a coding CLI", "", files={"/usr/bin/codex": signin.script_file(SIGNS_IN)}, **signin.WAITS,
+        at_ready=signin.signs_in("codex"), watch_s=15, ci=True),
     Row("planned-reboot", "the VM is rebooted on request", "", at_ready=rebooted, ci=True),
     Row("stop-and-start", "the VM is stopped and started again", "", at_ready=stopped_and_started),
     Row("link-interrupted", "the vsock device stands still for six seconds", "", at_ready=device_pauses, watch_s=8),

@@ -134,9 +134,15 @@ TEST_CASE("sign-in: each way to fail has its cause, and the first one stays", "[
   auto exited = waiting();
   exited.then(CliExited{protocol::ExitCode{3}});
   CHECK(exited.finishes == 0);   // what it wrote last may be the credential
-  exited.pass(2s);
+  exited.pass(500ms);
   CHECK(exited.cause() == CauseCode::signin_cli_exited);
   CHECK(exited.steps.back().cause->evidence == std::vector<std::string>{"Codex ended with code 3"});
+
+  auto content = waiting();
+  content.then(CliExited{protocol::ExitCode{0}}).pass(1s);
+  CHECK(content.finishes == 0);   // another process may still write it
+  content.pass(1s);
+  CHECK(content.cause() == CauseCode::signin_cli_exited);
 
   auto late = waiting();
   late.pass(900s);

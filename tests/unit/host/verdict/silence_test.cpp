@@ -106,4 +106,30 @@ TEST_CASE("verdict: what was not let out of a VM is told beside it, the newest o
   CHECK(story.current().egress_refused == 104);
 }
 
+TEST_CASE("verdict: a sign-in that failed in a VM is told beside it, until another to the same provider begins", "[host][verdict]") {
+  using Step = SigninReport::Step;
+  Story story;
+  story.become_ready();
+  const auto step = [&](Step what, const std::string& provider, std::optional<Cause> cause = std::nullopt) {
+    SigninReport report;
+    report.session = SigninSessionId("ss-1");
+    report.provider = provider;
+    report.step = what;
+    report.cause = std::move(cause);
+    story.report(3000, report);
+  };
+  step(Step::failed, "codex", make_cause(CauseCode::signin_cli_exited, {}, {"Codex ended with code 7"}));
+  step(Step::failed, "gemini_cli", make_cause(CauseCode::signin_url_not_found, {}));
+  CHECK_FALSE(classify(story.state).main.has_value());
+  CHECK(told_beside(story, CauseCode::signin_url_not_found));
+  const auto& failure = story.current().signin_failures.at("codex");
+  CHECK(failure.cause.evidence == std::vector<std::string>{"sign-in to codex, session ss-1", "Codex ended with code 7"});
+  step(Step::cli_started, "codex");
+  CHECK_FALSE(told_beside(story, CauseCode::signin_cli_exited));
+  step(Step::failed, "gemini_cli", make_cause(CauseCode::signin_cancelled, {}));
+  CHECK_FALSE(told_beside(story, CauseCode::signin_url_not_found));
+  for (int i = 0; i < 100; ++i) step(Step::failed, "p" + std::to_string(i), make_cause(CauseCode::signin_cli_exited, {}));
+  CHECK(story.current().signin_failures.size() == 8);
+}
+
 }  // namespace vigil::machine
