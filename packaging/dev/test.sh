@@ -1,8 +1,6 @@
 # shellcheck shell=bash
 # shellcheck source=packaging/dev/image.sh
 source "$ROOT/packaging/dev/image.sh"
-# shellcheck source=packaging/dev/fuzz.sh
-source "$ROOT/packaging/dev/fuzz.sh"
 # shellcheck source=packaging/dev/lint.sh
 source "$ROOT/packaging/dev/lint.sh"
 
@@ -10,9 +8,9 @@ test_help() {
     cat <<'TEXT'
 usage: ./dev test [--unit|--e2e] [MATCH]
 
---unit  lints, C++ and Python unit tests (C++ under ASan + UBSan), a daemon killed at each fault point, 10 s of each fuzz target from its kept corpus
+--unit  lints, C++ and Python unit tests (C++ under ASan + UBSan), a daemon killed at each fault point, each fuzz target's kept corpus and mutations of it
 --e2e   release build, golden image, end-to-end tests in real VMs, the fault laboratory's CI subset
-Without either: both. MATCH keeps only tests whose name matches it (and leaves out lints and fuzzing).
+Without either: both. MATCH keeps only tests whose name matches it (and leaves out lints).
 Ends with what was skipped and why, what failed, and `N passed, N failed, N skipped`. Every result: build/test/results.tsv
 TEXT
 }
@@ -38,7 +36,7 @@ test_main() {
     : >"$VIGIL_TEST_RESULTS"
     : >build/test/builds.txt
     if [[ $unit == yes ]]; then
-        setup_main --lint --fuzz
+        setup_main --lint
         test_unit "$match"
     fi
     if [[ $e2e == yes ]]; then
@@ -86,31 +84,14 @@ test_unit() {
     if timed_build dev "$budget_dev"; then
         test_ctest "$match"
     fi
-    if [[ -z $match ]] && checked "build fuzz" fuzz_build; then
-        test_fuzz
-    fi
-}
-
-# Beside each other, one a processor: a target uses one.
-test_fuzz() {
-    local target running=0
-    for target in $(fuzz_targets); do
-        checked "fuzz $target" step "fuzz-$target" "fuzz $target for 10 s" fuzz_run "$target" 10 &
-        running=$((running + 1))
-        if [[ $running -ge $(nproc) ]]; then
-            wait -n || true
-            running=$((running - 1))
-        fi
-    done
-    wait
 }
 
 test_ctest() {
     local junit="$ROOT/build/test/unit.xml" filter=()
     [[ -z $1 ]] || filter=(-R "$1")
     rm -f "$junit"
-    say "unit tests, and a daemon killed at each fault point, under ASan and UBSan"
-    ctest --test-dir build/dev -L 'unit|faultpoints' "${filter[@]}" -j "$(nproc)" --output-junit "$junit" --output-on-failure --progress \
+    say "unit tests, a daemon killed at each fault point, and the fuzz targets' kept inputs, under ASan and UBSan"
+    ctest --test-dir build/dev -L 'unit|faultpoints|fuzz' "${filter[@]}" -j "$(nproc)" --output-junit "$junit" --output-on-failure --progress \
         >build/log/ctest.log 2>&1 || tail -n 60 build/log/ctest.log
     python3 packaging/dev/tally.py --junit "$junit" "$VIGIL_TEST_RESULTS"
 }
