@@ -72,6 +72,10 @@ Result<void> read_parts(const nlohmann::json& json, Manifest& manifest) {
     manifest.agent_version = agent_version;
     manifest.agent_build_id = agent_build_id;
     manifest.services = services;
+    if (json.contains("egress_targets")) {
+        TRY(targets, read_strings(json, "egress_targets", 32, 2048));
+        manifest.egress_targets = targets;
+    }
     return {};
 }
 

@@ -30,6 +30,7 @@ struct Manifest {
     std::string agent_version, agent_build_id;
     std::string image_id;  // also in /etc/vigil/image-id of initramfs and root
     std::vector<std::string> services;
+    std::vector<std::string> egress_targets;   // where its programs go: https://NAME[:PORT][/PATH]; what `vigil egress test VM` tries
     std::string json;      // the file as it is
 };
 

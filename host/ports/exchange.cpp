@@ -14,6 +14,7 @@
 #include <boost/asio/write.hpp>
 #include <spdlog/spdlog.h>
 
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -28,7 +29,7 @@ namespace {
 
 constexpr auto transfer_result = asio::as_tuple(asio::use_awaitable);
 constexpr int max_interim_answers = 16;
-constexpr milliseconds last_words_deadline{5'000};
+constexpr milliseconds last_words_deadline{5'000}, look_at_client_every{1'000};
 
 asio::awaitable<void> for_ever() {
     asio::steady_timer never(co_await asio::this_coro::executor, asio::steady_timer::time_point::max());
@@ -194,8 +195,26 @@ asio::awaitable<Exchange::End> Exchange::transfer() {
 }
 
 asio::awaitable<Exchange::End> Exchange::stall() {
-    stalled_ = co_await watchdog_.passed();
-    co_return End::stalled;
+    for (;;) {
+        stalled_ = co_await watchdog_.passed();
+        const auto end = stalled_ == Side::guest && write_due_ ? look_at_blocked_write() : End::stalled;
+        if (end) co_return *end;
+    }
+}
+
+/// While the service takes nothing nobody reads from the client either, so its leaving is not seen: looked for now and then, and the slot is free again.
+std::optional<Exchange::End> Exchange::look_at_blocked_write() {
+    if (client_hung_up()) return End::client_left;
+    const auto left = duration_cast<milliseconds>(*write_due_ - steady_clock::now());
+    if (left <= 0ms) return End::stalled;
+    watchdog_.expect(Side::guest, std::min(left, look_at_client_every));
+    return std::nullopt;
+}
+
+/// Also behind bytes that nobody has read yet.
+bool Exchange::client_hung_up() {
+    pollfd looked{client_.socket.native_handle(), POLLRDHUP, 0};
+    return ::poll(&looked, 1, 0) == 1 && (looked.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
 }
 
 asio::awaitable<Exchange::End> Exchange::pump_up() {
@@ -228,8 +247,10 @@ asio::awaitable<Exchange::End> Exchange::pump_up() {
 }
 
 asio::awaitable<bool> Exchange::to_guest(std::string bytes) {
-    watchdog_.expect(Side::guest, proxy_.limits.write_deadline);
+    write_due_ = steady_clock::now() + proxy_.limits.write_deadline;
+    watchdog_.expect(Side::guest, std::min(proxy_.limits.write_deadline, look_at_client_every));
     auto written = co_await guest_->write(std::move(bytes));
+    write_due_.reset();
     watchdog_.rest(Side::guest);
     co_return written.has_value();
 }

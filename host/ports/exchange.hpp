@@ -67,6 +67,8 @@ class Exchange {
     boost::asio::awaitable<End> pass_answer_body(http1::Framing framing);
     boost::asio::awaitable<bool> to_client(std::string bytes);
     boost::asio::awaitable<End> stall();
+    std::optional<End> look_at_blocked_write();
+    bool client_hung_up();
     streams::RawRelay tunnel();
 
     boost::asio::awaitable<bool> refuse(Refusal refusal);
@@ -85,6 +87,7 @@ class Exchange {
     std::string from_guest_;             // read, not passed on yet
     Error problem_;
     async::Side stalled_ = async::Side::guest;
+    std::optional<std::chrono::steady_clock::time_point> write_due_;   // of the block that the service is given
     bool request_sent_ = false, answer_begun_ = false, keeps_ = false;
 };
 

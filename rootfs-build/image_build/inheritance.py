@@ -25,7 +25,7 @@ def npm_name(spec):
     return spec.rpartition("@")[0]
 
 
-JOINED = {"packages": union, "exclude": union, "keep": union, "programs": union, "npm": by_name(npm_name), "users": by_name(lambda user: user["name"]),
+JOINED = {"packages": union, "exclude": union, "keep": union, "programs": union, "egress_targets": union, "npm": by_name(npm_name), "users": by_name(lambda user: user["name"]),
           "lint_allow": by_rule, "min_memory_mib": max, "overlay_mib": max}
 
 

@@ -35,6 +35,7 @@ def describe(profile, parts, kernel, programs, identity, packages, npm, created)
         "root": {**parts["root"], "filesystem": "ext4"},
         "overlay": parts["overlay"],
         **programs, "image_id": identity, "services": profile.services, "programs": profile.programs, "lint_allow": profile.lint_allow, "packages": packages,
+        **({"egress_targets": profile.egress_targets} if profile.egress_targets else {}),
         **({"npm": [{key: row[key] for key in ("name", "version", "integrity")} for row in npm]} if npm else {}),
     }
 

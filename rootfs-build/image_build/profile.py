@@ -17,6 +17,7 @@ ARGUMENT = re.compile(r"[^\0]{1,4096}")
 PATTERN = re.compile(r"/[^\s,]*")
 # An exact version: what a range would choose tomorrow is another image.
 NPM = re.compile(r"(?:@[a-z0-9][a-z0-9._-]*/)?[a-z0-9][a-z0-9._-]*@[0-9]+\.[0-9]+\.[0-9]+(?:-[0-9A-Za-z.-]+)?")
+TARGET = re.compile(r"https?://(?:[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?(?:/[!-~]{0,1024})?")
 USER = re.compile(r"[a-z][a-z0-9-]{0,31}")
 HOME = re.compile(r"/home/[a-z][a-z0-9-]{0,31}")
 SHELL = re.compile(r"(?:/[A-Za-z0-9_-]+)+")
@@ -65,6 +66,10 @@ def users(value):
     return all(len({user[key] for user in value}) == len(value) for key in ("name", "uid"))
 
 
+def targets(value):
+    return texts(TARGET)(value) and len(value) <= 32
+
+
 def npm_packages(value):
     return texts(NPM)(value) and len({inheritance.npm_name(spec) for spec in value}) == len(value)
 
@@ -85,6 +90,7 @@ FIELDS = {
     "init": (one_of(*INIT_MODES), f"one of {', '.join(INIT_MODES)}", "pid1"),
     "min_memory_mib": (whole(64, 1 << 20), "a whole number from 64 up", None),
     "overlay_mib": (whole(64, 1 << 20), "a whole number from 64 up", 2048),
+    "egress_targets": (targets, "a list of https://NAME[:PORT][/PATH] or http://..., at most 32", []),
     "programs": (programs, "a list of command lines that must succeed in the image, each a list of texts", []),
     "lint_allow": (exceptions, 'for each rule of the lint a list of items that are meant to be so: {"RULE": ["ITEM"]}', {}),
     "kernel": (kernel, '{"package": NAME, "modules": [NAME...]}, or {"build": NAME}, or all three', None),

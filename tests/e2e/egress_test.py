@@ -2,6 +2,7 @@
 """What leaves a VM: by its policy alone, through the proxy in it; the outside is a server on this machine's loopback that the policy names."""
 import http.server
 import json
+import re
 import socket
 import ssl
 import subprocess
@@ -9,6 +10,7 @@ import tempfile
 import threading
 import unittest
 
+from harness import image
 from harness.case import VmCase
 from harness.loopback import echo
 
@@ -96,6 +98,23 @@ class Egress(VmCase):
             report, steps = self.way_out(target)
             self.assertEqual((report["passed"], report["cause"], list(steps)[-1], steps[failing]["passed"]), (False, cause, failing, False), report)
             self.assertTrue(steps[failing]["detail"])
+
+    def test_what_the_image_declares_is_tried_at_once(self):
+        code, _, err = self.daemon.vigil("egress", "test", self.vm["id"])
+        self.assertEqual(code, 1)
+        self.assertIn("declares no egress_targets", err)
+        targets = [f"http://site.test:{self.web}/page", "https://nowhere.invalid", f"http://other.test:{self.web}/"]
+        image.variant(self.daemon, "declares", egress_targets=targets)
+        vm = self.daemon.create("declares", image="declares", egress={"allow": [f"site.test:{self.web}", "nowhere.invalid"], "networks": ["127.0.0.1/32"], "hosts": {"site.test": "127.0.0.1"}})
+        self.addCleanup(self.remove, vm)
+        self.daemon.wait_state(vm, "ready")
+        code, out, err = self.daemon.vigil("egress", "test", vm["id"])
+        self.assertEqual(code, 1, err)
+        told = [re.split(r"\s{2,}", line.strip()) for line in out.splitlines()[1:]]
+        self.assertEqual([(line[0], line[1], line[2], line[-1]) for line in told],
+                         [(targets[0], "ok", "status", "HTTP 200 OK"), ("https://nowhere.invalid:443/", "FAILED", "resolve", "egress.dns_failed"), (targets[2], "FAILED", "policy", "egress.denied")], out)
+        report = self.daemon.api.post(f"/v1/instances/{vm['id']}/egress/test", {})
+        self.assertEqual((report["passed"], [each["passed"] for each in report["reports"]]), (False, [True, False, False]))
 
     def test_a_certificate_that_nobody_vouches_for_fails_the_tls_step(self):
         with tempfile.TemporaryDirectory() as folder:

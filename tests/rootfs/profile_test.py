@@ -61,6 +61,13 @@ class ReadsProfiles(InAFolder):
         self.write({k: v for k, v in GOOD.items() if k != "suite"})
         self.assertIn('the key "suite" is missing', self.fault())
 
+    def test_where_its_programs_go_is_a_list_of_addresses(self):
+        self.write({**GOOD, "egress_targets": ["https://api.example.com", "http://[::1]:8080/x"]})
+        self.assertEqual(len(profile.load(self.directory, "small").egress_targets), 2)
+        for wrong in (["api.example.com"], ["https://a b"], ["https://user@host"], ["https://h/\u0000"], ["https://h"] * 33, "https://h"):
+            self.write({**GOOD, "egress_targets": wrong})
+            self.assertIn('"egress_targets" must be', self.fault())
+
     def test_a_pattern_cannot_smuggle_in_another_option(self):
         self.write({**GOOD, "exclude": ["/usr/x --hook=evil"]})
         self.assertIn('"exclude" must be', self.fault())

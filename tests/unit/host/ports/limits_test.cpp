@@ -48,6 +48,25 @@ TEST_CASE("ports: slow ends hold up their own transfer alone, and little memory"
     CHECK(doors.receives(other, "204 No"));
 }
 
+TEST_CASE("ports: a client that leaves while its service does not read frees its place", "[host][ports]") {
+    Doors doors;   // the service would have two minutes
+    auto leaving = std::make_unique<UnixClient>(doors.path);
+    REQUIRE(leaving->send(post("Content-Length: 1000000000\r\n")));
+    const std::string block(32 * 1024, 'x');
+    doors.service(0);
+    std::size_t sent = 0, before = 1;
+    REQUIRE(pump_until(doors.io, [&] {   // until nothing moves: the service's buffers are full, and ours
+        before = sent;
+        for (int i = 0; i < 100; ++i)
+            if (const ssize_t part = ::send(leaving->fd(), block.data(), block.size(), MSG_NOSIGNAL | MSG_DONTWAIT); part > 0) sent += static_cast<std::size_t>(part);
+        return sent > 0 && sent == before;
+    }));
+    leaving.reset();
+    CHECK(pump_until(doors.io, [&] { return doors.counters().client_left == 1; }));
+    CHECK(doors.service(0).gone());
+    CHECK(pump_until(doors.io, [&] { return doors.counters().open_connections == 0; }));
+}
+
 TEST_CASE("ports: half-open clients make room for those who ask", "[host][ports]") {
     Limits limits;
     limits.max_connections = 4;
