@@ -13,6 +13,7 @@ packages_kernel=(make gcc binutils flex bison bc libelf-dev xz-utils)
 packages_test=(strace socat disorderfs openssl)
 packages_bench=(runit s6 execline supervisor nodejs)   # peers: unpacked, never installed
 packages_package=(dpkg-dev file lintian)
+packages_browser=(chromium nodejs)     # what looks at a desktop's page
 packages_lint=(shellcheck)
 packages_format=(clang-format-19)
 packages_tidy=(clang-tidy-19)

@@ -6,12 +6,12 @@ source "$ROOT/packaging/dev/novnc.sh"
 
 setup_help() {
     cat <<'TEXT'
-usage: ./dev setup [--lint] [--fuzz] [--format] [--tidy] [--package] [--bench] [--print]
+usage: ./dev setup [--lint] [--fuzz] [--format] [--tidy] [--package] [--browser] [--bench] [--print]
 
 Installs the Debian packages that are missing, and only those; needs root (or sudo) only then. Packages of other
 suites are unpacked into build/tools, not installed: Catch2 v3 (Debian 12 has v2) and vhost-device-vsock (sid,
 pinned in packaging/dev/pins.txt). noVNC, for desktops in a browser, comes from npm when npm is here (pinned in
-packaging/dev/npm_pins.txt) and is left out, with a warning, when it is not. --lint, --fuzz, --format, --tidy, --package add what these need; --bench unpacks
+packaging/dev/npm_pins.txt) and is left out, with a warning, when it is not. --lint, --fuzz, --format, --tidy, --package, --browser (for ./dev test-browser) add what these need; --bench unpacks
 the peers that benchmarks run beside (runit, s6, supervisor, nodejs), likewise under build/tools and without installing them. --print only names what is missing.
 TEXT
 }
@@ -24,6 +24,7 @@ setup_main() {
             --fuzz) wanted+=("${packages_fuzz[@]}") ;;
             --format) wanted+=("${packages_format[@]}") ;;
             --tidy) wanted+=("${packages_tidy[@]}") ;;
+            --browser) wanted+=("${packages_browser[@]}") ;;
             --package) wanted+=("${packages_package[@]}") ;;
             --bench) peers=yes ;;
             --print) print=yes ;;

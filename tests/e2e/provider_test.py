@@ -9,6 +9,8 @@ Left out unless VIGIL_TEST_BROWSER=1: the image is large, and an emulated deskto
 """
 import base64
 import contextlib
+import hashlib
+import json
 import os
 import pathlib
 import secrets
@@ -17,6 +19,7 @@ import subprocess
 import sys
 import time
 import unittest
+import urllib.parse
 
 from harness import image
 from harness.case import VmCase
@@ -167,6 +170,33 @@ class WithoutDesktop(SignsIn):
         words = ("/usr/local/bin/browse", session["url"], "username=" + self.account.user, "password=" + self.account.password)
         went = self.daemon.vigil("exec", "--user", "agent", session["browser_vm"], "--", *words, timeout=300)[1]
         self.assertIn(f"302 -> {REDIRECTS[0]}\n", went)
+
+
+class OtherClis(SignsIn):
+    """Claude Code and Gemini CLI, as they are, up to their provider's page: their issuers cannot be configured. What they would write after it is made here, by their schema."""
+    image, services = "browser", {"clis"}
+    test_a_session_signs_codex_in_and_the_cli_vm_has_it = None
+    made = {"claude_code": ("claude", ".claude/.credentials.json", ("claude.ai", "claude.com", "platform.claude.com"),
+                            lambda token: {"claudeAiOauth": {"accessToken": token + "-a", "refreshToken": token + "-r", "expiresAt": 1_900_000_000_000, "scopes": ["user:inference"]}}),
+            "gemini_cli": ("gemini", ".gemini/oauth_creds.json", ("accounts.google.com",),
+                           lambda token: {"access_token": token + "-a", "refresh_token": token + "-r", "token_type": "Bearer", "expiry_date": 1_900_000_000_000, "scope": "x"})}
+
+    def test_the_real_clis_show_their_address_and_a_file_of_their_schema_is_stored(self):
+        for provider, (command, path, hosts, credential) in self.made.items():
+            with self.subTest(provider):
+                session = self.daemon.api.post("/v1/sessions", {"provider": provider, "user": "u", "image": "trusting", "vm": {"memory_mib": self.memory_mib, "vcpus": 2, "egress": EGRESS}})
+                asked = self.wait_state(session, "waiting_for_user")
+                self.assertIn(urllib.parse.urlsplit(asked["url"]).hostname, hosts)
+                self.assertIn(asked["cli_version"], self.sh(asked["browser_vm"], f"{command} --version"))
+                print(f"      {provider} {asked['cli_version']}: {self.steps(asked)}")
+                text = json.dumps(credential("made-" + secrets.token_hex(16)))
+                self.sh(asked["browser_vm"], 'umask 077; mkdir -p "$(dirname "$1")"; printf %s "$2" >"$1.new"; mv "$1.new" "$1"', "/home/agent/" + path, text, check=None)
+                with contextlib.suppress(ConnectionError):
+                    for _ in self.events(session):
+                        pass
+                ended = self.daemon.api.get(f"/v1/sessions/{session['id']}")
+                self.assertEqual(ended["state"], "completed", ended)
+                self.assertEqual(ended["stored"]["sha256"], hashlib.sha256(text.encode()).hexdigest())
 
 
 if __name__ == "__main__":

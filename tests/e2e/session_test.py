@@ -154,13 +154,12 @@ class Sessions(VmCase):
         self.assertNotIn("bob", [each["labels"].get("signin-cli-of") for each in self.daemon.api.get("/v1/instances")])   # nothing was made for a user who was not signed in
 
     def test_what_goes_wrong_in_the_guest_is_the_cause_of_its_session(self):
-        """The CLI ends; shows no address that is its provider's; writes a file of a shape that nobody knows."""
+        """The CLI ends; writes a file of a shape that nobody knows. (One that shows no address is waited for for minutes: a row of the fault laboratory.)"""
         vm = self.ready("wrong")
         ways = {"codex": ("echo 'no keyring here' >&2; exit 7", "signin.cli_exited", "code 7"),
-                "claude": ("echo 'https://example.org/sign-in?state=x'; exec sleep 1000", "signin.url_not_found", ""),
                 "gemini": ("mkdir -p $HOME/.gemini; umask 077; echo '{\"new_token\":\"x\"}' > $HOME/.gemini/oauth_creds.json; sleep 1000", "signin.credential_unknown_shape", "access_token")}
         sessions = {}
-        for (name, (script, _, _)), provider in zip(ways.items(), ("codex", "claude_code", "gemini_cli")):
+        for (name, (script, _, _)), provider in zip(ways.items(), ("codex", "gemini_cli")):
             self.put(vm, "/bin/" + name, f"#!/bin/sh\n{script}\n", 0o755)
             sessions[name] = self.daemon.api.post("/v1/sessions", {"provider": provider, "user": "wrong", "guest_user": "root", "browser_vm": "wrong"})
         for name, (_, code, word) in ways.items():
@@ -173,7 +172,7 @@ class Sessions(VmCase):
         self.assertEqual(self.daemon.api.get(f"/v1/instances/{vm['id']}")["state"], "ready")   # it was there before, and stays
 
     def test_a_session_keeps_the_idle_policy_from_its_vms(self):
-        vm = self.up("idle", idle_s=60)
+        vm = self.up("idle", idle_s=12)
         self.daemon.wait_state(vm, "ready")
         self.put(vm, "/bin/codex", CODEX, 0o755)
         session = self.start("ivy", browser_vm="idle")
@@ -181,7 +180,7 @@ class Sessions(VmCase):
         look = self.daemon.api.get(f"/v1/instances/{vm['id']}/policy?in_s=3600")
         self.assertIn({"kind": "session", "name": session["id"], "until_unix_us": None}, look["holders"])
         self.assertEqual({each["verdict"] for each in look["decisions"] if each["rule"] == "idle"} - {"held", "waits"}, set(), look)
-        time.sleep(65)                                    # longer than it may be idle
+        time.sleep(16)                                    # longer than it may be idle
         self.assertEqual(self.daemon.api.get(f"/v1/instances/{vm['id']}")["state"], "ready")
         self.daemon.api.post(f"/v1/sessions/{session['id']}/cancel")
         self.daemon.wait_for(vm, lambda e: e["type"] == "policy_decided" and e["body"]["rule"] == "idle" and e["body"]["verdict"] == "acts", 120)
