@@ -44,6 +44,22 @@ TEST_CASE("ports: bodies pass as they are framed, trailers and interim answers t
     CHECK_FALSE(client.closed());
 }
 
+TEST_CASE("ports: what a service says behind its answer reaches nobody, and is not the next answer", "[host][ports]") {
+    Doors doors;
+    UnixClient client(doors.path);
+    const std::string forged = "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged";
+    std::string answer = "HTTP/1.1 200 OK\r\n";
+    SECTION("of a stated length") { answer += "Content-Length: 4\r\n\r\ntrue"; }
+    SECTION("in chunks") { answer += "Transfer-Encoding: chunked\r\n\r\n4\r\ntrue\r\n0\r\n\r\n"; }
+    REQUIRE(client.send(get_web));
+    doors.service(0).say(answer + forged);
+    CHECK(doors.receives(client, "true"));
+    REQUIRE(client.send(get_web));
+    doors.service(1).say("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nsecond");
+    CHECK(doors.receives(client, "second"));
+    CHECK(client.received().find("forged") == std::string::npos);
+}
+
 TEST_CASE("ports: an answer without a length ends with the connection", "[host][ports]") {
     Doors doors;
     UnixClient client(doors.path);
