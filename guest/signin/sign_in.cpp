@@ -20,7 +20,7 @@ constexpr std::size_t max_screen_bytes = 8 * 1024, max_names_told = 8;
 
 Deadlines deadlines_of(const vigil::streams::SigninRunOpening& opening, const vigil::signin::ProviderRow& provider, int scale) {
   Deadlines deadlines;
-  deadlines.url *= scale;
+  deadlines.url = std::chrono::seconds(provider.address_s) * scale;
   deadlines.grace *= scale;
   deadlines.shape *= scale;
   deadlines.user = std::chrono::seconds(provider.patience_s == 0 ? opening.deadline_s : std::min(opening.deadline_s, provider.patience_s));

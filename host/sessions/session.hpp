@@ -38,7 +38,7 @@ inline bool is_terminal(State state) { return state >= State::completed; }
 
 /// All times scaled by the accelerator already.
 struct Patience {
-  std::uint32_t boot_s = 120, address_s = 60, user_s = 900, store_s = 60, deliver_s = 120, lease_s = 120, max_age_s = 7200;
+  std::uint32_t boot_s = 120, address_s = 90, user_s = 900, store_s = 60, deliver_s = 120, lease_s = 120, max_age_s = 7200;
   friend bool operator==(const Patience&, const Patience&) = default;
 };
 

@@ -56,6 +56,7 @@ struct ProviderRow {
   std::span<const ScreenAnswer> answers{};
   std::span<const UrlRule> urls{};
   std::uint16_t callback_port = 0;  // on 127.0.0.1; 0: the CLI chooses one
+  std::uint32_t address_s = 20;  // how long it may take to show its address, on a machine of its own speed
   std::uint32_t patience_s = 0;  // how long the CLI itself waits for the user; 0: as long as it lives
   std::string_view callback_path;  // "/auth/callback"
   std::span<const std::string_view> signed_in_texts{};  // any of them on the screen: the CLI has what it needs

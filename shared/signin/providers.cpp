@@ -96,6 +96,7 @@ constexpr ProviderRow rows[] = {
      .environment = gemini_environment,
      .answers = gemini_answers,
      .urls = gemini_urls,
+     .address_s = 60,   // it starts itself anew after each answer, seconds of a processor each time
      .patience_s = 300,
      .callback_path = "/oauth2callback",
      .credential_path = ".gemini/oauth_creds.json",
