@@ -37,6 +37,8 @@ public:
   void report_service();
   /// What was acknowledged before is no measure: all came up at once.
   void begin_measuring() { journal_.acknowledged_us.clear(); }
+  /// Fewer reports wait for their acknowledgement than the outbox holds.
+  bool may_say_more() const { return waiting_.size() < max_waiting; }
   bool is_settled() const { return outbox_.size() == 0; }
   bool is_up() const { return link_.is_up(); }
   std::uint64_t dropped() const { return outbox_.dropped(); }
@@ -45,6 +47,8 @@ public:
   const Journal& journal() const { return journal_; }
 
 private:
+  static constexpr std::size_t max_waiting = 256;
+
   void say(protocol::ReportBody body);
   void acknowledged();
   bool serve_shim(std::string& unread, std::string& answer);
