@@ -11,7 +11,7 @@ import time
 import measure  # noqa: F401  (it knows where the harness is)
 from harness.daemon import BIN, Daemon
 
-DESCRIPTORS_A_VM = 7                 # of the program that serves them
+DESCRIPTORS_A_VM = 6                 # of the program that serves them
 VMS_A_PROCESS = 19_000 // DESCRIPTORS_A_VM
 THINNED = ("health", "net")          # of which the store keeps not every one
 

@@ -51,7 +51,7 @@ public:
 
   void run() {
     for (const auto& vm : vms_) {
-      vm->dial();
+      vm->dial_host();
       vm->boot();
     }
     began_ = last_ = loop_.now_us();
