@@ -7,8 +7,6 @@ from harness.case import VmCase
 
 
 class Policy(VmCase):
-    daemon_options = ("--policy-every", "1")
-
     def decided(self, vm, rule, verdict, deadline=120):
         event = self.daemon.wait_for(vm, lambda e: e["type"] == "policy_decided" and (e["body"]["rule"], e["body"]["verdict"]) == (rule, verdict), deadline)
         return event["body"]
