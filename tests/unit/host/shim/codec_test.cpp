@@ -146,6 +146,17 @@ TEST_CASE("shim wire: a shim of an older version has no doors, and a daemon of o
       R"(J{"event":"status","instance":"vm-0123456789","run":3,"phase":"running","shim":{"pid":1,"start_ticks":2},"vmm":{"pid":3,"start_ticks":4},"device":{"pid":0,"start_ticks":0},"console_bytes":9})");
   REQUIRE(status);
   CHECK_FALSE(std::get<Status>(*status).has_doors);
+  ShimSpec spec;
+  spec.instance = InstanceId("vm-0123456789");
+  spec.run = RunNumber(3);
+  spec.plan.argv = {"/bin/true"};
+  auto text = encode_shim_spec(spec);
+  constexpr std::string_view no_doors = "\"doors\":[],";
+  REQUIRE(text.find(no_doors) != std::string::npos);
+  text.erase(text.find(no_doors), no_doors.size());
+  const auto started = parse_shim_spec(text);
+  REQUIRE(started);
+  CHECK(*started == spec);
   const auto attach = parse_command(R"(J{"op":"attach","console_offset":7})");
   REQUIRE(attach);
   CHECK(*attach == Command(Attach{7, false}));
