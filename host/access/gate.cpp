@@ -60,12 +60,18 @@ std::variant<Caller, http::Response> Gate::by_token(const std::string& header, c
         spdlog::warn("access.token_refused id={} from={}", id.value_or("none"), request.peer.address);
         return refuse_it("this token is unknown, revoked, or its time is over; a new one is made by vigil token create");
     }
-    leashes_.hold(*id, request.leash);
+    leashes_.hold(*id, request.leash, (*row)->expires_unix_us);
+    if (arm_) arm_(leashes_.next_expiry());
     if (auto session = session_of_scope((*row)->scopes))
         return Caller{(*row)->owner, {Scope::session}, "session " + *session + " (token " + *id + ")", *session};
     const auto scopes = parse_scopes((*row)->scopes);
     if (!scopes) return refuse_it("this token was written by another version");
     return Caller{(*row)->owner, *scopes, (*row)->owner + " (token " + *id + ")"};
+}
+
+void Gate::end_expired() {
+    for (const auto& [token, ended] : leashes_.end_expired(clock_.unix_us())) spdlog::info("access.token_expired id={} ended={}", token, ended);
+    if (arm_) arm_(leashes_.next_expiry());
 }
 
 std::variant<Caller, http::Response> Gate::admit(const http::Request& request) {

@@ -12,6 +12,7 @@
 #include "host/store/store.hpp"
 #include "shared/base/clock.hpp"
 
+#include <functional>
 #include <optional>
 #include <variant>
 
@@ -27,6 +28,10 @@ class Gate {
     std::optional<http::Response> refuse(const Caller& caller, Scope needed);
     /// The token was revoked: what goes on by its right ends. How many answers that were.
     std::size_t end_answers(const std::string& token) { return leashes_.end(token); }
+    /// `arm` is told when end_expired() is wanted next: the earliest expiry of a token by whose right something goes on; nullopt: of none.
+    void arm_by(std::function<void(std::optional<UnixUs>)> arm) { arm_ = std::move(arm); }
+    /// Tokens whose time is over: what goes on by their right ends.
+    void end_expired();
     /// Over TCP, before the body is read: whoever has no token gets no further than GET /healthz.
     std::optional<http::Response> refuse_stranger(const http::Request& request);
 
@@ -39,6 +44,7 @@ class Gate {
     uid_t own_;
     Throttle throttle_;
     Leashes leashes_;
+    std::function<void(std::optional<UnixUs>)> arm_;
 };
 
 /// 401, 403 and 429 in the API's form.

@@ -2,12 +2,14 @@
 #pragma once
 
 #include "host/access/gate.hpp"
+#include "host/api/event_texts.hpp"
 #include "host/api/vm_control.hpp"
 #include "host/events/event_bus.hpp"
 #include "host/http/router.hpp"
 #include "host/streams/relay.hpp"
 
 #include <map>
+#include <memory>
 #include <string>
 
 namespace vigil::desktop {
@@ -45,6 +47,7 @@ struct Context {
     sessions::Sessions* sessions = nullptr;  // null: none are kept
     vault::Vault* vault = nullptr;
     desktop::Server* desktops = nullptr;     // null: none are served
+    std::shared_ptr<EventTexts> event_texts = std::make_shared<EventTexts>();
     access::Caller caller{"", {access::Scope::admin}, ""};   // of the request at hand
 };
 

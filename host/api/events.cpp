@@ -22,7 +22,7 @@ class BusSource final : public http::EventSource {
         std::function<bool(const InstanceId&)> is_visible;   // empty: everything is
         machine::EventSeq oldest = 0, newest = 0;
     };
-    BusSource(events::EventBus& bus, Wanted wanted) : wanted_(std::move(wanted)) {
+    BusSource(events::EventBus& bus, std::shared_ptr<EventTexts> texts, Wanted wanted) : wanted_(std::move(wanted)), texts_(std::move(texts)) {
         auto wake = wake_;
         subscription_ = bus.subscribe(wanted_.after, wanted_.instance, [wake] {
             if (*wake) (*wake)();
@@ -49,12 +49,13 @@ class BusSource final : public http::EventSource {
   private:
     void add_visible(const events::Take& take, Batch& batch) const {
         for (const auto& event : take.events)
-            if (!wanted_.is_visible || wanted_.is_visible(event->instance)) batch.events.push_back({event->seq, event->type, machine::shown_event_json(*event)});
+            if (!wanted_.is_visible || wanted_.is_visible(event->instance)) batch.events.push_back({event->seq, "", "", texts_->of(*event)});
     }
     bool has_gap() const { return wanted_.after && *wanted_.after != 0 && wanted_.oldest > *wanted_.after + 1; }
     http::StreamEvent reset_event() const { return {std::nullopt, "reset", "{\"oldest\":" + std::to_string(wanted_.oldest) + "}"}; }
 
     Wanted wanted_;
+    std::shared_ptr<EventTexts> texts_;
     std::shared_ptr<std::function<void()>> wake_ = std::make_shared<std::function<void()>>();  // shared with the bus's callback, which may outlive us
     std::unique_ptr<events::Subscription> subscription_;
     bool gap_told_ = false;
@@ -106,7 +107,7 @@ Result<BusSource::Wanted> parse_wanted(const Context& context, const Request& re
 void stream_events(const Context& context, const Request& request, const Reply& reply) {
     auto wanted = parse_wanted(context, request);
     if (!wanted) return reply.send(to_response(wanted.error()));
-    reply.stream(std::make_unique<BusSource>(context.bus, std::move(*wanted)));
+    reply.stream(std::make_unique<BusSource>(context.bus, context.event_texts, std::move(*wanted)));
 }
 
 }  // namespace vigil::api

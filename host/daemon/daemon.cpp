@@ -106,11 +106,12 @@ class Daemon {
           pipeline_(io_, *store_, bus_),
           registry_(host_, pipeline_, *store_),
           reconciler_(host_, registry_, *store_, bus_, options.reconcile_every),
-          policy_watch_(host_, registry_, options.policy_every),
+          policy_watch_(host_, registry_),
           relays_(io_.get_executor()),
           ports_(io_, registry_, bus_, ports_options(options_, host_.accelerator.accelerator)),
           desktops_(io_, registry_, bus_, clock_, desktop_options(options_, host_.program_dir)),
           gate_(*store_, clock_, ::geteuid()),
+          expiry_(io_.get_executor(), [this] { gate_.end_expired(); }),
           vault_(vault_places(options), clock_),
           session_vms_(registry_),
           sessions_(io_, clock_, session_vms_, vault_, bus_, options.places.sessions().string(), static_cast<std::uint32_t>(protocol::deadline_scale(host_.accelerator.accelerator))),
@@ -126,7 +127,11 @@ class Daemon {
         host_.vmms.preferred = options_.vmm;
         find_vmms(host_.vmms, host_.program_dir);
         host_.shelf = std::make_unique<blackbox::Shelf>(io_.get_executor(), pool_, options_.places.blackboxes(), options_.places.run / "opened", options_.keep_limits);
-        pipeline_.observe_by([this](const machine::VmState& state, const machine::VmEvent& event) { host_.metrics.observe(state, event); });
+        pipeline_.observe_by([this](const machine::VmState& state, const machine::VmEvent& event) {
+            host_.metrics.observe(state, event);
+            policy_watch_.happened(event);
+        });
+        gate_.arm_by([this](std::optional<UnixUs> next) { expiry_.set(next); });
         TRY_VOID(registry_.load());
         // VMs do not wait for a vault that is damaged: its routes say what is wrong with it.
         if (const auto opened = vault_.open(); !opened) spdlog::error("vault.refused err=\"{}\"", opened.error().message());
@@ -198,7 +203,7 @@ class Daemon {
         co_await desktops_.stop();
         co_await ports_.stop();
         co_await relays_.stop();
-        co_await policy_watch_.stop();
+        policy_watch_.stop();
         co_await sessions_.stop();
         co_await reconciler_.stop();
         co_await registry_.stop();
@@ -222,6 +227,7 @@ class Daemon {
     ports::Server ports_;
     desktop::Server desktops_;
     access::Gate gate_;
+    async::WallTimer expiry_;               // of the tokens by whose right something goes on
     vault::Vault vault_;
     SessionVms session_vms_;
     sessions::Sessions sessions_;

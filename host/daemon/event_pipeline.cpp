@@ -76,7 +76,7 @@ class EventPipeline::Turn {
     std::map<EventSubject*, Work> work_;
 };
 
-EventPipeline::EventPipeline(asio::io_context& io, store::Store& store, events::EventBus& bus) : io_(io), store_(store), bus_(bus), retry_(io) {}
+EventPipeline::EventPipeline(asio::io_context& io, store::Store& store, events::EventBus& bus) : io_(io), store_(store), bus_(bus), gap_(io), retry_(io) {}
 EventPipeline::~EventPipeline() = default;
 
 void EventPipeline::submit(EventSubject& subject, machine::VmEvent event) {
@@ -98,11 +98,17 @@ void EventPipeline::forget(EventSubject& subject) {
 void EventPipeline::schedule() {
     if (scheduled_ || refusing_) return;
     scheduled_ = true;
-    asio::post(io_, [this, alive = std::weak_ptr<int>(alive_)] {
-        if (alive.expired()) return;
-        scheduled_ = false;
-        flush();
-    });
+    const std::weak_ptr<int> alive = alive_;
+    const auto due = flushed_at_ + busy_gap;
+    if (std::chrono::steady_clock::now() >= due) return asio::post(io_, [this, alive] { flush_soon({}, alive); });
+    gap_.expires_at(due);
+    gap_.async_wait([this, alive](boost::system::error_code stopped) { flush_soon(stopped, alive); });
+}
+
+void EventPipeline::flush_soon(boost::system::error_code stopped, const std::weak_ptr<int>& alive) {
+    if (stopped || alive.expired()) return;
+    scheduled_ = false;
+    flush();
 }
 
 void EventPipeline::flush() {
@@ -116,6 +122,7 @@ void EventPipeline::flush() {
         encoded = turn.encoded();
         work = turn.take_work();
     }
+    flushed_at_ = std::chrono::steady_clock::now();
     if (std::exchange(refusing_, false)) spdlog::info("store.commits_again");
     {
         const fault::Around around(fault::Step::publish);

@@ -1,6 +1,7 @@
 // The one way by which anything that happens to a VM is recorded: number it, reduce it, commit it, and only then tell anybody.
 //
 // Shape:  submit() queues; all that came in one turn of the event loop is one transaction. record() does the same at once and says whether it was stored.
+//         On a busy daemon turns are gathered: one commit is at least busy_gap after the one before, for each costs a flush of the disk. The first after a pause is not kept.
 //         After the commit: publish on the bus, then give each subject its effects and what may be acknowledged.
 // Errors: when the store refuses a batch (a full disk), every subject's state is as before. Events that nobody will tell us again are kept and tried again
 //         once a second; those of a guest are dropped, for it keeps them until they are acknowledged.
@@ -15,6 +16,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -75,12 +77,17 @@ class EventPipeline {
     class Turn;
 
     void schedule();
+    void flush_soon(boost::system::error_code stopped, const std::weak_ptr<int>& alive);
     void keep_for_later(std::deque<Item> items, const Error& error);
 
     boost::asio::io_context& io_;
     store::Store& store_;
     events::EventBus& bus_;
+    static constexpr std::chrono::milliseconds busy_gap{3};
+
     std::deque<Item> queue_;
+    std::chrono::steady_clock::time_point flushed_at_{};
+    boost::asio::steady_timer gap_;
     bool scheduled_ = false, refusing_ = false;
     Observer observer_;
     std::uint64_t commit_failures_ = 0;

@@ -34,7 +34,7 @@ Options parse_options(int argc, char** argv) {
     std::string state, run, socket, vmm_name = "auto";
     bool foreground = false;
     std::uint64_t log_file_kib = options.log_limits.file_bytes >> 10, log_run_mib = options.log_limits.run_bytes >> 20, log_rate_kib = options.log_limits.bytes_per_second >> 10;
-    std::uint64_t reconcile_s = 60, policy_s = 10, keep_days = 30, keep_mib = options.keep_limits.bytes >> 20;
+    std::uint64_t reconcile_s = 60, keep_days = 30, keep_mib = options.keep_limits.bytes >> 20;
     CLI::App app("vigild boots microVMs and knows what every service inside them is doing.", "vigild");
     app.set_version_flag("--version", std::string("vigild ") + VIGIL_VERSION);
     app.add_option("--state", state, "directory of images, disks, logs and the database (" + options.places.state.string() + ")");
@@ -58,7 +58,6 @@ Options parse_options(int argc, char** argv) {
     app.add_option("--blackbox-count", options.keep_limits.count, "black boxes that are kept; 0: any number (10000)");
     app.add_option("--blackbox-size", keep_mib, "MiB of all black boxes together; 0: any size (4096)")->check(CLI::Range(0, 1 << 30));
     app.add_option("--reconcile-every", reconcile_s, "seconds from one look for processes and directories without an owner to the next (60)")->check(CLI::Range(1, 86400));
-    app.add_option("--policy-every", policy_s, "seconds from one look at the policies of VMs (lease, idle, expiry) to the next (10)")->check(CLI::Range(1, 3600));
     add_vault_options(app, options);
     app.add_flag("--foreground", foreground, "stay in the foreground (it always does)");
     add_store_commands(app, options);
@@ -70,7 +69,6 @@ Options parse_options(int argc, char** argv) {
     }
     options.keep_limits.age = std::chrono::hours(24 * keep_days);
     options.reconcile_every = std::chrono::seconds(reconcile_s);
-    options.policy_every = std::chrono::seconds(policy_s);
     options.keep_limits.bytes = keep_mib << 20;
     if (const auto kind = parse_enum<vmm::VmmKind>(vmm_name)) options.vmm = *kind;
     options.log_limits.file_bytes = log_file_kib << 10;

@@ -25,7 +25,7 @@ struct Options {
     std::optional<int> ready_fd;
     std::string log_level = "info";
     vmm::VmmKind vmm = vmm::VmmKind::automatic;   // of VMs that leave the choice
-    std::chrono::seconds reconcile_every{60}, policy_every{10};
+    std::chrono::seconds reconcile_every{60};
     std::string vault_key, vault_old_key;         // files; empty: systemd's credential, or STATE/master.key
     logs::LogLimits log_limits;
     blackbox::KeepLimits keep_limits;

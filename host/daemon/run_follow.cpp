@@ -22,7 +22,6 @@ namespace {
 
 constexpr std::chrono::milliseconds link_drain{2'000};     // what the guest sent last is in the socket already
 constexpr std::chrono::milliseconds log_drain{2'000};
-constexpr std::chrono::milliseconds control_drain{1'000};
 constexpr std::chrono::milliseconds shim_end_step{100};    // a shim that does not answer is writing exit.json, or dead
 constexpr int shim_end_steps = 50;
 
@@ -63,6 +62,7 @@ asio::awaitable<void> VmRun::launch() {
     co_return;
   }
   note_shim(*spawned);
+  begun_here_ = true;
   co_await follow(0);
 }
 
@@ -74,7 +74,7 @@ asio::awaitable<Result<shim::ProcessIdentity>> VmRun::spawn(shim::ShimSpec spec)
 void VmRun::note_shim(const shim::ProcessIdentity& shim) {
   const fault::Around around(fault::Step::note_shim);
   const shim::ShimNote note{number_, shim, shim::host_boot_id()};
-  if (const auto noted = shim::write_shim_note(run_dir_, note); !noted)
+  if (const auto noted = shim::write_shim_note(run_dir(), note); !noted)
     spdlog::warn("run.note_failed vm={} err=\"{}\"", id_.value(), noted.error().message());
 }
 
@@ -83,17 +83,17 @@ bool VmRun::is_unbegun() const {
   const auto& run = owner_.run_state().run;
   if (!run || run->vmm || run->stop) return false;
   std::error_code ignored;
-  if (std::filesystem::exists(shim::exit_record_path(log_dir_.string()), ignored)) return false;
-  const auto note = shim::read_shim_note(run_dir_);
+  if (std::filesystem::exists(shim::exit_record_path(log_dir().string()), ignored)) return false;
+  const auto note = shim::read_shim_note(run_dir());
   if (note) return note->run != number_;           // the run before has left it
-  return !std::filesystem::exists(shim::shim_socket_path(run_dir_.string()), ignored);
+  return !std::filesystem::exists(shim::shim_socket_path(run_dir().string()), ignored);
 }
 
 /// Once: a start that ends daemons must not end them all.
 bool VmRun::may_begin_again() const {
-  const auto mark = log_dir_ / "begun_again";
+  const auto mark = log_dir() / "begun_again";
   std::error_code ignored;
-  std::filesystem::create_directories(log_dir_, ignored);
+  std::filesystem::create_directories(log_dir(), ignored);
   return !std::filesystem::exists(mark, ignored) && std::ofstream(mark).put('\n').flush().good();
 }
 
@@ -102,14 +102,14 @@ asio::awaitable<void> VmRun::take_up() {
     spdlog::info("run.begun_again vm={} run={} why=\"the daemon ended before it had started it\"", id_.value(), number_.value());
     co_return co_await launch();
   }
-  user_ = adopt_run_user(host_, run_dir_);
+  user_ = adopt_run_user(host_, run_dir());
   std::error_code ignored;
-  std::filesystem::create_directories(run_dir_,
+  std::filesystem::create_directories(run_dir(),
                                       ignored);  // after a reboot of the host it is gone, and the run's logs still have to be read
   const auto& known = owner_.run_state().run;
   vmm_ = &host_.vmms.of_run(known && known->vmm ? known->vmm->vmm : "", spec_.vmm);
-  if (vmm_->driver) control_socket_ = vmm_->driver->control_socket(run_dir_.string());
-  console_ = std::make_unique<RunConsole>(run_dir_, host_.clock);
+  if (vmm_->driver) control_socket_ = vmm_->driver->control_socket(run_dir().string());
+  console_ = std::make_unique<RunConsole>(run_dir(), host_.clock);
   co_await follow(console_->read_to());
 }
 
@@ -118,17 +118,15 @@ void VmRun::reopen_link() {
   auto image = host_.images.resolve(machine::image_reference(spec_));
   const auto opened = open_link(image ? &*image : nullptr);
   if (!opened) spdlog::error("run.link_not_opened vm={} err=\"{}\"", id_.value(), opened.error().message());
-  doubt_.notify();  // its link may never come back
+  doubt();  // its link may never come back
 }
 
 asio::awaitable<void> VmRun::follow(std::uint64_t console_offset) {
-  auto attached = co_await shim::ShimConnection::attach(shim::shim_socket_path(run_dir_.string()), console_offset);
+  auto attached = co_await shim::ShimConnection::attach(shim::shim_socket_path(run_dir().string()), console_offset);
   if (!attached) co_return co_await conclude_without_shim();
   shim_ = std::move(*attached);
   send_kill();
-  tasks_.spawn("run.console_flush", [this] { return flush_console(); });
   console_heard_us_ = link_heard_us_ = host_.clock.mono_us();
-  tasks_.spawn("run.pulse", [this] { return watch_pulse(); });
   for (;;) {
     auto event = co_await shim_->next();
     if (!event) {
@@ -152,7 +150,8 @@ asio::awaitable<void> VmRun::follow(std::uint64_t console_offset) {
                    [this](const shim::ConsoleBytes& bytes) { on_console(bytes.offset, bytes.bytes); },
                    [this](const shim::ConsoleLost& lost) { spdlog::warn("run.console_lost vm={} bytes={}", id_.value(), lost.bytes); },
                    [this](const shim::DeviceExited& device) { owner_.happened(machine::DeviceExited{"vhost-device-vsock", device.exit}); },
-                   [this](const shim::VmmHalted& vmm) { owner_.happened(machine::VmmHalted{vmm.halted}); }, [](const shim::Ended&) {}},
+                   [this](const shim::VmmHalted& vmm) { owner_.happened(machine::VmmHalted{vmm.halted}); },
+                   [this](const shim::Dialled& dialled) { let_in(dialled.port, shim_->take_passed()); }, [](const shim::Ended&) {}},
         *event);
   }
 }
@@ -167,7 +166,17 @@ void VmRun::on_status(const shim::Status& status) {
     if (is_adopted) owner_.happened(machine::Adopted{status.shim.pid});
     reopen_link();
   }
+  if (!status.has_doors && link_) {
+    if (const auto listening = listen_for_guest(); !listening) spdlog::error("run.link_not_opened vm={} err=\"{}\"", id_.value(), listening.error().message());
+  }
   if (status.phase == shim::Phase::running) on_vmm_running(status.vmm, status.device);
+}
+
+/// The guest has dialled its host.
+void VmRun::let_in(std::uint32_t port, UniqueFd connection) {
+  if (!connection) return spdlog::error("run.dial_lost vm={} port={} err=\"no free descriptor; the guest dials again\"", id_.value(), port);
+  if (port == protocol::link_port && link_) link_->admit(std::move(connection));
+  if (port == protocol::egress_port && egress_) egress_->admit(std::move(connection));
 }
 
 void VmRun::tell_started(const shim::ProcessIdentity& vmm, const shim::ProcessIdentity& device) {
@@ -181,7 +190,7 @@ void VmRun::tell_started(const shim::ProcessIdentity& vmm, const shim::ProcessId
   started.vmm_version = vmm_->version;
   started.vmm_pid = vmm.pid;
   started.device_pid = device.pid;
-  if (const auto note = shim::read_shim_note(run_dir_)) started.shim_pid = note->shim.pid;
+  if (const auto note = shim::read_shim_note(run_dir())) started.shim_pid = note->shim.pid;
   started.cid = vmm::VmSpec{}.cid;
   owner_.happened(std::move(started));
 }
@@ -189,41 +198,52 @@ void VmRun::tell_started(const shim::ProcessIdentity& vmm, const shim::ProcessId
 void VmRun::on_vmm_running(const shim::ProcessIdentity& vmm, const shim::ProcessIdentity& device) {
   tell_started(vmm, device);
   send_kill();
-  if (!std::exchange(control_open_, true)) tasks_.spawn("run.control", [this] { return control(); });
+  if (!std::exchange(vmm_runs_, true)) tasks_.spawn("run.control", [this] { return boot_guest(); });
 }
 
-asio::awaitable<void> VmRun::control() {
+/// Of a VMM that boots its guest by itself this learns the version, once. (Not of those that are adopted: a daemon that starts would dial thousands.)
+asio::awaitable<void> VmRun::boot_guest() {
   if (!vmm_->driver) co_return;
-  auto orders = std::exchange(boot_, {});
-  const bool waits_for_orders = !orders.requests.empty();
-  vmm::OnVmmEvent on_event = [this](const vmm::VmmEvent& event) {
-    if (const auto* shutdown = std::get_if<vmm::ShutdownSeen>(&event)) shutdown_reason_ = shutdown->reason;
-    if (std::holds_alternative<vmm::ControlLost>(event)) {
-      control_open_ = false;
-      control_ended_.notify();
-    }
-  };
-  auto connecting = connect(std::move(on_event));
-  auto connected = co_await std::move(connecting);
-  if (!connected) {
-    control_open_ = false;
-    spdlog::warn("run.control_failed vm={} err=\"{}\"", id_.value(), connected.error().message());
-    if (waits_for_orders) give_up_start(start_failed(connected.error().message()));
-    control_ended_.notify();
-    co_return;
-  }
-  vm_ = std::move(*connected);
-  vmm_->version = vm_->version();
-  auto refused = co_await vm_->boot(std::move(orders));
-  if (refused) give_up_start(std::move(*refused));
-  if (vm_->has_events()) co_return;
-  control_open_ = false;
-  control_ended_.notify();
+  if (vmm_->driver->boots_by_itself() && (!vmm_->version.empty() || !begun_here_)) co_return;
+  const bool waits_for_orders = !boot_.requests.empty();
+  const VmmOrder order = [this](vmm::RunningVm& vm) { return give_boot_orders(&vm); };
+  auto asking = with_vmm(order);
+  const auto reached = co_await std::move(asking);
+  if (reached) co_return;
+  spdlog::warn("run.control_failed vm={} err=\"{}\"", id_.value(), reached.error().message());
+  if (waits_for_orders) give_up_start(start_failed(reached.error().message()));
 }
 
-asio::awaitable<Result<std::unique_ptr<vmm::RunningVm>>> VmRun::connect(vmm::OnVmmEvent on_event) {
+asio::awaitable<Result<void>> VmRun::give_boot_orders(vmm::RunningVm* vm) {
+  vmm_->version = vm->version();
+  auto orders = std::exchange(boot_, {});
+  auto refused = co_await vm->boot(std::move(orders));
+  if (refused) give_up_start(std::move(*refused));
+  co_return Result<void>();
+}
+
+/// The VMM's control is dialled for an order and hung up after it: between orders a VM costs no connection. Why it ended is in its log.
+asio::awaitable<Result<void>> VmRun::with_vmm(VmmOrder order) {
+  if (!vmm_->driver || !vmm_runs_) co_return Error(Errc::unavailable, "the VMM does not run");
+  auto connecting = connect();
+  CO_TRY(vm, co_await std::move(connecting));
+  std::exception_ptr cancelled;
+  Result<void> done;
+  try {
+    done = co_await order(*vm);
+  } catch (...) {
+    cancelled = std::current_exception();
+  }
+  if (cancelled) co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+  co_await vm->stop();
+  if (cancelled) std::rethrow_exception(cancelled);
+  co_return done;
+}
+
+asio::awaitable<Result<std::unique_ptr<vmm::RunningVm>>> VmRun::connect() {
   const fault::Around around(fault::Step::connect_vmm);
-  co_return co_await vmm_->driver->connect(control_socket_, std::move(on_event));
+  vmm::OnVmmEvent nobody_listens = [](const vmm::VmmEvent&) {};
+  co_return co_await vmm_->driver->connect(control_socket_, std::move(nobody_listens));
 }
 
 void VmRun::give_up_start(protocol::Cause cause) {
@@ -234,16 +254,15 @@ void VmRun::give_up_start(protocol::Cause cause) {
 void VmRun::on_console(std::uint64_t offset, std::string_view bytes) {
   console_heard_us_ = host_.clock.mono_us();
   tell(console_->feed(offset, bytes, owner_.run_state()));
-  if (console_->open()) console_open_.notify();
+  if (console_->open() && !std::exchange(flushes_console_, true)) tasks_.spawn("run.console_flush", [this] { return flush_console(); });
 }
 
 asio::awaitable<void> VmRun::flush_console() {
-  for (;;) {
-    co_await console_open_.wait();
+  while (console_->open()) {
     co_await pause(console::flush_after);
     tell(console_->flush());
-    if (console_->open()) console_open_.notify();
   }
+  flushes_console_ = false;
 }
 
 /// The end, with everything read that led to it: first the link and the console to their ends, then what the VMM said, then the event that closes the run.
@@ -257,7 +276,6 @@ asio::awaitable<void> VmRun::conclude(shim::ExitRecord record) {
   if (link_) co_await link_->drained(link_drain);
   if (logs_) co_await logs_->drained(log_drain);
   tell(console_->finish());
-  if (control_open_) co_await control_ended_.wait_for(control_drain);
   auto last_words = words_at_end(record);
   if (start_cause_) {
     start_cause_->evidence.insert(start_cause_->evidence.end(), last_words.begin(), last_words.end());
@@ -285,16 +303,16 @@ std::vector<std::string> VmRun::words_at_end(const shim::ExitRecord& record) con
 }
 
 std::string VmRun::end_reason(const protocol::ExitStatus& exit) const {
-  if (!shutdown_reason_.empty() || !vmm_->driver) return shutdown_reason_;
-  const auto log = shim::read_kept(shim::vmm_log_path(log_dir_.string()), shim::vmm_log_caps);
+  if (!vmm_->driver) return "";
+  const auto log = shim::read_kept(shim::vmm_log_path(log_dir().string()), shim::vmm_log_caps);
   if (!log) return "";
   return vmm_->driver->shutdown_reason(log->tail.empty() ? log->head : log->tail, exit);
 }
 
 /// No shim answers: it has written exit.json, is about to, or was killed and nobody knows how the VMM ended.
 asio::awaitable<void> VmRun::conclude_without_shim() {
-  const auto note = shim::read_shim_note(run_dir_);
-  const auto path = shim::exit_record_path(log_dir_.string());
+  const auto note = shim::read_shim_note(run_dir());
+  const auto path = shim::exit_record_path(log_dir().string());
   auto record = shim::read_exit_record(path);
   for (int step = 0; !record && note && shim::is_alive(note->shim, note->boot_id) && step < shim_end_steps; ++step) {
     co_await pause(shim_end_step);
@@ -319,7 +337,7 @@ asio::awaitable<void> VmRun::conclude_without_shim() {
 
 /// What the console said while no daemon listened is in the file; every byte stands at its true offset there.
 asio::awaitable<void> VmRun::read_rest_of_console() {
-  const auto path = shim::console_log_path(log_dir_.string());
+  const auto path = shim::console_log_path(log_dir().string());
   std::error_code failure;
   const auto size = std::filesystem::file_size(path, failure);
   if (failure || !console_) co_return;

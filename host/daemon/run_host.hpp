@@ -16,6 +16,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/thread_pool.hpp>
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <set>
@@ -40,6 +41,7 @@ struct RunHost {
     logs::LogHub log_hub{};
     std::unique_ptr<blackbox::Shelf> shelf{};
     metrics::VmMetrics metrics{};
+    std::shared_ptr<std::atomic<bool>> is_ending = std::make_shared<std::atomic<bool>>(false);   // of the daemon: what the next one does as well is left to it
 
     std::string shim_program() const { return program_dir + "/vigil-shim"; }
 };

@@ -85,8 +85,8 @@ std::optional<protocol::Cause> VmRun::unfit(const images::Image& image) const {
 
 asio::awaitable<Result<void>> VmRun::prepare_files(images::Image image) {
     user_ = take_run_user(host_);
-    CO_TRY_VOID(run_made, make_run_dir(run_dir_, reconcile::spelled(host_.places.state), user_));
-    CO_TRY_VOID(logs_made, make_log_dir(log_dir_));
+    CO_TRY_VOID(run_made, make_run_dir(run_dir(), reconcile::spelled(host_.places.state), user_));
+    CO_TRY_VOID(logs_made, make_log_dir(log_dir()));
     const auto disk = host_.places.disk(id_);
     if (spec_.ephemeral) {
         std::error_code ignored;
@@ -104,7 +104,8 @@ asio::awaitable<Result<void>> VmRun::prepare_files(images::Image image) {
 }
 
 Result<void> VmRun::open_link(const images::Image* image) {
-    const auto path = vmm::vsock_listen_path(run_dir_.string(), protocol::link_port);
+    const fault::Around around(fault::Step::open_link);
+    const auto path = vmm::vsock_listen_path(run_dir().string(), protocol::link_port);
     guest_link::LinkOptions options;
     options.socket_path = path;
     options.image_digest = spec_.image_digest;
@@ -112,29 +113,33 @@ Result<void> VmRun::open_link(const images::Image* image) {
     if (const auto& run = owner_.run_state().run; run && run->link && owner_.check_token(run->link->boot, "") == guest_link::TokenCheck::differs)
         options.bound_boot = run->link->boot;
     link_ = std::make_unique<guest_link::GuestLink>(host_.io, options, static_cast<guest_link::LinkOwner&>(*this), host_.clock);
-    TRY_VOID(listen_for_guest(path));
-    if (!console_) console_ = std::make_unique<RunConsole>(run_dir_, host_.clock);
+    if (!console_) console_ = std::make_unique<RunConsole>(run_dir(), host_.clock);
     follow_logs();
     return open_egress();
 }
 
-Result<void> VmRun::listen_for_guest(const std::string& path) {
-    const fault::Around around(fault::Step::listen_link);
-    TRY_VOID(link_->listen());
-    return give_to(path, user_);  // the vsock device dials it
+/// A shim of an older version leaves it to us.
+Result<void> VmRun::listen_for_guest() {
+    const auto path = [this](std::uint32_t port) { return vmm::vsock_listen_path(run_dir().string(), port); };
+    if (!link_->listens()) {
+        TRY_VOID(link_->listen());
+        TRY_VOID(give_to(path(protocol::link_port), user_));  // the vsock device dials it
+    }
+    if (!egress_ || egress_->listens()) return {};
+    TRY_VOID(egress_->listen());
+    return give_to(path(protocol::egress_port), user_);
 }
 
 Result<void> VmRun::open_egress() {
     if (spec_.egress.empty() || host_.outside == nullptr) return {};
     TRY(policy, machine::parse_egress_policy(spec_.egress));
-    const auto path = vmm::vsock_listen_path(run_dir_.string(), protocol::egress_port);
+    const auto path = vmm::vsock_listen_path(run_dir().string(), protocol::egress_port);
     egress_ = std::make_unique<egress::Listener>(host_.io, path, policy, *host_.outside, static_cast<egress::EgressOwner&>(*this), host_.clock);
-    TRY_VOID(egress_->listen());
-    return give_to(path, user_);
+    return {};
 }
 
 void VmRun::follow_logs() {
-    RunLogs::Setup setup{id_, number_, vmm::vsock_uds_path(run_dir_.string()), log_dir_ / "services", {}};
+    RunLogs::Setup setup{id_, number_, vmm::vsock_uds_path(run_dir().string()), log_dir() / "services", {}};
     for (const auto& secret : owner_.secrets()) setup.secrets.push_back(secret.second);
     logs_ = std::make_unique<RunLogs>(host_, std::move(setup), [this](machine::LogsLost lost) { owner_.happened(std::move(lost)); });
     tasks_.spawn("run.logs", [this] { return logs_->follow(); });
@@ -150,7 +155,7 @@ std::variant<shim::ShimSpec, protocol::Cause> VmRun::plan(const images::Image& i
     line.machine = vmm_->driver->machine();
     vmm::VmSpec vm;
     vm.id = id_;
-    vm.run_dir = run_dir_.string();
+    vm.run_dir = run_dir().string();
     vm.kernel = image.path_of(image.manifest.kernel).string();
     vm.initrd = image.path_of(image.manifest.initrd).string();
     vm.command_line = vmm::kernel_command_line(line);
@@ -164,11 +169,13 @@ std::variant<shim::ShimSpec, protocol::Cause> VmRun::plan(const images::Image& i
     shim::ShimSpec shim;
     shim.instance = id_;
     shim.run = number_;
-    shim.run_dir = run_dir_.string();
-    shim.log_dir = log_dir_.string();
+    shim.run_dir = run_dir().string();
+    shim.log_dir = log_dir().string();
     shim.plan = std::move(std::get<vmm::LaunchPlan>(outcome));
     boot_ = std::exchange(shim.plan.boot, {});
     shim.credentials = user_;
+    shim.doors.push_back({vmm::vsock_listen_path(run_dir().string(), protocol::link_port), protocol::link_port});
+    if (egress_) shim.doors.push_back({vmm::vsock_listen_path(run_dir().string(), protocol::egress_port), protocol::egress_port});
     control_socket_ = shim.plan.control_socket;
     return shim;
 }

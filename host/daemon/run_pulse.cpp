@@ -6,6 +6,7 @@
 #include "host/machine/pulse.hpp"
 
 #include <boost/asio/use_awaitable.hpp>
+#include <spdlog/spdlog.h>
 
 namespace vigil::daemon {
 
@@ -22,13 +23,25 @@ asio::awaitable<void> rest(std::chrono::milliseconds duration) {
     co_await timer.async_wait(asio::use_awaitable);
 }
 
+/// What it says by the time that it has counts.
+asio::awaitable<Result<void>> ask_vmm(vmm::RunningVm* vm, machine::PulseTaken* taken, std::vector<vmm::Processor>* processors) {
+    CO_TRY(status, co_await vm->run_state());
+    taken->vmm_status = status;
+    CO_TRY(told, co_await vm->processors());
+    *processors = told;
+    co_return Result<void>();
+}
+
 }  // namespace
 
-asio::awaitable<void> VmRun::watch_pulse() {
-    for (;;) {
-        co_await doubt_.wait();
-        co_await doubt_guest();
-    }
+/// Who doubts already goes on for as long as there is reason to.
+void VmRun::doubt() {
+    if (!std::exchange(doubts_, true)) tasks_.spawn("run.pulse", [this] { return doubt_guest(); });
+}
+
+asio::awaitable<void> VmRun::doubt_guest() {
+    if (in_doubt()) co_await look_while_in_doubt();
+    doubts_ = false;
 }
 
 bool VmRun::in_doubt() const {
@@ -38,8 +51,7 @@ bool VmRun::in_doubt() const {
     return !link_->is_up() || link_->quiet().pings > 0;
 }
 
-asio::awaitable<void> VmRun::doubt_guest() {
-    if (!in_doubt()) co_return;
+asio::awaitable<void> VmRun::look_while_in_doubt() {
     const auto& vmm = *owner_.run_state().run->vmm;
     PulseWatch watch(vmm.vmm_pid, vmm.device_pid);
     const auto scale = static_cast<MonoUs>(protocol::deadline_scale(host_.accelerator.accelerator));
@@ -64,16 +76,10 @@ asio::awaitable<void> VmRun::doubt_guest() {
 asio::awaitable<machine::PulseTaken> VmRun::take_pulse(PulseWatch* watch) {
     machine::PulseTaken taken;
     std::vector<vmm::Processor> processors;
-    if (vm_) {
-        auto asking = vm_->run_state();
-        auto status = co_await async::with_deadline(std::move(asking), vmm_answer, "the VMM");
-        if (status) taken.vmm_status = *status;
-    }
-    if (vm_ && !taken.vmm_status.empty()) {
-        auto asking = vm_->processors();
-        auto told = co_await async::with_deadline(std::move(asking), vmm_answer, "the VMM");
-        if (told) processors = std::move(*told);
-    }
+    const VmmOrder order = [&taken, &processors](vmm::RunningVm& vm) { return ask_vmm(&vm, &taken, &processors); };
+    auto asking = with_vmm(order);
+    const auto asked = co_await async::with_deadline(std::move(asking), vmm_answer, "the VMM");
+    if (!asked) spdlog::debug("run.vmm_not_asked vm={} err=\"{}\"", id_.value(), asked.error().message());
     const auto now = host_.clock.mono_us();
     watch->look(now, processors);
     watch->fill(taken);

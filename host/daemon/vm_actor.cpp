@@ -256,14 +256,16 @@ asio::awaitable<void> VmActor::pack(machine::VmState ended) {
     auto job = co_await std::move(collecting);
     Result<void> packed = job ? Result<void>() : Result<void>(job.error());
     if (job) {
-        const std::function<Result<void>()> work = [job = std::move(*job), shelf = host_.shelf.get(), now = host_.clock.unix_us()] {
+        const std::function<Result<void>()> work = [job = std::move(*job), shelf = host_.shelf.get(), now = host_.clock.unix_us(), is_ending = host_.is_ending] {
+            if (*is_ending) return Result<void>(Error(Errc::unavailable, "the daemon ends; the next start writes it"));
             auto done = pack_box(job);
             shelf->discard(now);
             return done;
         };
         packed = co_await async::run_blocking<Result<void>>(host_.pool, work);
     }
-    if (!packed) spdlog::error("blackbox.not_written vm={} run={} err=\"{}\"", id_.value(), run.value(), packed.error().message());
+    if (!packed && *host_.is_ending) spdlog::debug("blackbox.left vm={} run={}", id_.value(), run.value());
+    else if (!packed) spdlog::error("blackbox.not_written vm={} run={} err=\"{}\"", id_.value(), run.value(), packed.error().message());
     else drop_old_runs(host_.places, id_, kept_run_directories);
     --packing_;
     tell_idle();

@@ -33,6 +33,8 @@ class VmActor final : public EventSubject, private RunOwner {
     void ask_guest(api::GuestQuestion question, VmRun::GuestAnswer done);
     /// As VmControl::open_stream.
     void open_stream(std::string opening, std::string first, VmRun::StreamOpened done);
+    /// The black box of a run that has ended is not written yet.
+    bool is_packing() const { return packing_ != 0; }
     /// What somebody, or a policy, says about its policies.
     Result<void> record_policy(machine::EventBody body) { return pipeline_.record(*this, event(std::move(body))); }
     Result<void> mark_removed(const std::string& actor);

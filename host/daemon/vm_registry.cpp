@@ -77,7 +77,10 @@ Result<void> VmRegistry::load() {
 
 asio::awaitable<void> VmRegistry::stop() {
     co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+    *host_.is_ending = true;
     co_await tasks_.stop();
+    const auto left = std::ranges::count_if(actors_, [](const auto& each) { return each.second->is_packing(); });
+    if (left != 0) spdlog::info("daemon.boxes_left vms={} why=\"the daemon ends: it finishes the black box at hand, and the next start packs the others\"", left);
     for (auto& [id, actor] : actors_) co_await actor->stop();
     pipeline_.flush();  // what was queued while they ended
     actors_.clear();

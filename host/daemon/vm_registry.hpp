@@ -45,6 +45,7 @@ class VmRegistry final : public api::VmControl, public ports::Guests {
     Result<void> order(const InstanceId& id, api::PolicyOrder order) override;
     Result<void> tell_decision(const InstanceId& id, machine::PolicyDecided decided);
     std::vector<InstanceId> ids() const;
+    void on_use_changed(std::function<void(const InstanceId&)> changed) { uses_.on_change(std::move(changed)); }
     std::shared_ptr<const void> use(const InstanceId& id, policy::HolderKind kind, std::string name) { return uses_.begin(id, kind, std::move(name)); }
 
     Result<InstanceId> find_vm(std::string_view id_or_name, std::optional<uid_t> uid) const override;

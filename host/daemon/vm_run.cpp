@@ -24,12 +24,7 @@ VmRun::VmRun(RunHost& host, RunOwner& owner, machine::InstanceSpec spec, Instanc
       spec_(std::move(spec)),
       id_(std::move(id)),
       number_(number),
-      run_dir_(host.places.run_dir(id_)),
-      log_dir_(host.places.log_dir(id_, number)),
       log_open_(host.log_hub, {id_, number}),
-      control_ended_(host.io.get_executor()),
-      console_open_(host.io.get_executor()),
-      doubt_(host.io.get_executor()),
       tasks_(host.io.get_executor()) {}
 
 VmRun::~VmRun() { release_run_user(host_, user_); }
@@ -49,8 +44,6 @@ asio::awaitable<void> VmRun::stop() {
   if (egress_) co_await egress_->stop();
   if (shim_) shim_->close();
   co_await tasks_.stop();
-  if (vm_) co_await vm_->stop();
-  vm_.reset();
   shim_.reset();
 }
 
@@ -86,13 +79,15 @@ void VmRun::open_stream(std::string opening, std::string first, StreamOpened don
 
 asio::awaitable<void> VmRun::dial_guest(std::string opening, std::string first, StreamOpened done) {
   const auto limit = stream_answer_deadline * protocol::deadline_scale(host_.accelerator.accelerator);
-  auto opened = co_await streams::open_guest_stream(vmm::vsock_uds_path(run_dir_.string()), std::move(opening), limit, std::move(first));
+  auto opened = co_await streams::open_guest_stream(vmm::vsock_uds_path(run_dir().string()), std::move(opening), limit, std::move(first));
   done(std::move(opened));
 }
 
 asio::awaitable<void> VmRun::press_power_button() {
-  if (!vm_) co_return;  // not there yet, or gone: the stop's deadline decides
-  auto pressed = co_await vm_->request_powerdown();
+  if (!vmm_runs_) co_return;  // not there yet: the stop's deadline decides
+  const VmmOrder order = [](vmm::RunningVm& vm) { return vm.request_powerdown(); };
+  auto pressing = with_vmm(order);
+  const auto pressed = co_await std::move(pressing);
   if (!pressed) spdlog::warn("run.powerdown_failed vm={} err=\"{}\"", id_.value(), pressed.error().message());
 }
 
@@ -167,7 +162,7 @@ void VmRun::link_lost(const guest_link::SessionEnd& end) {
   link_heard_us_ = host_.clock.mono_us();
   if (logs_) logs_->link_lost();
   owner_.happened(machine::LinkLost{end.reason, end.cause});
-  doubt_.notify();
+  doubt();
 }
 
 void VmRun::link_refused(const std::string& reason) { owner_.happened(machine::LinkRefused{reason}); }

@@ -6,7 +6,6 @@
 #pragma once
 
 #include "host/api/vm_control.hpp"
-#include "host/async/notification.hpp"
 #include "host/async/task_group.hpp"
 #include "host/daemon/pulse_watch.hpp"
 #include "host/daemon/run_console.hpp"
@@ -65,8 +64,11 @@ public:
   boost::asio::awaitable<void> stop();
 
 private:
+  using VmmOrder = std::function<boost::asio::awaitable<Result<void>>(vmm::RunningVm&)>;
   using Prepared = std::variant<shim::ShimSpec, protocol::Cause>;
 
+  std::filesystem::path run_dir() const { return host_.places.run_dir(id_); }   // made when it is wanted: a path kept is a kilobyte of small pieces
+  std::filesystem::path log_dir() const { return host_.places.log_dir(id_, number_); }
   boost::asio::awaitable<void> dial_guest(std::string opening, std::string first, StreamOpened done);
   boost::asio::awaitable<void> launch();
   boost::asio::awaitable<void> take_up();
@@ -79,7 +81,8 @@ private:
   std::variant<shim::ShimSpec, protocol::Cause> plan(const images::Image& image);
   Result<void> open_link(const images::Image* image);
   void reopen_link();
-  Result<void> listen_for_guest(const std::string& path);
+  Result<void> listen_for_guest();
+  void let_in(std::uint32_t port, UniqueFd connection);
   Result<void> open_egress();
   void follow_logs();
   void follow_logs_when_due();
@@ -87,12 +90,15 @@ private:
   boost::asio::awaitable<void> follow(std::uint64_t console_offset);
   boost::asio::awaitable<Result<shim::ProcessIdentity>> spawn(shim::ShimSpec spec);
   void note_shim(const shim::ProcessIdentity& shim);
-  boost::asio::awaitable<void> control();
-  boost::asio::awaitable<Result<std::unique_ptr<vmm::RunningVm>>> connect(vmm::OnVmmEvent on_event);
+  boost::asio::awaitable<void> boot_guest();
+  boost::asio::awaitable<Result<void>> give_boot_orders(vmm::RunningVm* vm);
+  boost::asio::awaitable<Result<void>> with_vmm(VmmOrder order);
+  boost::asio::awaitable<Result<std::unique_ptr<vmm::RunningVm>>> connect();
   boost::asio::awaitable<void> press_power_button();
   boost::asio::awaitable<void> flush_console();
-  boost::asio::awaitable<void> watch_pulse();
+  void doubt();
   boost::asio::awaitable<void> doubt_guest();
+  boost::asio::awaitable<void> look_while_in_doubt();
   boost::asio::awaitable<machine::PulseTaken> take_pulse(PulseWatch* watch);
   bool in_doubt() const;
   boost::asio::awaitable<void> conclude(shim::ExitRecord record);
@@ -120,7 +126,7 @@ private:
   void link_refused(const std::string& reason) override;
   void reported(protocol::Report report) override;
   void clock_synced(guest_link::ClockSample sample) override;
-  void link_quiet() override { doubt_.notify(); }
+  void link_quiet() override { doubt(); }
   bool is_agent(const BootId& boot, const std::string& token) override {
     return owner_.check_token(boot, token) == guest_link::TokenCheck::fits;
   }
@@ -131,7 +137,6 @@ private:
   machine::InstanceSpec spec_;
   InstanceId id_;
   RunNumber number_;
-  std::filesystem::path run_dir_, log_dir_;
   std::optional<shim::Credentials> user_;
   std::unique_ptr<guest_link::GuestLink> link_;
   std::unique_ptr<egress::Listener> egress_;  // null: the spec names no policy, nothing leaves the VM
@@ -142,14 +147,12 @@ private:
   std::unique_ptr<shim::ShimConnection> shim_;
   std::string control_socket_;
   Vmm* vmm_ = nullptr;  // what it runs on
-  vmm::BootOrders boot_;  // of a run that we start; taken by control()
-  std::unique_ptr<vmm::RunningVm> vm_;
-  bool vmm_told_ = false, control_open_ = false, stopping_ = false;
+  vmm::BootOrders boot_;  // of a run that we start; taken by give_boot_orders()
+  bool begun_here_ = false, vmm_told_ = false, vmm_runs_ = false, stopping_ = false;
+  bool doubts_ = false, flushes_console_ = false;   // somebody is at it
   std::optional<protocol::Cause> start_cause_;  // the VMM lives, or did, but its guest could not be started
   std::optional<int> kill_wanted_;  // the signal
-  std::string shutdown_reason_;  // as QMP said it
   MonoUs console_heard_us_ = 0, link_heard_us_ = 0;  // any byte; the link while it was up
-  async::Notification control_ended_, console_open_, doubt_;
   async::TaskGroup tasks_;
 };
 

@@ -21,30 +21,32 @@ policy::Holder use_of(std::string_view opening) {
 std::shared_ptr<const void> VmUses::begin(const InstanceId& id, policy::HolderKind kind, std::string name) {
   const auto number = ++next_;
   touch(id);
-  (*table_)[id].now.emplace(number, policy::Holder{kind, std::move(name), 0});
+  table_->uses[id].now.emplace(number, policy::Holder{kind, std::move(name), 0});
+  if (table_->changed) table_->changed(id);
   const auto end = [table = std::weak_ptr<Table>(table_), id, number, &clock = clock_](const void*) {
     const auto living = table.lock();
     if (!living) return;
-    const auto uses = living->find(id);
-    if (uses == living->end()) return;
+    const auto uses = living->uses.find(id);
+    if (uses == living->uses.end()) return;
     uses->second.now.erase(number);
     uses->second.last = clock.unix_us();
+    if (living->changed) living->changed(id);
   };
   return std::shared_ptr<const void>(static_cast<const void*>(table_.get()), end);
 }
 
-void VmUses::touch(const InstanceId& id) { (*table_)[id].last = clock_.unix_us(); }
+void VmUses::touch(const InstanceId& id) { table_->uses[id].last = clock_.unix_us(); }
 
 std::vector<policy::Holder> VmUses::holders(const InstanceId& id) const {
   std::vector<policy::Holder> holders;
-  if (const auto found = table_->find(id); found != table_->end())
+  if (const auto found = table_->uses.find(id); found != table_->uses.end())
     for (const auto& each : found->second.now) holders.push_back(each.second);
   return holders;
 }
 
 UnixUs VmUses::last_used(const InstanceId& id) const {
-  const auto found = table_->find(id);
-  if (found == table_->end()) return since_;
+  const auto found = table_->uses.find(id);
+  if (found == table_->uses.end()) return since_;
   if (!found->second.now.empty()) return clock_.unix_us();
   return std::max(since_, found->second.last);
 }

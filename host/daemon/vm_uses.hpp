@@ -9,6 +9,7 @@
 #include "shared/base/clock.hpp"
 #include "shared/base/ids.hpp"
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -28,14 +29,19 @@ public:
   void touch(const InstanceId& id);
   std::vector<policy::Holder> holders(const InstanceId& id) const;
   UnixUs last_used(const InstanceId& id) const;
-  void forget(const InstanceId& id) { table_->erase(id); }
+  void forget(const InstanceId& id) { table_->uses.erase(id); }
+  /// Told when a use has begun or ended; empty: nobody is.
+  void on_change(std::function<void(const InstanceId&)> changed) { table_->changed = std::move(changed); }
 
 private:
   struct Uses {
     std::map<std::uint64_t, policy::Holder> now;
     UnixUs last = 0;
   };
-  using Table = std::map<InstanceId, Uses>;
+  struct Table {
+    std::map<InstanceId, Uses> uses;
+    std::function<void(const InstanceId&)> changed;
+  };
 
   const Clock& clock_;
   UnixUs since_;

@@ -66,7 +66,7 @@ Result<void> Server::listen() {
   novnc_ = read_novnc(options_.novnc_directory);
   http::Limits limits;
   limits.max_body_bytes = 0;
-  limits.max_connections = options_.limits.max_connections;
+  limits.max_connections = limits.max_event_streams = options_.limits.max_connections;
   http_ = std::make_unique<http::Server>(
       io_, http::Router(routes()),
       http::ServerOptions{"", 0600, limits, options_.listen, [this](const Request& head) { return stand_at_door(head); }});

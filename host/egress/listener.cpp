@@ -58,13 +58,33 @@ asio::awaitable<void> Listener::accept_loop() {
             co_await pause.async_wait(asio::as_tuple(asio::use_awaitable));
             continue;
         }
-        if (tasks_.size() > outside_.limits.max_connections) continue;   // closes it
-        auto shared = std::make_shared<streams::StreamSocket>(std::move(socket));
-        tasks_.spawn("egress.connection", [this, shared] { return serve(shared); });
+        let_in(std::move(socket));
     }
 }
 
-asio::awaitable<void> Listener::serve(std::shared_ptr<streams::StreamSocket> socket) { co_await serve_connection(std::move(*socket), &host_); }
+void Listener::admit(UniqueFd connection) {
+    streams::StreamSocket socket(io_);
+    boost::system::error_code failure;
+    socket.assign(asio::generic::stream_protocol(asio::local::stream_protocol()), connection.get(), failure);
+    if (failure) return spdlog::error("egress.not_admitted path={} err=\"{}\"", socket_path_, failure.message());
+    connection.release();
+    let_in(std::move(socket));
+}
+
+void Listener::let_in(streams::StreamSocket socket) {
+    if (connections_ >= outside_.limits.max_connections) return;   // closes it
+    ++connections_;
+    auto shared = std::make_shared<streams::StreamSocket>(std::move(socket));
+    tasks_.spawn("egress.connection", [this, shared] { return serve(shared); });
+}
+
+asio::awaitable<void> Listener::serve(std::shared_ptr<streams::StreamSocket> socket) {
+    struct Leave {
+        std::size_t& connections;
+        ~Leave() { --connections; }
+    } const leave{connections_};
+    co_await serve_connection(std::move(*socket), &host_);
+}
 
 asio::awaitable<void> Listener::stop() {
     boost::system::error_code ignored;

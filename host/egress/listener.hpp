@@ -7,6 +7,7 @@
 #include "host/async/task_group.hpp"
 #include "host/egress/refusal_teller.hpp"
 #include "host/egress/session.hpp"
+#include "shared/base/unique_fd.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
@@ -32,11 +33,16 @@ struct Outside {
 class Listener {
   public:
     Listener(boost::asio::io_context& io, std::string socket_path, machine::EgressPolicy policy, Outside& outside, EgressOwner& owner, const Clock& clock);
+    /// Where no shim does: then admit() brings who dials.
     Result<void> listen();
+    bool listens() const { return acceptor_.is_open(); }
+    /// A connection that arrived at this run's socket.
+    void admit(UniqueFd connection);
     boost::asio::awaitable<void> stop();
 
   private:
     boost::asio::awaitable<void> accept_loop();
+    void let_in(streams::StreamSocket socket);
     boost::asio::awaitable<void> serve(std::shared_ptr<streams::StreamSocket> socket);
 
     boost::asio::io_context& io_;
@@ -46,6 +52,7 @@ class Listener {
     RefusalTeller teller_;
     SessionHost host_;
     boost::asio::local::stream_protocol::acceptor acceptor_;
+    std::size_t connections_ = 0;
     async::TaskGroup tasks_;
 };
 

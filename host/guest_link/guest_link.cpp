@@ -69,13 +69,24 @@ asio::awaitable<void> GuestLink::accept_loop() {
             co_await pause.async_wait(asio::as_tuple(asio::use_awaitable));
             continue;
         }
-        if (sessions_.size() >= max_sessions) {
-            refuse("more than " + std::to_string(max_sessions) + " links at once");
-            continue;  // closes it
-        }
-        auto shared = std::make_shared<asio::local::stream_protocol::socket>(std::move(socket));
-        tasks_.spawn("link.session", [this, shared] { return serve(shared); });
+        let_in(std::move(socket));
     }
+}
+
+void GuestLink::admit(UniqueFd connection) {
+    if (stopping_) return;
+    Socket socket(io_);
+    boost::system::error_code failure;
+    socket.assign(asio::local::stream_protocol(), connection.get(), failure);
+    if (failure) return spdlog::error("link.not_admitted path={} err=\"{}\"", options_.socket_path, failure.message());
+    connection.release();
+    let_in(std::move(socket));
+}
+
+void GuestLink::let_in(Socket socket) {
+    if (sessions_.size() >= max_sessions) return refuse("more than " + std::to_string(max_sessions) + " links at once");   // closes it
+    auto shared = std::make_shared<Socket>(std::move(socket));
+    tasks_.spawn("link.session", [this, shared] { return serve(shared); });
 }
 
 asio::awaitable<void> GuestLink::serve(std::shared_ptr<asio::local::stream_protocol::socket> socket) {
@@ -250,8 +261,8 @@ asio::awaitable<void> GuestLink::drained(std::chrono::milliseconds limit) {
 asio::awaitable<void> GuestLink::stop() {
     stopping_ = true;
     boost::system::error_code ignored;
+    if (acceptor_.is_open()) ::unlink(options_.socket_path.c_str());
     acceptor_.close(ignored);
-    ::unlink(options_.socket_path.c_str());
     fail_requests("the link is closed");
     co_await tasks_.stop();
 }

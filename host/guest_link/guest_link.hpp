@@ -1,6 +1,6 @@
 // The control link of one run: listens where its VM's guest arrives, admits the agent, hands on what it says, acknowledges what is committed.
 //
-// Shape:  one listener a run (the socket is the VM's identity), any number of sessions, the newest admitted one is current. The owner is called on the event
+// Shape:  one listening socket a run (it is the VM's identity; its shim holds it, or this), any number of sessions, the newest admitted one is current. The owner is called on the event
 //         thread and may call back.
 // Errors: listen(): those of listen_unix. Nothing that a guest sends is an error here: it becomes a refused or a lost link.
 // Source: CONTRACTS "Control link"; tech §1.3 (the VMM's connect blocks its event thread: backlog 128, accept at once).
@@ -9,6 +9,7 @@
 #include "host/async/task_group.hpp"
 #include "host/guest_link/admission.hpp"
 #include "host/guest_link/session.hpp"
+#include "shared/base/unique_fd.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
@@ -55,7 +56,11 @@ class GuestLink final : private SessionListener {
 
     GuestLink(boost::asio::io_context& io, LinkOptions options, LinkOwner& owner, const Clock& clock);
 
+    /// Where no shim does: then admit() brings who dials.
     Result<void> listen();
+    bool listens() const { return acceptor_.is_open(); }
+    /// A connection that arrived at this run's socket.
+    void admit(UniqueFd connection);
     bool is_up() const { return current_ != nullptr; }
     /// Of the current session; nothing is missing while there is none.
     Quiet quiet() const { return current_ != nullptr ? current_->quiet() : Quiet{}; }
@@ -75,7 +80,10 @@ class GuestLink final : private SessionListener {
         std::unique_ptr<boost::asio::steady_timer> deadline;
     };
 
+    using Socket = boost::asio::local::stream_protocol::socket;
+
     boost::asio::awaitable<void> accept_loop();
+    void let_in(Socket socket);
     boost::asio::awaitable<void> serve(std::shared_ptr<boost::asio::local::stream_protocol::socket> socket);
     std::string token_for(const BootId& boot, const protocol::Hello& hello, TokenCheck check);
     void bind_token(const BootId& boot);

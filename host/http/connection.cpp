@@ -75,10 +75,28 @@ struct StreamWaker {
     }
 };
 
+/// While it lives its connection is among the event streams.
+class Follower {
+  public:
+    explicit Follower(Crowd& crowd) : crowd_(crowd) {
+        --crowd_.connections;
+        ++crowd_.event_streams;
+    }
+    Follower(const Follower&) = delete;
+    Follower& operator=(const Follower&) = delete;
+    ~Follower() {
+        ++crowd_.connections;
+        --crowd_.event_streams;
+    }
+
+  private:
+    Crowd& crowd_;
+};
+
 class Connection {
   public:
-    Connection(Protocol::socket socket, const Router& router, const Limits& limits, const Doorkeeper& doorkeeper)
-        : peer_(peer_of(socket.native_handle())), stream_(std::move(socket)), router_(router), limits_(limits), doorkeeper_(doorkeeper) {}
+    Connection(Protocol::socket socket, const Router& router, const Limits& limits, const Doorkeeper& doorkeeper, Crowd& crowd)
+        : peer_(peer_of(socket.native_handle())), stream_(std::move(socket)), router_(router), limits_(limits), doorkeeper_(doorkeeper), crowd_(crowd) {}
 
     asio::awaitable<void> serve() {
         while (co_await serve_one()) {
@@ -142,6 +160,10 @@ class Connection {
         const std::string target = request.path.substr(0, request.path.find('?'));   // for logs: a query may hold what is secret
         Answer answer = co_await ask(std::move(request));
         if (auto* source = std::get_if<std::unique_ptr<EventSource>>(&answer)) {
+            if (crowd_.event_streams >= limits_.max_event_streams) {
+                auto refusal = problem_response({503, "limit", "too many event streams", "at most " + std::to_string(limits_.max_event_streams) + " are served at once; end one and come again"});
+                co_return co_await write(std::move(refusal), false);
+            }
             spdlog::debug("http.stream path={} pid={}", target, peer_.pid);
             co_await write_events(std::move(*source));
             co_return false;
@@ -247,6 +269,7 @@ class Connection {
     }
 
     asio::awaitable<void> write_events(std::unique_ptr<EventSource> source) {
+        const Follower follower(crowd_);
         const auto waker = waker_of(*source);
         bool open = co_await write_bytes(
             "HTTP/1.1 200 OK\r\nServer: vigild\r\nContent-Type: text/event-stream\r\nCache-Control: no-store\r\nTransfer-Encoding: chunked\r\n"
@@ -264,7 +287,7 @@ class Connection {
     /// False: the stream is over.
     asio::awaitable<bool> write_batch(EventSource::Batch batch, std::shared_ptr<StreamWaker> waker) {
         std::string text;
-        for (const auto& event : batch.events) text += to_sse(event);
+        for (const auto& event : batch.events) text += event.shared ? *event.shared : to_sse(event);
         if (!text.empty() && !co_await write_bytes(chunk_of(text))) co_return false;
         if (batch.ended) {
             co_await write_bytes("0\r\n\r\n");
@@ -329,14 +352,16 @@ class Connection {
     const Router& router_;
     const Limits& limits_;
     const Doorkeeper& doorkeeper_;
+    Crowd& crowd_;
     std::optional<Response> turned_away_;
     std::shared_ptr<async::Leash> leash_;   // of the request that is being answered
 };
 
 }  // namespace
 
-asio::awaitable<void> serve_connection(Protocol::socket socket, const Router& router, const Limits& limits, const Doorkeeper& doorkeeper) {
-    Connection connection(std::move(socket), router, limits, doorkeeper);
+asio::awaitable<void> serve_connection(Protocol::socket socket, const Router& router, const Limits& limits, const Doorkeeper& doorkeeper,
+                                       Crowd& crowd) {
+    Connection connection(std::move(socket), router, limits, doorkeeper, crowd);
     co_await connection.serve();
 }
 

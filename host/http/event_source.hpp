@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -17,6 +18,7 @@ struct StreamEvent {
     std::optional<std::uint64_t> id;
     std::string type;
     std::string data;  // any text; each of its lines becomes a data: line
+    std::shared_ptr<const std::string> shared{};  // to_sse() of it, made once for many streams: then the rest is not looked at
 };
 
 class EventSource {

@@ -22,7 +22,7 @@ constexpr std::chrono::milliseconds out_of_descriptors_pause{100};
 struct Server::Door {
     Acceptor acceptor;
     Doorkeeper doorkeeper;
-    std::size_t connections = 0;
+    Crowd crowd{};
 };
 
 Server::Server(asio::io_context& io, Router router, ServerOptions options)
@@ -43,7 +43,7 @@ Result<void> Server::listen(UniqueFd passed) {
 }
 
 Result<void> Server::open_door(UniqueFd listener, int family, bool is_guarded) {
-    auto door = std::make_shared<Door>(Door{Acceptor(io_), is_guarded ? options_.doorkeeper : Doorkeeper(), 0});
+    auto door = std::make_shared<Door>(Door{Acceptor(io_), is_guarded ? options_.doorkeeper : Doorkeeper(), {}});
     boost::system::error_code failure;
     door->acceptor.assign(asio::generic::stream_protocol(family, 0), listener.get(), failure);
     if (failure) return Error(Errc::io, "listen: " + failure.message());
@@ -73,11 +73,11 @@ asio::awaitable<void> Server::accept_loop(std::shared_ptr<Door> door) {
             co_await pause.async_wait(asio::as_tuple(asio::use_awaitable));
             continue;
         }
-        if (door->connections >= options_.limits.max_connections) {
-            spdlog::warn("http.connection_refused connections={}", door->connections);
+        if (door->crowd.connections >= options_.limits.max_connections) {
+            spdlog::warn("http.connection_refused connections={}", door->crowd.connections);
             continue;  // the socket closes here
         }
-        ++door->connections;
+        ++door->crowd.connections;
         auto shared = std::make_shared<Socket>(std::move(socket));  // std::function wants a copyable lambda
         tasks_.spawn("http.connection", [this, shared, door] { return serve(std::move(*shared), door); });
     }
@@ -86,9 +86,9 @@ asio::awaitable<void> Server::accept_loop(std::shared_ptr<Door> door) {
 asio::awaitable<void> Server::serve(Socket socket, std::shared_ptr<Door> door) {
     struct Leave {
         Door& door;
-        ~Leave() { --door.connections; }
+        ~Leave() { --door.crowd.connections; }
     } leave{*door};
-    co_await serve_connection(std::move(socket), router_, options_.limits, door->doorkeeper);
+    co_await serve_connection(std::move(socket), router_, options_.limits, door->doorkeeper, door->crowd);
 }
 
 }  // namespace vigil::http

@@ -12,13 +12,16 @@ using protocol::OtherReport;
 
 namespace {
 
-json envelope(const Reported& reported) {
+/// Of every report that comes in: written out, its members in the order in which json has them.
+std::string envelope(const Reported& reported) {
   const auto& report = reported.report;
-  json object{{"boot", report.boot.value()}, {"epoch", report.epoch},        {"seq", report.seq},
-              {"mono_us", report.mono_us},   {"channel", to_text(reported.channel)}, {"partial", reported.partial}};
-  if (reported.replaces != 0) object["replaces"] = reported.replaces;
-  if (const auto* other = std::get_if<OtherReport>(&report.body)) object["type"] = other->type;
-  return object;
+  std::string text = "{\"boot\":" + dump_json(report.boot.value());
+  text.append(",\"channel\":\"").append(to_text(reported.channel)).append("\",\"epoch\":").append(std::to_string(report.epoch));
+  text.append(",\"mono_us\":").append(std::to_string(report.mono_us)).append(",\"partial\":").append(reported.partial ? "true" : "false");
+  if (reported.replaces != 0) text.append(",\"replaces\":").append(std::to_string(reported.replaces));
+  text.append(",\"seq\":").append(std::to_string(report.seq));
+  if (const auto* other = std::get_if<OtherReport>(&report.body)) text.append(",\"type\":").append(dump_json(other->type));
+  return text + "}";
 }
 
 Result<Reported> parse_envelope(const json& object) {
@@ -45,7 +48,7 @@ Result<Reported> parse_envelope(const json& object) {
 }  // namespace
 
 std::string reported_json(const Reported& reported) {
-  const auto meta = "\"report\":" + dump_json(envelope(reported)) + "}";
+  const auto meta = "\"report\":" + envelope(reported) + "}";
   if (const auto* other = std::get_if<OtherReport>(&reported.report.body)) {
     const bool is_json = json::accept(other->json);
     return "{\"value\":" + (is_json ? other->json : dump_json(other->json)) + "," + meta;

@@ -98,4 +98,18 @@ std::vector<Decision> decide(const Settings& settings, const Facts& facts) {
   return decisions;
 }
 
+std::optional<UnixUs> next_look(const Facts& facts, const std::vector<Decision>& decisions) {
+  std::optional<UnixUs> next;
+  const auto consider = [&](UnixUs at) {
+    if (at > facts.now && (!next || at < *next)) next = at;
+  };
+  for (const auto& each : decisions) {
+    if (each.verdict == Verdict::waits) consider(each.due);
+    if (each.verdict == Verdict::paused) consider(facts.paused_until);
+    if (each.verdict == Verdict::held)
+      for (const auto& holder : each.holders) consider(holder.until);
+  }
+  return next;
+}
+
 }  // namespace vigil::policy

@@ -65,6 +65,9 @@ struct Decision {
 /// One a rule that there is for this VM in this state, in the order of Rule. At most one of them acts.
 std::vector<Decision> decide(const Settings& settings, const Facts& facts);
 
+/// The next date after which decide() may say something else though nothing but the time has changed; nullopt: there is none.
+std::optional<UnixUs> next_look(const Facts& facts, const std::vector<Decision>& decisions);
+
 }  // namespace vigil::policy
 
 namespace vigil {

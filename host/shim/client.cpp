@@ -2,7 +2,9 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstring>
 
 namespace vigil::shim {
 
@@ -10,6 +12,24 @@ namespace {
 
 constexpr std::size_t max_pending = 256 << 10;
 constexpr int pieces_at_a_time = 16;
+constexpr std::size_t max_passing = 32;
+
+/// A socket goes along with the first of the bytes.
+ssize_t send_with(int to, const char* bytes, std::size_t size, int passed) {
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
+  iovec part{const_cast<char*>(bytes), size};
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof(control);
+  cmsghdr* const header = CMSG_FIRSTHDR(&message);
+  header->cmsg_level = SOL_SOCKET;
+  header->cmsg_type = SCM_RIGHTS;
+  header->cmsg_len = CMSG_LEN(sizeof(int));
+  std::memcpy(CMSG_DATA(header), &passed, sizeof(int));
+  return ::sendmsg(to, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
 
 }  // namespace
 
@@ -35,9 +55,17 @@ std::vector<Command> Client::receive() {
   }
 }
 
-void Client::attach(std::uint64_t console_offset) {
-  next_ = console_offset;
+void Client::attach(const Attach& attach) {
+  next_ = attach.console_offset;
   attached_ = true;
+  wants_dialled_ = attach.dialled;
+}
+
+bool Client::takes_dialled() const { return is_open() && attached_ && wants_dialled_ && passing_.size() < max_passing && out_.size() < max_pending / 2; }
+
+void Client::send_dialled(std::uint32_t port, UniqueFd socket) {
+  passing_.push_back({out_.size(), std::move(socket)});
+  send(Dialled{port});
 }
 
 void Client::send(const ShimEvent& event) {
@@ -73,10 +101,15 @@ bool Client::refill(const BoundedWriter& console, const ExitRecord* ended) {
 /// True when nothing is left to send.
 bool Client::flush() {
   while (!out_.empty()) {
-    const ssize_t put = ::send(socket_.get(), out_.data(), out_.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    const bool passes = !passing_.empty() && passing_.front().at == 0;
+    const std::size_t next = passing_.size() > (passes ? 1U : 0U) ? passing_[passes ? 1 : 0].at : out_.size();
+    const ssize_t put = passes ? send_with(socket_.get(), out_.data(), next, passing_.front().socket.get())
+                               : ::send(socket_.get(), out_.data(), next, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (put < 0 && errno == EINTR) continue;
     if (put < 0 && errno != EAGAIN) socket_.reset();
     if (put < 0) return false;
+    if (passes) passing_.pop_front();
+    for (auto& each : passing_) each.at -= static_cast<std::size_t>(put);
     out_.erase(0, static_cast<std::size_t>(put));
   }
   return true;

@@ -11,6 +11,7 @@
 #include "shared/framing/frame.hpp"
 
 #include <cstdint>
+#include <deque>
 #include <string>
 #include <vector>
 
@@ -30,8 +31,11 @@ public:
 
   /// Commands that arrived. Closes itself at the end of the stream.
   std::vector<Command> receive();
-  void attach(std::uint64_t console_offset);
+  void attach(const Attach& attach);
   void send(const ShimEvent& event);
+  /// Wants who dials, and reads: a guest that dials without end cannot cost it its place.
+  bool takes_dialled() const;
+  void send_dialled(std::uint32_t port, UniqueFd socket);
   /// Sends as much as the socket takes, at most about a MiB at a time. `ended` follows the last console byte; nullptr: not yet.
   void pump(const BoundedWriter& console, const ExitRecord* ended);
 
@@ -41,9 +45,12 @@ private:
 
   UniqueFd socket_;
   framing::FrameReader reader_{max_command_bytes};
+  struct Passing { std::size_t at = 0; UniqueFd socket; };   // goes along with that byte of out_
+
   std::string out_;
+  std::deque<Passing> passing_;
   std::uint64_t next_ = 0;   // the next console offset to send
-  bool attached_ = false;
+  bool attached_ = false, wants_dialled_ = false;
   bool told_ = false;
 };
 

@@ -84,8 +84,13 @@ void Shim::begin() {
   if (group) group_ = std::move(*group);
   const auto joined = group ? group_->add(0) : Result<void>(group.error());
   if (!joined) note("no control group of its own: " + joined.error().message());
-  const auto started = spec_.plan.device ? start_device() : start_vmm();
-  if (!started) fail_start(started.error().message());
+  if (const auto started = start(); !started) fail_start(started.error().message());
+}
+
+Result<void> Shim::start() {
+  TRY(doors, Doors::open(spec_));
+  doors_ = std::move(doors);
+  return spec_.plan.device ? start_device() : start_vmm();
 }
 
 Result<void> Shim::start_device() {
@@ -197,6 +202,8 @@ void Shim::wait_and_serve() {
   if (device_socket_ && is_ready(device_socket_->fd()) && device_socket_->appeared()) vmm_may_start();
   for (Client& client : clients_)
     if (is_ready(client.fd())) serve(client);
+  for (const int door : doors_.listeners())
+    if (is_ready(door)) let_in(door);
   if (is_ready(listener_.get())) accept_client();
   if (is_ready(signals_.get())) take_signals();
   check_deadlines(now);
@@ -211,6 +218,7 @@ std::vector<pollfd> Shim::watched(TimePoint now) const {
   for (const StreamPipe* pipe : {&console_, &log_})
     if (!pipe->has_ended() && pipe->due() <= now) polled.push_back({pipe->read_end(), POLLIN, 0});
   if (device_socket_) polled.push_back({device_socket_->fd(), POLLIN, 0});
+  for (const int door : doors_.listeners()) polled.push_back({door, POLLIN, 0});
   for (const Client& client : clients_) {
     const int wanted = POLLIN | (client.wants_write(console_.kept()) ? POLLOUT : 0);
     polled.push_back({client.fd(), static_cast<short>(wanted), 0});
@@ -293,6 +301,14 @@ void Shim::accept_client() {
   if (socket) clients_.emplace_back(std::move(socket));
 }
 
+/// To the daemon that came last. Where none is, the connection ends here, and the guest dials again.
+void Shim::let_in(int door) {
+  UniqueFd socket = Doors::accept(door);
+  if (!socket) return;
+  const auto taker = std::find_if(clients_.rbegin(), clients_.rend(), [](const Client& client) { return client.takes_dialled(); });
+  if (taker != clients_.rend()) taker->send_dialled(doors_.port_of(door), std::move(socket));
+}
+
 void Shim::serve(Client& client) {
   for (const Command& command : client.receive()) obey(client, command);
 }
@@ -302,7 +318,7 @@ void Shim::obey(Client& client, const Command& command) {
     client.send(status());
     if (phase_ == Phase::running && record_.device_exit) client.send(DeviceExited{*record_.device_exit, *device_ended_unix_us_});
     if (phase_ == Phase::running && vmm_halted_) client.send(VmmHalted{true});
-    client.attach(attach->console_offset);
+    client.attach(*attach);
   } else if (const auto* kill = std::get_if<Kill>(&command)) {
     stop_vmm(kill->signal);
   } else {
@@ -327,7 +343,7 @@ void Shim::broadcast(const ShimEvent& event) {
 }
 
 Status Shim::status() const {
-  return {spec_.instance, spec_.run, phase_, record_.shim, record_.vmm, record_.device, console_.kept().size()};
+  return {spec_.instance, spec_.run, phase_, record_.shim, record_.vmm, record_.device, console_.kept().size(), !spec_.doors.empty()};
 }
 
 // ---- records

@@ -7,6 +7,7 @@
 
 #include "host/cgroup/cgroup.hpp"
 #include "host/shim/client.hpp"
+#include "host/shim/doors.hpp"
 #include "host/shim/shim_spec.hpp"
 #include "host/shim/socket_watch.hpp"
 #include "host/shim/stream_pipe.hpp"
@@ -33,6 +34,7 @@ private:
   Shim(ShimSpec spec, UniqueFd listener, UniqueFd signals, StreamPipe console, StreamPipe log);
 
   void begin();
+  Result<void> start();
   Result<void> start_device();
   Result<void> give_pipes();
   Result<void> start_vmm();
@@ -49,6 +51,7 @@ private:
   void take_signals();
   void reap();
   void accept_client();
+  void let_in(int door);
   void serve(Client& client);
   void obey(Client& client, const Command& command);
   void stop_vmm(int signal);
@@ -66,6 +69,7 @@ private:
   std::unique_ptr<cgroup::Group> group_;
   std::optional<SocketWatch> device_socket_;        // while the VMM waits for it
   std::list<Client> clients_;
+  Doors doors_;
   ino_t socket_inode_ = 0;                          // of shim.sock
 
   Phase phase_ = Phase::starting;

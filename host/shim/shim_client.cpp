@@ -25,6 +25,8 @@
 
 #include <cerrno>
 #include <csignal>
+#include <cstring>
+#include <deque>
 
 namespace vigil::shim {
 
@@ -129,11 +131,18 @@ public:
       const auto payload = reader_.next();
       if (!payload) co_return payload.error();
       if (*payload) co_return parse_event(**payload);
-      const auto [error, bytes] = co_await async::read_some(socket_);
+      const auto [error] = co_await socket_.async_wait(asio::local::stream_protocol::socket::wait_read, asio::as_tuple(asio::use_awaitable));
       if (error == asio::error::operation_aborted && socket_.is_open()) throw boost::system::system_error(error);   // our caller was cancelled
       if (error) co_return Error(Errc::unavailable, "the shim is gone: " + error.message());
-      reader_.feed(bytes);
+      CO_TRY_VOID(fed, receive());
     }
+  }
+
+  UniqueFd take_passed() override {
+    if (passed_.empty()) return {};
+    UniqueFd socket = std::move(passed_.front());
+    passed_.pop_front();
+    return socket;
   }
 
   Result<void> kill_vmm(int signal) override { return send(Command(Kill{signal})); }
@@ -152,8 +161,38 @@ public:
   }
 
 private:
+  Result<void> receive() {
+    alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))];
+    const auto room = async::shared_read_buffer();
+    iovec part{room.data(), room.size()};
+    msghdr message{};
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    message.msg_control = control;
+    message.msg_controllen = sizeof(control);
+    const ssize_t got = ::recvmsg(socket_.native_handle(), &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    if (got < 0 && (errno == EAGAIN || errno == EINTR)) return {};
+    if (got <= 0) return Error(Errc::unavailable, "the shim is gone: " + (got == 0 ? std::string("it closed the connection") : Error::from_errno("recvmsg", errno).message()));
+    note_passed(message);
+    reader_.feed({room.data(), static_cast<std::size_t>(got)});
+    return {};
+  }
+
+  /// In the order of their events; one that found no free descriptor leaves an empty place.
+  void note_passed(msghdr& message) {
+    const cmsghdr* const header = CMSG_FIRSTHDR(&message);
+    if (header != nullptr && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS && header->cmsg_len == CMSG_LEN(sizeof(int))) {
+      int passed = -1;
+      std::memcpy(&passed, CMSG_DATA(header), sizeof(int));
+      passed_.emplace_back(passed);
+    } else if ((message.msg_flags & MSG_CTRUNC) != 0) {
+      passed_.emplace_back();
+    }
+  }
+
   asio::local::stream_protocol::socket socket_;
   framing::FrameReader reader_;
+  std::deque<UniqueFd> passed_;
 };
 
 }  // namespace
@@ -167,7 +206,7 @@ asio::awaitable<Result<std::unique_ptr<ShimConnection>>> ShimConnection::attach(
   if (error == asio::error::operation_aborted) throw boost::system::system_error(error);
   if (error) co_return Error(Errc::unavailable, socket_path + ": " + error.message());
   auto connection = std::make_unique<Connection>(std::move(socket));
-  const Command attach_command(Attach{console_offset});
+  const Command attach_command(Attach{console_offset, true});
   CO_TRY_VOID(sent, connection->send(attach_command));
   std::unique_ptr<ShimConnection> opened = std::move(connection);
   co_return opened;

@@ -9,6 +9,7 @@
 #include "host/shim/shim_event.hpp"
 #include "host/shim/shim_spec.hpp"
 #include "shared/base/result.hpp"
+#include "shared/base/unique_fd.hpp"
 
 #include <boost/asio/awaitable.hpp>
 
@@ -33,6 +34,9 @@ public:
   /// The next event; one waiter at a time. Errc::unavailable when the shim is gone (after Ended this is normal, before it the shim was killed),
   /// Errc::protocol when it sent what cannot be.
   virtual boost::asio::awaitable<Result<ShimEvent>> next() = 0;
+
+  /// The socket that came with the Dialled event that next() has just given; empty when this process was out of descriptors.
+  virtual UniqueFd take_passed() = 0;
 
   /// Asks the shim to send the VMM a signal (SIGTERM, SIGKILL); does not wait for its end. Errc::unavailable when the shim is gone.
   virtual Result<void> kill_vmm(int signal) = 0;

@@ -21,6 +21,7 @@ struct Status {
   Phase phase = Phase::starting;
   ProcessIdentity shim, vmm, device;            // pid 0: not started (yet)
   std::uint64_t console_bytes = 0;              // so far
+  bool has_doors = false;                       // it listens for the guest: Dialled tells. One of an older version does not
   friend bool operator==(const Status&, const Status&) = default;
 };
 
@@ -55,13 +56,19 @@ struct VmmHalted {
   friend bool operator==(const VmmHalted&, const VmmHalted&) = default;
 };
 
+/// The guest has dialled this port of its host; the connection's socket came along (ShimConnection::take_passed).
+struct Dialled {
+  std::uint32_t port = 0;
+  friend bool operator==(const Dialled&, const Dialled&) = default;
+};
+
 /// The VMM ended, or could not be started (record.start_error). exit.json holds the same and is on disk by now.
 struct Ended {
   ExitRecord record;
   friend bool operator==(const Ended&, const Ended&) = default;
 };
 
-using ShimEvent = std::variant<Status, VmmStarted, ConsoleBytes, ConsoleLost, DeviceExited, VmmHalted, Ended>;
+using ShimEvent = std::variant<Status, VmmStarted, ConsoleBytes, ConsoleLost, DeviceExited, VmmHalted, Dialled, Ended>;
 
 }  // namespace vigil::shim
 

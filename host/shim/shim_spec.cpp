@@ -85,6 +85,18 @@ Result<vmm::LaunchPlan> parse_plan(const json& object) {
   return plan;
 }
 
+Result<std::vector<Door>> parse_doors(const json& object) {
+  std::vector<Door> doors;
+  if (!object.contains("doors")) return doors;   // a daemon of an older version listens itself
+  TRY(items, member(object, "doors", json::value_t::array));
+  for (const json& item : *items) {
+    TRY(path, read_string(item, "path", max_path));
+    TRY(port, read_integer(item, "port", 1, 0xFFFFFFFE));
+    doors.push_back({path, static_cast<std::uint32_t>(port)});
+  }
+  return doors;
+}
+
 Result<Credentials> parse_credentials(const json& object) {
   constexpr std::int64_t max_id = 0xFFFFFFFE;
   Credentials credentials;
@@ -103,8 +115,10 @@ Result<Credentials> parse_credentials(const json& object) {
 }  // namespace
 
 std::string encode_shim_spec(const ShimSpec& spec) {
+  json doors = json::array();
+  for (const auto& door : spec.doors) doors.push_back({{"path", door.path}, {"port", door.port}});
   json out = {{"instance", spec.instance.value()}, {"run", spec.run.value()}, {"run_dir", spec.run_dir}, {"log_dir", spec.log_dir},
-              {"plan", plan_json(spec.plan)}, {"console", caps_json(spec.console)}, {"vmm_log", caps_json(spec.vmm_log)}};
+              {"plan", plan_json(spec.plan)}, {"console", caps_json(spec.console)}, {"vmm_log", caps_json(spec.vmm_log)}, {"doors", doors}};
   if (const auto& wanted = spec.credentials) out["credentials"] = {{"uid", wanted->uid}, {"gid", wanted->gid}, {"groups", wanted->groups}};
   return dump_json(out);
 }
@@ -121,7 +135,8 @@ Result<ShimSpec> parse_shim_spec(std::string_view text) {
   TRY(plan, parse_plan(*plan_object));
   TRY(console, parse_caps(object, "console"));
   TRY(vmm_log, parse_caps(object, "vmm_log"));
-  spec = {id, RunNumber(static_cast<std::uint32_t>(run)), run_dir, log_dir, plan, std::nullopt, console, vmm_log};
+  TRY(doors, parse_doors(object));
+  spec = {id, RunNumber(static_cast<std::uint32_t>(run)), run_dir, log_dir, plan, std::nullopt, console, vmm_log, doors};
   if (!object.contains("credentials")) return spec;
   TRY(credentials_object, member(object, "credentials", json::value_t::object));
   TRY(credentials, parse_credentials(*credentials_object));

@@ -1,6 +1,6 @@
 // What vigil-shim has to do for one run. Travels as JSON through an inherited descriptor.
 //
-// Shape:  run_dir and log_dir exist already. In run_dir the shim makes shim.sock (0600) and the plan's listeners, in log_dir console.log, vmm.log
+// Shape:  run_dir and log_dir exist already. In run_dir the shim makes shim.sock (0600), the doors and the plan's listeners, in log_dir console.log, vmm.log
 //         and exit.json. When `credentials` are given (the daemon is root) the VMM and its device run under them, with no_new_privs; then the
 //         caller has made run_dir (0700), and what stands in it for the device to dial, theirs.
 #pragma once
@@ -24,6 +24,13 @@ struct Credentials {
   friend bool operator==(const Credentials&, const Credentials&) = default;
 };
 
+/// A socket that the guest reaches by dialling `port` on its host.
+struct Door {
+  std::string path;                             // run/ID/vsock_PORT
+  std::uint32_t port = 0;
+  friend bool operator==(const Door&, const Door&) = default;
+};
+
 struct ShimSpec {
   InstanceId instance;
   RunNumber run;
@@ -33,6 +40,7 @@ struct ShimSpec {
   std::optional<Credentials> credentials;
   KeepCaps console = console_caps;
   KeepCaps vmm_log = vmm_log_caps;
+  std::vector<Door> doors{};                    // bound before the device starts
   friend bool operator==(const ShimSpec&, const ShimSpec&) = default;
 };
 

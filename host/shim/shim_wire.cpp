@@ -20,7 +20,7 @@ constexpr std::size_t offset_bytes = 8;
 json body_of(const Status& status) {
   return {{"event", "status"}, {"instance", status.instance.value()}, {"run", status.run.value()}, {"phase", to_text(status.phase)},
           {"shim", to_json(status.shim)}, {"vmm", to_json(status.vmm)}, {"device", to_json(status.device)},
-          {"console_bytes", status.console_bytes}};
+          {"console_bytes", status.console_bytes}, {"doors", status.has_doors}};
 }
 json body_of(const VmmStarted& started) {
   return {{"event", "vmm_started"}, {"vmm", to_json(started.vmm)}, {"device", to_json(started.device)}, {"at_unix_us", started.at_unix_us}};
@@ -30,6 +30,7 @@ json body_of(const DeviceExited& exited) {
   return {{"event", "device_exited"}, {"exit", to_json(exited.exit)}, {"at_unix_us", exited.at_unix_us}};
 }
 json body_of(const VmmHalted& event) { return {{"event", "vmm_halted"}, {"halted", event.halted}}; }
+json body_of(const Dialled& dialled) { return {{"event", "dialled"}, {"port", dialled.port}}; }
 json body_of(const Ended& ended) { return {{"event", "ended"}, {"record", to_json(ended.record)}}; }
 
 std::string payload_of(const json& body) { return json_mark + dump_json(body); }
@@ -59,10 +60,11 @@ Result<ShimEvent> parse_status(const json& object) {
   TRY(vmm, read_identity(object, "vmm"));
   TRY(device, read_identity(object, "device"));
   TRY(bytes, read_integer(object, "console_bytes"));
+  const bool has_doors = object.value("doors", json(false)) == json(true);
   const auto phase = parse_enum<Phase>(phase_text);
   if (!phase) return Error(Errc::protocol, "phase: " + phase_text);
   return ShimEvent(Status{InstanceId(instance), RunNumber(static_cast<std::uint32_t>(run)), *phase, shim, vmm, device,
-                          static_cast<std::uint64_t>(bytes)});
+                          static_cast<std::uint64_t>(bytes), has_doors});
 }
 
 Result<ShimEvent> parse_started(const json& object) {
@@ -89,6 +91,11 @@ Result<ShimEvent> parse_halted(const json& object) {
   return ShimEvent(VmmHalted{halted});
 }
 
+Result<ShimEvent> parse_dialled(const json& object) {
+  TRY(port, read_integer(object, "port", 1, 0xFFFFFFFE));
+  return ShimEvent(Dialled{static_cast<std::uint32_t>(port)});
+}
+
 Result<ShimEvent> parse_ended(const json& object) {
   const auto found = object.find("record");
   if (found == object.end() || !found->is_object()) return Error(Errc::protocol, "ended without its record");
@@ -103,6 +110,7 @@ Result<ShimEvent> parse_named(const json& object) {
   if (name == "console_lost") return parse_lost(object);
   if (name == "device_exited") return parse_device_exited(object);
   if (name == "vmm_halted") return parse_halted(object);
+  if (name == "dialled") return parse_dialled(object);
   if (name == "ended") return parse_ended(object);
   return Error(Errc::protocol, "unknown event: " + name);
 }
@@ -114,7 +122,8 @@ Result<Command> parse_operation(const json& object) {
   if (op == "status") return Command(AskStatus{});
   if (op == "attach") {
     TRY(offset, read_integer(object, "console_offset"));
-    return Command(Attach{static_cast<std::uint64_t>(offset)});
+    const bool dialled = object.value("dialled", json(false)) == json(true);
+    return Command(Attach{static_cast<std::uint64_t>(offset), dialled});
   }
   if (op != "kill") return Error(Errc::protocol, "unknown op: " + op);
   TRY(signal, read_integer(object, "signal", 1, 64));
@@ -129,7 +138,7 @@ std::string frame_of(const ShimEvent& event) {
 
 std::string frame_of(const Command& command) {
   const json body = std::visit(
-      Overloaded{[](const Attach& attach) -> json { return {{"op", "attach"}, {"console_offset", attach.console_offset}}; },
+      Overloaded{[](const Attach& attach) -> json { return {{"op", "attach"}, {"console_offset", attach.console_offset}, {"dialled", attach.dialled}}; },
                  [](const AskStatus&) -> json { return {{"op", "status"}}; },
                  [](const Kill& kill) -> json { return {{"op", "kill"}, {"signal", kill.signal}}; }},
       command);

@@ -1,6 +1,7 @@
 // What travels on shim.sock: frames (shared/framing) whose first byte says what follows.
 //
 // Shape:  'J' + JSON: commands {"op":"attach","console_offset":N} {"op":"status"} {"op":"kill","signal":N}, events {"event":NAME,...};
+//         an attach with "dialled":true wants who dials the run's doors, each as the event "dialled" whose first byte carries the socket (SCM_RIGHTS);
 //         'C' + u64 LE offset + console bytes (no JSON, no base64: a console may flood).
 // Errors: Errc::protocol for what cannot be.
 #pragma once
@@ -14,7 +15,7 @@
 
 namespace vigil::shim {
 
-struct Attach { std::uint64_t console_offset = 0; friend bool operator==(const Attach&, const Attach&) = default; };
+struct Attach { std::uint64_t console_offset = 0; bool dialled = false; friend bool operator==(const Attach&, const Attach&) = default; };
 struct AskStatus { friend bool operator==(const AskStatus&, const AskStatus&) = default; };
 struct Kill { int signal = 0; friend bool operator==(const Kill&, const Kill&) = default; };
 using Command = std::variant<Attach, AskStatus, Kill>;

@@ -3,10 +3,23 @@
 #include <sqlite3.h>
 
 #include <cerrno>
+#include <map>
 
 namespace vigil::store {
 
+struct KeptStatements {
+  KeptStatements() = default;
+  KeptStatements(const KeptStatements&) = delete;
+  KeptStatements& operator=(const KeptStatements&) = delete;
+  ~KeptStatements() {
+    for (const auto& [sql, statement] : idle) sqlite3_finalize(statement);
+  }
+  std::map<std::string, sqlite3_stmt*, std::less<>> idle;   // by its text, one each
+};
+
 namespace {
+
+constexpr std::size_t max_kept_statements = 64;
 
 constexpr int busy_ms = 1000;   // somebody looks into the file with another tool
 
@@ -34,7 +47,15 @@ Error error_of(sqlite3* handle) {
 
 }  // namespace
 
-void Statement::Finalize::operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
+void Statement::GiveBack::operator()(sqlite3_stmt* statement) const {
+  sqlite3_reset(statement);
+  sqlite3_clear_bindings(statement);
+  const char* const sql = sqlite3_sql(statement);
+  const bool may_be_kept = to && sql != nullptr && to->idle.size() < max_kept_statements && !std::string_view(sql).starts_with("PRAGMA");   // some of those act when prepared
+  const bool is_kept = may_be_kept && to->idle.emplace(sql, statement).second;
+  if (!is_kept) sqlite3_finalize(statement);
+}
+
 void Database::Close::operator()(sqlite3* handle) const { sqlite3_close_v2(handle); }
 
 Statement& Statement::bind(int index, std::uint64_t value) {
@@ -91,6 +112,7 @@ Result<Database> Database::open(const std::string& path, OpenMode mode) {
   const int code = sqlite3_open_v2(path.c_str(), &handle, flags, nullptr);
   Database database;
   database.handle_.reset(handle);
+  database.kept_ = std::make_shared<KeptStatements>();
   if (handle == nullptr) return Error(Errc::io, path + ": out of memory");
   if (code != SQLITE_OK) return Error(Errc::io, path + ": " + sqlite3_errmsg(handle));
   sqlite3_busy_timeout(handle, busy_ms);
@@ -103,10 +125,15 @@ Result<void> Database::run(const char* sql) {
 }
 
 Result<Statement> Database::prepare(const char* sql) const {
-  Statement statement;
   sqlite3_stmt* raw = nullptr;
-  if (sqlite3_prepare_v3(handle_.get(), sql, -1, SQLITE_PREPARE_PERSISTENT, &raw, nullptr) != SQLITE_OK) return error_of(handle_.get());
-  statement.handle_.reset(raw);
+  if (const auto kept = kept_->idle.find(std::string_view(sql)); kept != kept_->idle.end()) {
+    raw = kept->second;
+    kept_->idle.erase(kept);
+  } else if (sqlite3_prepare_v3(handle_.get(), sql, -1, SQLITE_PREPARE_PERSISTENT, &raw, nullptr) != SQLITE_OK) {
+    return error_of(handle_.get());
+  }
+  Statement statement;
+  statement.handle_ = {raw, Statement::GiveBack{kept_}};
   return statement;
 }
 

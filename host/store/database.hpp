@@ -1,5 +1,6 @@
 // SQLite with one owner and Results instead of codes; for this folder, and for who keeps a file of its own beside the store (host/vault, host/sessions).
 //
+// Shape:  a statement that is done with is kept for the next who prepares the same text: a commit a few milliseconds would otherwise spend most of itself on parsing.
 // Errors: a full disk is Errc::limit "host.disk_full: ..." (SQLITE_FULL; a quota only as long as SQLite still knows its errno); a file that is damaged or no
 //         database Errc::io; a unique or check constraint Errc::conflict; the rest Errc::io with SQLite's text.
 #pragma once
@@ -16,6 +17,9 @@ struct sqlite3;
 struct sqlite3_stmt;
 
 namespace vigil::store {
+
+/// Prepared statements of one database that nobody uses at the moment.
+struct KeptStatements;
 
 class Statement {
 public:
@@ -36,8 +40,11 @@ public:
 
 private:
   friend class Database;
-  struct Finalize { void operator()(sqlite3_stmt* statement) const; };
-  std::unique_ptr<sqlite3_stmt, Finalize> handle_;
+  struct GiveBack {
+    std::shared_ptr<KeptStatements> to;
+    void operator()(sqlite3_stmt* statement) const;
+  };
+  std::unique_ptr<sqlite3_stmt, GiveBack> handle_;
 };
 
 enum class OpenMode { existing, create };
@@ -56,6 +63,7 @@ public:
 private:
   struct Close { void operator()(sqlite3* handle) const; };
   std::unique_ptr<sqlite3, Close> handle_;
+  std::shared_ptr<KeptStatements> kept_;        // goes before the handle
 };
 
 }  // namespace vigil::store

@@ -107,12 +107,14 @@ public:
   virtual std::string control_socket(const std::string& run_dir) const = 0;
   /// It opens files by path with its user's rights (a plan passes descriptors all the same): the VM's disk must be that user's.
   virtual bool opens_files_itself() const = 0;
+  virtual bool boots_by_itself() const = 0;                               // there are no boot orders
   /// What an exit says beyond its number or signal; empty: nothing.
   virtual std::string explain(const protocol::ExitStatus& exit) const = 0;
   virtual PlanOutcome plan(const VmSpec& spec) const = 0;
   /// Events are given to `on_event` on the caller's executor, from then on until ControlLost.
   virtual boost::asio::awaitable<Result<std::unique_ptr<RunningVm>>> connect(std::string control_socket, OnVmmEvent on_event) const = 0;
-  /// Why the VMM ended, from its log and exit status; empty when they do not tell. For runs whose ShutdownSeen nobody was there to see.
+  /// Why the VMM ended, from its log and exit status; empty when they do not tell. The daemon stays connected for no
+  /// longer than an order takes, so it goes by this alone.
   virtual std::string shutdown_reason(std::string_view vmm_log, const protocol::ExitStatus& exit) const = 0;
 };
 

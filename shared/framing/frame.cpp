@@ -6,7 +6,7 @@ namespace vigil::framing {
 
 namespace {
 
-constexpr std::size_t header_bytes = 4;
+constexpr std::size_t header_bytes = 4, kept_bytes = 256;
 
 std::uint32_t read_length(std::string_view header) {
   std::uint32_t length = 0;
@@ -35,6 +35,11 @@ void FrameReader::feed(std::string_view bytes) {
 
 Result<std::optional<std::string>> FrameReader::next() {
   const auto rest = std::string_view(buffer_).substr(consumed_);
+  if (rest.empty() && buffer_.capacity() > kept_bytes) {   // thousands of streams wait for their next frame: what a large one took is given back
+    std::string().swap(buffer_);
+    consumed_ = 0;
+    return std::optional<std::string>();
+  }
   if (rest.size() < header_bytes) return std::optional<std::string>();
   const auto length = read_length(rest);
   if (length > max_bytes_)

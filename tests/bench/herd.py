@@ -11,7 +11,7 @@ import time
 import measure  # noqa: F401  (it knows where the harness is)
 from harness.daemon import BIN, Daemon
 
-DESCRIPTORS_A_VM = 7                 # of the program that serves them
+DESCRIPTORS_A_VM = 6                 # of the program that serves them
 VMS_A_PROCESS = 19_000 // DESCRIPTORS_A_VM
 THINNED = ("health", "net")          # of which the store keeps not every one
 
@@ -99,6 +99,11 @@ class Herd:
 def cpu_seconds(pid):
     fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / 100
+
+
+def kept_waiting_ms(pid):
+    """The event thread's time in the run queue."""
+    return int(pathlib.Path(f"/proc/{pid}/task/{pid}/schedstat").read_text().split()[1]) / 1e6
 
 
 def memory_kib(pid, what="Pss"):

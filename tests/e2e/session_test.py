@@ -36,7 +36,6 @@ echo 'Successfully logged in'
 
 
 class Sessions(VmCase):
-    daemon_options = ("--policy-every", "1")
 
     def put(self, vm, path, content, mode=0o600):
         source = self.daemon.base / "put"

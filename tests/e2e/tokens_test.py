@@ -4,8 +4,10 @@ import http.client
 import json
 import os
 import re
+import sqlite3
 import subprocess
 import sys
+import time
 import unittest
 
 from harness.case import VmCase
@@ -139,6 +141,25 @@ class Tokens(VmCase):
         self.assertNotEqual(err, "")
         self.assertIsNone(begun[1].poll(), "the other token's goes on")
         self.assertEqual(self.ask("GET", "/v1/instances/his", token)[0], 401)
+
+    def test_what_goes_on_by_right_of_a_token_ends_when_it_expires(self):
+        token, other = self.token("erin", "read"), self.token("erin", "read")
+        store = sqlite3.connect(self.daemon.state / "vigil.db", timeout=30)   # tokens are good for whole days: this one's are nearly over
+        with store:
+            store.execute("UPDATE api_tokens SET expires_unix_us = ? WHERE id = ?", (int((time.time() + 3) * 1e6), token.split("_")[1]))
+        store.close()
+        streams = []
+        for who in (token, other):
+            connection = http.client.HTTPConnection(self.url.removeprefix("http://"), timeout=60)
+            self.addCleanup(connection.close)
+            connection.request("GET", "/v1/events", headers={"Authorization": f"Bearer {who}"})
+            streams.append(connection.getresponse())
+            self.assertEqual(streams[-1].status, 200)
+        with self.assertRaises(http.client.IncompleteRead):
+            streams[0].read()
+        self.assertEqual(self.ask("GET", "/v1/instances", token)[0], 401)
+        self.assertEqual(self.ask("GET", "/v1/instances", other)[0], 200)
+        self.assertFalse(streams[1].isclosed(), "the other token's goes on")
 
     def test_each_owner_sees_his_own_and_a_scope_reaches_as_far_as_it_says(self):
         alice, bob, reader, admin = self.token("alice", "operate"), self.token("bob", "operate"), self.token("alice", "read"), self.token("carol", "admin")

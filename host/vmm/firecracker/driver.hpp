@@ -18,6 +18,7 @@ public:
 
   std::string name() const override { return "firecracker"; }
   std::string version() const override { return to_text(version_); }
+  bool boots_by_itself() const override { return false; }
   GuestMachine machine() const override;
   std::string control_socket(const std::string& run_dir) const override { return api_socket(run_dir); }
   bool opens_files_itself() const override { return true; }

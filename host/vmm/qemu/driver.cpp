@@ -60,9 +60,17 @@ PlanOutcome QemuDriver::plan(const VmSpec& spec) const {
 asio::awaitable<Result<std::unique_ptr<RunningVm>>> QemuDriver::connect(std::string control_socket, OnVmmEvent on_event) const {
   const auto executor = co_await asio::this_coro::executor;
   auto vm = std::make_unique<QemuVm>(executor, std::move(on_event));
-  const auto opened = co_await vm->open(control_socket);
-  if (!opened) {
+  std::exception_ptr cancelled;
+  Result<void> opened;
+  try {
+    opened = co_await vm->open(control_socket);
+  } catch (...) {
+    cancelled = std::current_exception();
+  }
+  if (cancelled || !opened) {
+    if (cancelled) co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
     co_await vm->stop();
+    if (cancelled) std::rethrow_exception(cancelled);
     co_return opened.error();
   }
   std::unique_ptr<RunningVm> running = std::move(vm);

@@ -15,6 +15,7 @@ public:
 
   std::string name() const override { return "qemu"; }
   std::string version() const override { return {}; }
+  bool boots_by_itself() const override { return true; }
   GuestMachine machine() const override { return {}; }
   std::string control_socket(const std::string& run_dir) const override { return qemu_control_socket(run_dir); }
   bool opens_files_itself() const override { return false; }

@@ -1,9 +1,11 @@
 // vigil-fleet make STATE RUN RUNNING ENDED IDS_FILE: a state directory with that many VMs; the ids of the running ones, a line each.
 // vigil-fleet serve RUN IDS_FILE FIRST COUNT EVENTS_PER_S SECONDS JOURNAL: those VMs, at most for so long, until stdin is closed. On stdout a line "up N" when all
 // have their link and are settled. "quiet" on stdin: no new reports; when all are acknowledged "acknowledged N p50_us p99_us worst_us dropped" is said, and the journal has
-// a line "ID BOOT SEQ TYPE" for each report that a store keeps for ever.
+// a line "ID BOOT SEQ TYPE" for each report that a store keeps for ever. A guest with many reports unacknowledged waits: a rate beyond reach measures what is taken.
+// vigil-fleet subscribe SOCKET COUNT SECONDS: so many subscribers of the daemon's events, until stdin is closed (subscribers.hpp).
 #include "guest/log/log.hpp"
 #include "tests/bench/native/fleet/records.hpp"
+#include "tests/bench/native/fleet/subscribers.hpp"
 #include "tests/bench/native/fleet/vm.hpp"
 
 #include <fcntl.h>
@@ -24,7 +26,7 @@ using namespace vigil;
 using namespace vigil::fleet;
 namespace fs = std::filesystem;
 
-constexpr std::chrono::milliseconds tick{20};
+constexpr std::chrono::milliseconds tick{5};
 constexpr MonoUs health_every_us = 5'000'000;
 
 std::vector<InstanceId> read_ids(const char* path, std::size_t first, std::size_t count) {
@@ -49,7 +51,7 @@ public:
 
   void run() {
     for (const auto& vm : vms_) {
-      vm->dial();
+      vm->dial_host();
       vm->boot();
     }
     began_ = last_ = loop_.now_us();
@@ -83,7 +85,8 @@ private:
 
   void step() {
     const MonoUs now = loop_.now_us();
-    const bool settled = std::ranges::all_of(vms_, [](const auto& vm) { return vm->is_settled() && vm->is_up(); });
+    const bool matters = !told_ || quiet_;
+    const bool settled = matters && std::ranges::all_of(vms_, [](const auto& vm) { return vm->is_settled() && vm->is_up(); });
     if (settled && !std::exchange(told_, true)) {
       for (const auto& vm : vms_) vm->begin_measuring();
       std::printf("up %zu\n", vms_.size());
@@ -101,7 +104,17 @@ private:
     const auto share = [&](MonoUs at) { return static_cast<std::size_t>((at - began_) * vms_.size() / health_every_us); };
     for (std::size_t n = share(last_); n < share(now); ++n) vms_[n % vms_.size()]->report_health();
     owed_ += static_cast<double>(now - last_) * per_us_;
-    for (; owed_ >= 1; owed_ -= 1) vms_[next_++ % vms_.size()]->report_service();
+    for (std::size_t full = 0; owed_ >= 1 && full < vms_.size();) {
+      auto& vm = *vms_[next_++ % vms_.size()];
+      if (!vm.may_say_more()) {
+        ++full;
+        continue;
+      }
+      vm.report_service();
+      owed_ -= 1;
+      full = 0;
+    }
+    owed_ = std::min(owed_, 1.0);   // what nobody could say is not owed
   }
 
   guest::EventLoop loop_;
@@ -130,13 +143,20 @@ int serve(char** argument) {
   return 0;
 }
 
+int subscribe(char** argument) {
+  Subscribers subscribers(argument[0], std::strtoul(argument[1], nullptr, 10), std::chrono::milliseconds(std::strtoul(argument[2], nullptr, 10) * 1000));
+  subscribers.run();
+  return 0;
+}
+
 }  // namespace
 
 int main(int count, char** argument) try {
   if (count == 7 && std::strcmp(argument[1], "make") == 0) return make(argument + 2);
   if (count == 9 && std::strcmp(argument[1], "serve") == 0) return serve(argument + 2);
+  if (count == 5 && std::strcmp(argument[1], "subscribe") == 0) return subscribe(argument + 2);
   std::fprintf(stderr,
-               "usage: vigil-fleet make STATE RUN RUNNING ENDED IDS_FILE | serve RUN IDS_FILE FIRST COUNT EVENTS_PER_S SECONDS JOURNAL\n");
+               "usage: vigil-fleet make STATE RUN RUNNING ENDED IDS_FILE | serve RUN IDS_FILE FIRST COUNT EVENTS_PER_S SECONDS JOURNAL | subscribe SOCKET COUNT SECONDS\n");
   return 64;
 } catch (const std::exception& error) {
   std::fprintf(stderr, "vigil-fleet: %s\n", error.what());

@@ -59,6 +59,25 @@ void SocketServer::read_from(std::uint64_t number) {
   if (!goes_on) peers_.erase(number);
 }
 
+bool SocketServer::pass(std::uint64_t connection, const std::string& bytes, int socket) {
+  const auto peer = peers_.find(connection);
+  if (peer == peers_.end()) return false;
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
+  std::string copy = bytes;
+  iovec part{copy.data(), copy.size()};
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof(control);
+  cmsghdr* const header = CMSG_FIRSTHDR(&message);
+  header->cmsg_level = SOL_SOCKET;
+  header->cmsg_type = SCM_RIGHTS;
+  header->cmsg_len = CMSG_LEN(sizeof(int));
+  std::memcpy(CMSG_DATA(header), &socket, sizeof(int));
+  return ::sendmsg(peer->second.socket.get(), &message, MSG_NOSIGNAL | MSG_DONTWAIT) == static_cast<ssize_t>(bytes.size());
+}
+
 /// Answers are small and peers read: one that does not is given up.
 bool SocketServer::say(int socket, const std::string& bytes) {
   return bytes.empty() || ::send(socket, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT) == static_cast<ssize_t>(bytes.size());

@@ -9,9 +9,11 @@
 #include "shared/streams/opening.hpp"
 
 #include <sys/random.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <cstdio>
 #include <stdexcept>
 
@@ -80,10 +82,9 @@ Vm::Vm(guest::EventLoop& loop, const Clock& clock, InstanceId id, const std::fil
       id_(std::move(id)),
       boot_(make_boot_id()),
       outbox_(boot_, clock),
-      dialler_(vmm::vsock_listen_path((run / id_.value()).string(), link_port)),
-      link_(loop, dialler_, outbox_, facts_of(boot_), {.welcomed = {}, .requested = {}, .acknowledged = [this] { acknowledged(); }}),
+      link_(loop, *this, outbox_, facts_of(boot_), {.welcomed = {}, .requested = {}, .acknowledged = [this] { acknowledged(); }}),
       shim_(loop, shim::shim_socket_path((run / id_.value()).string()),
-            [this](std::uint64_t, std::string& unread, std::string& answer) { return serve_shim(unread, answer); }),
+            [this](std::uint64_t connection, std::string& unread, std::string& answer) { return serve_shim(connection, unread, answer); }),
       control_(
           loop, (run / id_.value() / "qmp.sock").string(),
           [](std::uint64_t, std::string& unread, std::string& answer) { return serve_control(unread, answer); }, greeting),
@@ -132,7 +133,16 @@ void Vm::acknowledged() {
   waiting_.erase(waiting_.begin(), first);
 }
 
-bool Vm::serve_shim(std::string& unread, std::string& answer) {
+Result<UniqueFd> Vm::dial() {
+  int ends[2];
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) != 0) return Error::from_errno("socketpair", errno);
+  UniqueFd ours(ends[0]);
+  const UniqueFd theirs(ends[1]);
+  if (shim_.pass(attached_, shim::frame_of(shim::ShimEvent(shim::Dialled{link_port})), theirs.get())) return ours;
+  return Error(Errc::unavailable, "no daemon is attached");
+}
+
+bool Vm::serve_shim(std::uint64_t connection, std::string& unread, std::string& answer) {
   framing::FrameReader frames(shim::max_command_bytes);
   frames.feed(std::exchange(unread, {}));
   for (;;) {
@@ -141,7 +151,8 @@ bool Vm::serve_shim(std::string& unread, std::string& answer) {
     if (!*frame) break;
     const auto command = shim::parse_command(**frame);
     if (!command || std::holds_alternative<shim::Kill>(*command)) return false;
-    const shim::Status status{id_, RunNumber(run_number), shim::Phase::running, own_identity(), own_identity(), own_identity(), 0};
+    if (std::holds_alternative<shim::Attach>(*command)) attached_ = connection;
+    const shim::Status status{id_, RunNumber(run_number), shim::Phase::running, own_identity(), own_identity(), own_identity(), 0, true};
     answer += shim::frame_of(shim::ShimEvent(status));
   }
   unread = frames.take_rest();

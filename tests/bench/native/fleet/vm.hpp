@@ -1,8 +1,8 @@
 // A VM as the daemon sees one, without a VM: its shim, its VMM's control socket, its log stream, and the real link and outbox of the agent.
 #pragma once
 
+#include "guest/link/dialler.hpp"
 #include "guest/link/link.hpp"
-#include "guest/link/unix_dial.hpp"
 #include "guest/report/outbox.hpp"
 #include "shared/base/clock.hpp"
 #include "shared/base/ids.hpp"
@@ -24,19 +24,21 @@ struct Journal {
   std::vector<std::uint64_t> acknowledged_us;
 };
 
-class Vm {
+class Vm final : private guest::link::Dialler {
 public:
   Vm(guest::EventLoop& loop, const Clock& clock, InstanceId id, const std::filesystem::path& run);
   Vm(const Vm&) = delete;
   Vm& operator=(const Vm&) = delete;
 
-  void dial() { link_.start(); }
+  void dial_host() { link_.start(); }
   /// As after a boot that went well: every stage, one service.
   void boot();
   void report_health();
   void report_service();
   /// What was acknowledged before is no measure: all came up at once.
   void begin_measuring() { journal_.acknowledged_us.clear(); }
+  /// Fewer reports wait for their acknowledgement than the outbox holds.
+  bool may_say_more() const { return waiting_.size() < max_waiting; }
   bool is_settled() const { return outbox_.size() == 0; }
   bool is_up() const { return link_.is_up(); }
   std::uint64_t dropped() const { return outbox_.dropped(); }
@@ -45,9 +47,13 @@ public:
   const Journal& journal() const { return journal_; }
 
 private:
+  static constexpr std::size_t max_waiting = 256;
+
+  /// Through the shim, as the device's dial arrives there: no socket of the file system is needed for it.
+  Result<UniqueFd> dial() override;
   void say(protocol::ReportBody body);
   void acknowledged();
-  bool serve_shim(std::string& unread, std::string& answer);
+  bool serve_shim(std::uint64_t connection, std::string& unread, std::string& answer);
   static bool serve_control(std::string& unread, std::string& answer);
   static bool serve_stream(std::string& unread, std::string& answer);
 
@@ -59,7 +65,7 @@ private:
   Journal journal_;
   std::vector<std::pair<Seq, MonoUs>> waiting_;  // for their acknowledgement, in order
   guest::report::Outbox outbox_;
-  guest::link::UnixDialler dialler_;
+  std::uint64_t attached_ = 0;                   // the daemon's connection that wants who dials; 0: there is none
   guest::link::Link link_;
   SocketServer shim_, control_, streams_;
 };

@@ -103,6 +103,21 @@ TEST_CASE("pipeline: what came in one turn is one commit, published before it is
     CHECK(subscription->next(10).events.size() >= 2);
 }
 
+TEST_CASE("pipeline: when one turn follows the other at once, a commit takes several", "[host][daemon]") {
+    Fixture fixture;
+    fixture.open_run();
+    const int before = fixture.vm.commits;
+    constexpr int turns = 200;
+    for (Seq seq = 1; seq <= turns; ++seq) {
+        fixture.pipeline.submit(fixture.vm, fixture.vm.report(seq));
+        fixture.io.restart();
+        fixture.io.poll();
+    }
+    const auto known = [&] { return fixture.store->acknowledged(InstanceId("vm-0000000001"), RunNumber(1), 0, boot); };
+    REQUIRE(pump_until(fixture.io, [&] { return known() == turns; }));
+    CHECK(fixture.vm.commits - before < turns);
+}
+
 TEST_CASE("pipeline: a report that is sent again is stored once and acknowledged again", "[host][daemon]") {
     Fixture fixture;
     fixture.open_run();

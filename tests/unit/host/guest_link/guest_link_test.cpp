@@ -4,6 +4,8 @@
 
 #include <boost/asio/co_spawn.hpp>
 
+#include <sys/socket.h>
+
 #include <catch2/catch_test_macros.hpp>
 
 #include <memory>
@@ -143,6 +145,29 @@ class Guest {
 };
 
 }  // namespace
+
+TEST_CASE("link: who arrived elsewhere and is handed over is judged like who dialled", "[host][link]") {
+    Fixture fixture;
+    const auto handed_over = [&fixture](const std::string& bytes) {
+        int ends[2];
+        REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) == 0);
+        UniqueFd guest(ends[0]);
+        REQUIRE(::send(guest.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(bytes.size()));
+        fixture.link->admit(UniqueFd(ends[1]));
+        return guest;
+    };
+    protocol::Hello hello;
+    hello.protocols = {1};
+    hello.image_digest = "digest";
+    hello.phase = "initrd";
+    const auto frame = framing::make_frame(protocol::encode(protocol::Message{boot, 0, hello}));
+    const auto agent = handed_over(frame);
+    CHECK(fixture.becomes([&] { return fixture.link->is_up(); }));
+    fixture.owner.tokens[boot] = "bound";
+    const auto stranger = handed_over(frame);
+    CHECK(fixture.becomes([&] { return !fixture.owner.told.empty() && fixture.owner.told.back().find("without the token") != std::string::npos; }));
+    CHECK(fixture.link->is_up());
+}
 
 TEST_CASE("link: hello, welcome with configuration and token, ping at once, clock offset", "[host][guest_link]") {
     Fixture fixture;

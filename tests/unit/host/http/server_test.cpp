@@ -239,6 +239,34 @@ TEST_CASE("http: more connections than allowed are refused, not queued", "[host]
     }));
 }
 
+TEST_CASE("http: event streams have a limit of their own and are in no request's way", "[host][http]") {
+    Limits limits;
+    limits.max_connections = 1;
+    limits.max_event_streams = 2;
+    Fixture fixture(limits);
+    UnixClient first(fixture.path);
+    first.send("GET /events HTTP/1.1\r\nHost: x\r\n\r\n");
+    REQUIRE(fixture.receives(first, "text/event-stream"));
+    {
+        UnixClient second(fixture.path);
+        second.send("GET /events HTTP/1.1\r\nHost: x\r\n\r\n");
+        REQUIRE(fixture.receives(second, "text/event-stream"));
+        UnixClient third(fixture.path);
+        third.send("GET /events HTTP/1.1\r\nHost: x\r\n\r\n");
+        CHECK(fixture.receives(third, "HTTP/1.1 503"));
+        CHECK(fixture.closes(third));
+    }
+    // The one that has gone makes room, and asking for it took nobody's place.
+    CHECK(pump_until(fixture.io, [&] {
+        UnixClient again(fixture.path);
+        again.send("GET /events HTTP/1.1\r\nHost: x\r\n\r\n");
+        return pump_until(fixture.io, [&] { return again.closed() || again.received().find("event-stream") != std::string::npos; }) && !again.closed();
+    }));
+    UnixClient asks(fixture.path);
+    asks.send("GET /hello HTTP/1.1\r\nHost: x\r\n\r\n");
+    CHECK(fixture.receives(asks, "hello"));
+}
+
 TEST_CASE("events: a quiet stream ends at once when its leash is cut", "[host][http]") {
     Fixture fixture;
     UnixClient client(fixture.path);

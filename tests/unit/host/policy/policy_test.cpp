@@ -136,4 +136,46 @@ TEST_CASE("policy: whatever the facts, nothing that is in use or paused is acted
   }
 }
 
+TEST_CASE("policy: the next look is at the first date that can change anything", "[host][policy]") {
+  const Settings settings{.lease_s = 60, .idle_s = 30};
+  auto facts = running_for(10);
+  const auto next = [&] { return next_look(facts, decide(settings, facts)); };
+  CHECK(next() == start + 30 * s);
+  facts.last_used = start + 50 * s;
+  CHECK(next() == start + 60 * s);
+  facts.now = start + 70 * s;                                              // the lease is over, idleness is not
+  facts.holders = {{HolderKind::exec, "a", 0}, {HolderKind::hold, "b", start + 75 * s}, {HolderKind::hold, "c", start + 72 * s}};
+  CHECK(next() == start + 72 * s);
+  facts.paused_until = start + 71 * s;
+  CHECK(next() == start + 71 * s);
+  facts.paused_until = 0;
+  facts.holders = {{HolderKind::exec, "a", 0}};                            // that it goes is no matter of time
+  CHECK(next() == start + 80 * s);
+  facts.holders.clear();
+  facts.now = start + 90 * s;
+  CHECK_FALSE(next());
+  CHECK_FALSE(next_look(facts, {}));
+}
+
+TEST_CASE("policy: between two looks nothing changes by itself", "[host][policy]") {
+  std::mt19937 dice(7);
+  const auto upto = [&](UnixUs most) { return std::uniform_int_distribution<UnixUs>(0, most)(dice); };
+  for (int round = 0; round < 300; ++round) {
+    const Settings settings{.lease_s = upto(90), .idle_s = upto(60), .expire_s = upto(60)};
+    auto facts = running_for(upto(100));
+    facts.is_running = upto(3) != 0;
+    facts.last_used = start + upto(100) * s;
+    facts.stopped_since = start + upto(50) * s;
+    if (upto(2) == 0) facts.paused_until = start + upto(150) * s;
+    for (auto n = upto(3); n > 0; --n) facts.holders.push_back({HolderKind::hold, std::to_string(n), upto(4) == 0 ? 0 : start + upto(150) * s});
+    const auto before = decide(settings, facts);
+    const auto next = next_look(facts, before);
+    auto later = facts;
+    later.now = next ? *next - 1 : facts.now + 1'000 * s;
+    const auto after = decide(settings, later);
+    REQUIRE(after.size() == before.size());
+    for (std::size_t n = 0; n < after.size(); ++n) CHECK(after[n].verdict == before[n].verdict);
+  }
+}
+
 }  // namespace vigil::policy

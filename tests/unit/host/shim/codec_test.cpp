@@ -125,6 +125,8 @@ TEST_CASE("shim wire: events and commands come back as they went", "[host][shim]
       DeviceExited{protocol::ExitSignal{9, false}, 5},
       VmmHalted{true},
       VmmHalted{false},
+      Status{InstanceId("vm-0123456789"), RunNumber(3), Phase::starting, {1, 2}, {0, 0}, {0, 0}, 0, true},
+      Dialled{5252},
       Ended{full_record()},
   };
   for (const ShimEvent& event : events) {
@@ -132,11 +134,32 @@ TEST_CASE("shim wire: events and commands come back as they went", "[host][shim]
     REQUIRE(parsed);
     CHECK(*parsed == event);
   }
-  for (const Command& command : {Command(Attach{42}), Command(AskStatus{}), Command(Kill{15})}) {
+  for (const Command& command : {Command(Attach{42}), Command(Attach{42, true}), Command(AskStatus{}), Command(Kill{15})}) {
     const auto parsed = parse_command(payload_of(frame_of(command)));
     REQUIRE(parsed);
     CHECK(*parsed == command);
   }
+}
+
+TEST_CASE("shim wire: a shim of an older version has no doors, and a daemon of one wants nobody who dials", "[host][shim]") {
+  const auto status = parse_event(
+      R"(J{"event":"status","instance":"vm-0123456789","run":3,"phase":"running","shim":{"pid":1,"start_ticks":2},"vmm":{"pid":3,"start_ticks":4},"device":{"pid":0,"start_ticks":0},"console_bytes":9})");
+  REQUIRE(status);
+  CHECK_FALSE(std::get<Status>(*status).has_doors);
+  ShimSpec spec;
+  spec.instance = InstanceId("vm-0123456789");
+  spec.run = RunNumber(3);
+  spec.plan.argv = {"/bin/true"};
+  auto text = encode_shim_spec(spec);
+  constexpr std::string_view no_doors = "\"doors\":[],";
+  REQUIRE(text.find(no_doors) != std::string::npos);
+  text.erase(text.find(no_doors), no_doors.size());
+  const auto started = parse_shim_spec(text);
+  REQUIRE(started);
+  CHECK(*started == spec);
+  const auto attach = parse_command(R"(J{"op":"attach","console_offset":7})");
+  REQUIRE(attach);
+  CHECK(*attach == Command(Attach{7, false}));
 }
 
 TEST_CASE("shim wire: what cannot be is a protocol error", "[host][shim]") {

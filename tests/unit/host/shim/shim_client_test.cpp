@@ -3,10 +3,13 @@
 #include "tests/unit/host/shim/shim_fixture.hpp"
 
 #include <sys/inotify.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <csignal>
 #include <fstream>
+#include <map>
 
 namespace vigil::shim {
 
@@ -165,6 +168,75 @@ TEST_CASE("shim client: a second shim of a run is refused while the first lives,
   REQUIRE(signal_process(*born, SIGKILL));
   REQUIRE(test::ends(born->pid));
   CHECK(fixture.run_to_end(fixture.spec("exit 4")).find<Ended>()->record.exit == protocol::ExitStatus(protocol::ExitCode{4}));
+}
+
+TEST_CASE("shim client: who dials a door is handed over, each with its port and in order; where nobody is attached it is hung up", "[host][shim]") {
+  ShimFixture fixture;
+  const Gate gate(fixture);
+  auto spec = fixture.spec("echo up; " + gate.wait());
+  const auto link = (fixture.run_dir() / "vsock_5252").string(), egress = (fixture.run_dir() / "vsock_5254").string();
+  spec.doors = {{link, 5252}, {egress, 5254}};
+  REQUIRE(fixture.spawn(spec));
+  {
+    const auto connection = fixture.attach();
+    REQUIRE(connection);
+    Seen seen;
+    fixture.read(**connection, seen, [&seen] { return seen.console == "up\n"; });
+    REQUIRE(seen.find<Status>());
+    CHECK(seen.find<Status>()->has_doors);
+    struct stat status {};
+    REQUIRE(::stat(link.c_str(), &status) == 0);
+    CHECK((status.st_mode & 0777) == 0600);
+    test::UnixClient first(link), second(egress);
+    REQUIRE(first.send("the first"));
+    REQUIRE(second.send("the second"));
+    std::map<std::uint32_t, UniqueFd> passed;
+    for (int n = 0; n < 2; ++n) {
+      Seen dialled;
+      fixture.read(**connection, dialled, [&dialled] { return dialled.find<Dialled>() != nullptr; });
+      passed[dialled.find<Dialled>()->port] = (*connection)->take_passed();
+    }
+    REQUIRE(passed[5252]);
+    REQUIRE(passed[5254]);
+    CHECK_FALSE((*connection)->take_passed());
+    char text[32] = {};
+    CHECK(std::string(text, static_cast<std::size_t>(std::max<ssize_t>(0, ::recv(passed[5252].get(), text, sizeof text, 0)))) == "the first");
+    CHECK(std::string(text, static_cast<std::size_t>(std::max<ssize_t>(0, ::recv(passed[5254].get(), text, sizeof text, 0)))) == "the second");
+    CHECK(::send(passed[5252].get(), "heard", 5, MSG_NOSIGNAL) == 5);
+    CHECK(test::pump_until(fixture.io, [&] { return first.received() == "heard"; }));
+  }   // the daemon dies
+  CHECK(test::pump_until(fixture.io, [&] {
+    test::UnixClient nobody(link);
+    return test::pump_until(fixture.io, [&] { return nobody.closed(); }, std::chrono::seconds(1));
+  }));
+  gate.open();
+}
+
+TEST_CASE("shim client: a guest that dials without end costs the daemon neither its place nor the console", "[host][shim]") {
+  ShimFixture fixture;
+  const Gate gate(fixture);
+  auto spec = fixture.spec("echo up; " + gate.wait() + "echo done");
+  const auto link = (fixture.run_dir() / "vsock_5252").string();
+  spec.doors = {{link, 5252}};
+  REQUIRE(fixture.spawn(spec));
+  const auto connection = fixture.attach();
+  REQUIRE(connection);
+  Seen seen;
+  fixture.read(**connection, seen, [&seen] { return seen.console == "up\n"; });
+  for (int n = 0; n < 2000; ++n) test::UnixClient dials(link);   // nothing is read meanwhile
+  gate.open();
+  std::size_t handed_over = 0;
+  while (!seen.find<Ended>()) {
+    Seen more;
+    fixture.read(**connection, more, [&more] { return !more.events.empty(); });
+    REQUIRE(more.last);
+    if (more.find<Dialled>()) handed_over += (*connection)->take_passed() ? 1 : 0;
+    seen.console += more.console;
+    seen.events.insert(seen.events.end(), more.events.begin(), more.events.end());
+  }
+  CHECK(handed_over > 0);
+  CHECK(handed_over <= 2000);
+  CHECK(seen.console == "up\ndone\n");
 }
 
 TEST_CASE("shim client: a shim that is not there is named", "[host][shim]") {

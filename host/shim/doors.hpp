@@ -1,0 +1,29 @@
+// The sockets that a run's guest dials, kept by the shim: whoever connects is handed to the daemon, with the port that was dialled.
+//
+// Shape:  a door's path is the VM's identity, as it is where the daemon listens itself. Accepted at once: a VMM's connect blocks its event thread.
+// Errors: open(): those of listen_unix and chown, with the path.
+#pragma once
+
+#include "host/shim/shim_spec.hpp"
+#include "shared/base/unique_fd.hpp"
+
+#include <vector>
+
+namespace vigil::shim {
+
+class Doors {
+public:
+  /// With the rights that the run's VMM and device need to dial.
+  static Result<Doors> open(const ShimSpec& spec);
+
+  std::vector<int> listeners() const;
+  /// Who waits at that listener; empty: nobody.
+  static UniqueFd accept(int listener);
+  std::uint32_t port_of(int listener) const;
+
+private:
+  struct Open { UniqueFd listener; std::uint32_t port = 0; };
+  std::vector<Open> open_;
+};
+
+}  // namespace vigil::shim
