@@ -17,6 +17,8 @@ public:
   using OnBytes = std::function<bool(std::uint64_t connection, std::string& unread, std::string& answer)>;
 
   SocketServer(guest::EventLoop& loop, const std::string& path, OnBytes on_bytes, std::string greeting = "");
+  /// To a connection that may have gone.
+  void say_to(std::uint64_t connection, const std::string& bytes);
   std::size_t connections() const { return peers_.size(); }
   std::uint64_t accepted() const { return accepted_; }
 

@@ -59,6 +59,21 @@ ServiceReport service(const char* name, ServiceState state, bool essential, std:
   return report;
 }
 
+/// What of a report is its own, as the store's rows can be asked for it.
+std::string what_of(const ReportBody& body) {
+  if (const auto* report = std::get_if<ServiceReport>(&body))
+    return report->name.value() + ':' + std::string(to_text(report->state)) + ':' + std::to_string(report->restarts) + ':' + std::to_string(report->since_us);
+  if (const auto* report = std::get_if<StageReport>(&body)) return std::string(to_text(report->stage));
+  return "-";
+}
+
+std::string console_from(const RoughConsole& console, std::uint64_t offset) {
+  std::string frames;
+  for (; offset < console.bytes().size(); offset += shim::max_console_piece)
+    frames += shim::frame_of(shim::ShimEvent(shim::ConsoleBytes{offset, console.bytes().substr(offset, shim::max_console_piece)}));
+  return frames;
+}
+
 }  // namespace
 
 BootId make_boot_id() {
@@ -74,16 +89,18 @@ BootId make_boot_id() {
   return BootId(text);
 }
 
-Vm::Vm(guest::EventLoop& loop, const Clock& clock, InstanceId id, const std::filesystem::path& run)
+Vm::Vm(guest::EventLoop& loop, const Clock& clock, InstanceId id, const std::filesystem::path& run, const Way& way)
     : loop_(loop),
       clock_(clock),
       id_(std::move(id)),
       boot_(make_boot_id()),
+      console_(boot_, way.console_seed),
       outbox_(boot_, clock),
-      dialler_(vmm::vsock_listen_path((run / id_.value()).string(), link_port)),
+      reporter_(outbox_, clock, way.console_seed == 0 ? guest::report::Reporter::DigestPrinter() : [this](Seq seq, const std::string& digest) { print(seq, digest); }),
+      dialler_(vmm::vsock_listen_path((run / id_.value()).string(), link_port) + way.link_suffix),
       link_(loop, dialler_, outbox_, facts_of(boot_), {.welcomed = {}, .requested = {}, .acknowledged = [this] { acknowledged(); }}),
       shim_(loop, shim::shim_socket_path((run / id_.value()).string()),
-            [this](std::uint64_t, std::string& unread, std::string& answer) { return serve_shim(unread, answer); }),
+            [this](std::uint64_t client, std::string& unread, std::string& answer) { return serve_shim(client, unread, answer); }),
       control_(
           loop, (run / id_.value() / "qmp.sock").string(),
           [](std::uint64_t, std::string& unread, std::string& answer) { return serve_control(unread, answer); }, greeting),
@@ -117,9 +134,9 @@ void Vm::report_service() {
 }
 
 void Vm::say(ReportBody body) {
-  auto type = report_type(body);
-  const Seq seq = outbox_.append(std::move(body));
-  journal_.durable.emplace_back(seq, std::move(type));
+  std::string row = report_type(body) + ' ' + what_of(body);
+  const Seq seq = reporter_.submit(std::move(body));
+  journal_.durable.emplace_back(seq, std::move(row));
   waiting_.emplace_back(seq, clock_.mono_us());
   link_.flush();
 }
@@ -132,7 +149,13 @@ void Vm::acknowledged() {
   waiting_.erase(waiting_.begin(), first);
 }
 
-bool Vm::serve_shim(std::string& unread, std::string& answer) {
+void Vm::print(Seq seq, const std::string& digest) {
+  const std::uint64_t before = console_.bytes().size();
+  console_.print(seq, digest);
+  for (const std::uint64_t client : console_clients_) shim_.say_to(client, console_from(console_, before));
+}
+
+bool Vm::serve_shim(std::uint64_t client, std::string& unread, std::string& answer) {
   framing::FrameReader frames(shim::max_command_bytes);
   frames.feed(std::exchange(unread, {}));
   for (;;) {
@@ -141,8 +164,12 @@ bool Vm::serve_shim(std::string& unread, std::string& answer) {
     if (!*frame) break;
     const auto command = shim::parse_command(**frame);
     if (!command || std::holds_alternative<shim::Kill>(*command)) return false;
-    const shim::Status status{id_, RunNumber(run_number), shim::Phase::running, own_identity(), own_identity(), own_identity(), 0};
+    const shim::Status status{id_, RunNumber(run_number), shim::Phase::running, own_identity(), own_identity(), own_identity(), console_.bytes().size()};
     answer += shim::frame_of(shim::ShimEvent(status));
+    if (const auto* attach = std::get_if<shim::Attach>(&*command)) {
+      console_clients_.insert(client);
+      answer += console_from(console_, attach->console_offset);
+    }
   }
   unread = frames.take_rest();
   return true;

@@ -3,13 +3,15 @@
 
 #include "guest/link/link.hpp"
 #include "guest/link/unix_dial.hpp"
-#include "guest/report/outbox.hpp"
+#include "guest/report/reporter.hpp"
 #include "shared/base/clock.hpp"
 #include "shared/base/ids.hpp"
+#include "tests/bench/native/fleet/rough_console.hpp"
 #include "tests/bench/native/fleet/socket_server.hpp"
 
 #include <cstdint>
 #include <filesystem>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -20,13 +22,19 @@ inline constexpr std::uint32_t run_number = 1;
 
 /// What the guest has said, as it knows it itself; microseconds from a report's birth to its acknowledgement.
 struct Journal {
-  std::vector<std::pair<Seq, std::string>> durable;  // of a type that the store keeps for ever
+  std::vector<std::pair<Seq, std::string>> durable;  // of a type that the store keeps for ever: "TYPE WHAT"
   std::vector<std::uint64_t> acknowledged_us;
+};
+
+/// How the way to the host is.
+struct Way {
+  std::string link_suffix;          // of the path that is dialled: a proxy listens there
+  std::uint64_t console_seed = 0;   // 0: nothing is printed
 };
 
 class Vm {
 public:
-  Vm(guest::EventLoop& loop, const Clock& clock, InstanceId id, const std::filesystem::path& run);
+  Vm(guest::EventLoop& loop, const Clock& clock, InstanceId id, const std::filesystem::path& run, const Way& way);
   Vm(const Vm&) = delete;
   Vm& operator=(const Vm&) = delete;
 
@@ -43,11 +51,13 @@ public:
   const InstanceId& id() const { return id_; }
   const BootId& boot_id() const { return boot_; }
   const Journal& journal() const { return journal_; }
+  const RoughConsole& console() const { return console_; }
 
 private:
   void say(protocol::ReportBody body);
   void acknowledged();
-  bool serve_shim(std::string& unread, std::string& answer);
+  void print(Seq seq, const std::string& digest);
+  bool serve_shim(std::uint64_t client, std::string& unread, std::string& answer);
   static bool serve_control(std::string& unread, std::string& answer);
   static bool serve_stream(std::string& unread, std::string& answer);
 
@@ -58,7 +68,10 @@ private:
   std::uint32_t restarts_ = 0;
   Journal journal_;
   std::vector<std::pair<Seq, MonoUs>> waiting_;  // for their acknowledgement, in order
+  RoughConsole console_;
+  std::set<std::uint64_t> console_clients_;
   guest::report::Outbox outbox_;
+  guest::report::Reporter reporter_;
   guest::link::UnixDialler dialler_;
   guest::link::Link link_;
   SocketServer shim_, control_, streams_;
