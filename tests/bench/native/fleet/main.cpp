@@ -140,9 +140,11 @@ int serve(char** argument, const Way& way) {
 int main(int count, char** argument) try {
   if (count == 7 && std::strcmp(argument[1], "make") == 0) return make(argument + 2);
   if (count == 9 && std::strcmp(argument[1], "serve") == 0) return serve(argument + 2, {});
-  if (count == 11 && std::strcmp(argument[1], "serve") == 0) return serve(argument + 2, {argument[9], std::strtoull(argument[10], nullptr, 10)});
-  std::fprintf(stderr,
-               "usage: vigil-fleet make STATE RUN RUNNING ENDED IDS_FILE | serve RUN IDS_FILE FIRST COUNT EVENTS_PER_S SECONDS JOURNAL [LINK_SUFFIX CONSOLE_SEED]\n");
+  if (count == 11 && std::strcmp(argument[1], "serve") == 0)
+    return serve(argument + 2, {argument[9], std::strtoull(argument[10], nullptr, 10)});
+  std::fprintf(
+      stderr,
+      "usage: vigil-fleet make STATE RUN RUNNING ENDED IDS_FILE | serve RUN IDS_FILE FIRST COUNT EVENTS_PER_S SECONDS JOURNAL [LINK_SUFFIX CONSOLE_SEED]\n");
   return 64;
 } catch (const std::exception& error) {
   std::fprintf(stderr, "vigil-fleet: %s\n", error.what());

@@ -31,9 +31,7 @@ bool RoughConsole::print_piece(std::string record) {
   switch (roll(8)) {
     case 0:
     case 1:
-    case 2:
-      bytes_ += record.substr(0, at) + (roll(2) == 0 ? "\r\n" : "") + kernel_line() + "\r\n" + record.substr(at);
-      return true;
+    case 2: bytes_ += record.substr(0, at) + (roll(2) == 0 ? "\r\n" : "") + kernel_line() + "\r\n" + record.substr(at); return true;
     case 3:
       record[at] = record[at] == 'x' ? 'y' : 'x';
       bytes_ += record;

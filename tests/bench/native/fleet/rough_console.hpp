@@ -21,8 +21,8 @@ public:
 
   void print(Seq seq, const std::string& digest);
   const std::string& bytes() const { return bytes_; }
-  std::uint64_t digests() const { return digests_; }   // printed, and of these
-  std::uint64_t spoilt() const { return spoilt_; }     // those that nobody can read any more
+  std::uint64_t digests() const { return digests_; }  // printed, and of these
+  std::uint64_t spoilt() const { return spoilt_; }  // those that nobody can read any more
 
 private:
   std::size_t roll(std::size_t sides) { return std::uniform_int_distribution<std::size_t>(0, sides - 1)(dice_); }

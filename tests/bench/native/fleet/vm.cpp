@@ -62,7 +62,8 @@ ServiceReport service(const char* name, ServiceState state, bool essential, std:
 /// What of a report is its own, as the store's rows can be asked for it.
 std::string what_of(const ReportBody& body) {
   if (const auto* report = std::get_if<ServiceReport>(&body))
-    return report->name.value() + ':' + std::string(to_text(report->state)) + ':' + std::to_string(report->restarts) + ':' + std::to_string(report->since_us);
+    return report->name.value() + ':' + std::string(to_text(report->state)) + ':' + std::to_string(report->restarts) + ':' +
+           std::to_string(report->since_us);
   if (const auto* report = std::get_if<StageReport>(&body)) return std::string(to_text(report->stage));
   return "-";
 }
@@ -96,7 +97,10 @@ Vm::Vm(guest::EventLoop& loop, const Clock& clock, InstanceId id, const std::fil
       boot_(make_boot_id()),
       console_(boot_, way.console_seed),
       outbox_(boot_, clock),
-      reporter_(outbox_, clock, way.console_seed == 0 ? guest::report::Reporter::DigestPrinter() : [this](Seq seq, const std::string& digest) { print(seq, digest); }),
+      reporter_(
+          outbox_, clock,
+          way.console_seed == 0 ? guest::report::Reporter::DigestPrinter()
+                                : [this](Seq seq, const std::string& digest) { print(seq, digest); }),
       dialler_(vmm::vsock_listen_path((run / id_.value()).string(), link_port) + way.link_suffix),
       link_(loop, dialler_, outbox_, facts_of(boot_), {.welcomed = {}, .requested = {}, .acknowledged = [this] { acknowledged(); }}),
       shim_(loop, shim::shim_socket_path((run / id_.value()).string()),
@@ -164,7 +168,8 @@ bool Vm::serve_shim(std::uint64_t client, std::string& unread, std::string& answ
     if (!*frame) break;
     const auto command = shim::parse_command(**frame);
     if (!command || std::holds_alternative<shim::Kill>(*command)) return false;
-    const shim::Status status{id_, RunNumber(run_number), shim::Phase::running, own_identity(), own_identity(), own_identity(), console_.bytes().size()};
+    const shim::Status status{
+        id_, RunNumber(run_number), shim::Phase::running, own_identity(), own_identity(), own_identity(), console_.bytes().size()};
     answer += shim::frame_of(shim::ShimEvent(status));
     if (const auto* attach = std::get_if<shim::Attach>(&*command)) {
       console_clients_.insert(client);

@@ -28,8 +28,8 @@ struct Journal {
 
 /// How the way to the host is.
 struct Way {
-  std::string link_suffix;          // of the path that is dialled: a proxy listens there
-  std::uint64_t console_seed = 0;   // 0: nothing is printed
+  std::string link_suffix;  // of the path that is dialled: a proxy listens there
+  std::uint64_t console_seed = 0;  // 0: nothing is printed
 };
 
 class Vm {
