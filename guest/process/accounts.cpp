@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 #include <optional>
+#include <utility>
 #include <vector>
 
 namespace vigil::guest::process {
@@ -29,23 +30,37 @@ std::optional<std::uint32_t> parse_id(std::string_view text) {
   return id;
 }
 
+/// Calls `take` for each line that holds `word`, until it returns false. A replacement waits for this: only what can be meant is taken apart.
+template <typename Take>
+void for_lines_with(std::string_view file, std::string_view word, Take take) {
+  while (!file.empty()) {
+    const std::size_t end = std::min(file.find('\n'), file.size());
+    const std::string_view line = file.substr(0, end);
+    if (line.find(word) != std::string_view::npos && !take(line)) return;
+    file.remove_prefix(std::min(end + 1, file.size()));
+  }
+}
+
 /// The first record of a colon-separated file whose name or (third field) id is `wanted`.
 std::optional<std::vector<std::string_view>> find_record(std::string_view file, std::string_view wanted, std::size_t fields) {
-  for (const std::string_view line : split(file, '\n')) {
+  std::optional<std::vector<std::string_view>> found;
+  for_lines_with(file, wanted, [&](std::string_view line) {
     std::vector<std::string_view> record = split(line, ':');
-    if (record.size() >= fields && parse_id(record[2]) && (record[0] == wanted || record[2] == wanted)) return record;
-  }
-  return std::nullopt;
+    if (record.size() >= fields && parse_id(record[2]) && (record[0] == wanted || record[2] == wanted)) found = std::move(record);
+    return !found;
+  });
+  return found;
 }
 
 std::vector<gid_t> groups_of(std::string_view groups, std::string_view user) {
   std::vector<gid_t> ids;
-  for (const std::string_view line : split(groups, '\n')) {
+  for_lines_with(groups, user, [&](std::string_view line) {
     const std::vector<std::string_view> record = split(line, ':');
-    if (record.size() < 4 || !parse_id(record[2])) continue;
+    if (record.size() < 4 || !parse_id(record[2])) return true;
     const std::vector<std::string_view> members = split(record[3], ',');
     if (std::find(members.begin(), members.end(), user) != members.end()) ids.push_back(*parse_id(record[2]));
-  }
+    return true;
+  });
   return ids;
 }
 

@@ -21,8 +21,8 @@ namespace {
 constexpr std::size_t stack_bytes = 64 * 1024;   // only touched pages cost memory
 
 /// clone3(2) whose child runs `entry(argument)` on the stack given in `args`. In the child nothing of this frame may be used, hence the assembly.
-__attribute__((noinline, no_sanitize("address", "undefined"))) long clone_onto_stack(clone_args& args, void (*entry)(void*),
-                                                                                     void* argument) {
+__attribute__((noinline, no_sanitize("address", "thread", "undefined"))) long clone_onto_stack(clone_args& args, void (*entry)(void*),
+                                                                                               void* argument) {
   static_assert(sizeof(void*) == 8, "written for x86-64");
   long result = SYS_clone3;
   register void* child_argument __asm__("r13") = argument;

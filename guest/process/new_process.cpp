@@ -20,7 +20,7 @@ namespace vigil::guest::process {
 namespace {
 
 // Sanitizers must not touch this code: it runs on a stack that they do not know.
-#define VIGIL_IN_CHILD __attribute__((no_sanitize("address", "undefined")))
+#define VIGIL_IN_CHILD __attribute__((no_sanitize("address", "thread", "undefined")))
 
 VIGIL_IN_CHILD bool place_descriptors(const NewProcess& child) {
   const LaunchPlan& plan = *child.plan;
@@ -30,7 +30,8 @@ VIGIL_IN_CHILD bool place_descriptors(const NewProcess& child) {
 
   // First everything out of the way of the targets, so that no dup2 closes what a later one needs. Our table is a copy; exec closes the copies.
   const auto lift = [&](int fd) VIGIL_IN_CHILD { return fcntl(fd, F_DUPFD_CLOEXEC, highest_target + 1); };
-  const int standard[3] = {lift(plan.stdin_fd >= 0 ? plan.stdin_fd : child.dev_null), lift(plan.stdout_fd >= 0 ? plan.stdout_fd : child.dev_null),
+  const int standard[3] = {lift(plan.stdin_fd >= 0 ? plan.stdin_fd : child.dev_null),
+                           lift(plan.stdout_fd >= 0 ? plan.stdout_fd : child.dev_null),
                            lift(plan.stderr_fd >= 0 ? plan.stderr_fd : child.dev_null)};
   constexpr std::size_t max_passed = 16;
   int lifted[max_passed];
@@ -75,7 +76,9 @@ VIGIL_IN_CHILD bool set_user(const Credentials& credentials) {
   return syscall(SYS_setresuid, credentials.uid, credentials.uid, credentials.uid) == 0;
 }
 
-VIGIL_IN_CHILD long control(int option, unsigned long first, unsigned long second) { return syscall(SYS_prctl, option, first, second, 0UL, 0UL); }
+VIGIL_IN_CHILD long control(int option, unsigned long first, unsigned long second) {
+  return syscall(SYS_prctl, option, first, second, 0UL, 0UL);
+}
 
 // While it is still root: afterwards the bounding set cannot be changed. Of numbers that it does not know the kernel says so.
 VIGIL_IN_CHILD bool limit_capabilities(std::uint64_t kept) {

@@ -22,7 +22,6 @@ struct ProcessEnd {
   std::string cgroup;                 // path within the v2 hierarchy, "/vigil/web"; empty when unknown
   MonoUs ended_us = 0;
   std::uint64_t user_us = 0, system_us = 0, max_rss_kib = 0;
-  std::uint64_t read_bytes = 0, written_bytes = 0;   // storage I/O; 0 when the kernel does not count it
 };
 
 /// What /proc/PID/stat says of who a process is.

@@ -10,7 +10,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <charconv>
 #include <stdexcept>
 #include <utility>
 
@@ -29,25 +28,13 @@ protocol::ExitStatus exit_status_of(int wait_status) {
   return protocol::ExitUnknown{"wait status " + std::to_string(wait_status)};
 }
 
-std::uint64_t counter(const std::string& text, std::string_view name) {
-  const std::size_t at = text.find(name);
-  std::uint64_t value = 0;
-  if (at != std::string::npos) std::from_chars(text.data() + at + name.size(), text.data() + text.size(), value);
-  return value;
-}
-
 /// What only the zombie can still tell; gone once it is reaped.
 ProcessEnd inspect_zombie(pid_t pid) {
   ProcessEnd end;
   end.pid = pid;
   end.ended_us = SystemClock().mono_us();
-  const std::string directory = "/proc/" + std::to_string(pid);
   if (std::optional<ProcessStat> stat = read_stat(pid)) end.comm = std::move(stat->comm);
-  if (const auto cgroup = read_small_file(directory + "/cgroup")) end.cgroup = parse_cgroup_v2(*cgroup);
-  if (const auto io = read_small_file(directory + "/io")) {
-    end.read_bytes = counter(*io, "\nread_bytes: ");
-    end.written_bytes = counter(*io, "\nwrite_bytes: ");
-  }
+  if (const auto cgroup = read_small_file("/proc/" + std::to_string(pid) + "/cgroup")) end.cgroup = parse_cgroup_v2(*cgroup);
   return end;
 }
 

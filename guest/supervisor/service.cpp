@@ -167,8 +167,13 @@ bool Service::apply(ServiceEvent event) {
 void Service::arm_backoff() { timer_ = loop_.after(backoff_, [this] { apply(ServiceEvent::backoff_over); }); }
 
 void Service::submit() {
+  tell_crash();
   context_.sink.submit(report());
   context_.changed();
+}
+
+void Service::tell_crash() {
+  if (untold_crash_) context_.sink.submit(*std::exchange(untold_crash_, std::nullopt));
 }
 
 void Service::launch_when_alone() {
@@ -281,7 +286,8 @@ void Service::judge_end(RunEnd end) {
     end.crash.crash = spec_.name.value() + "-" + std::to_string(++crashes_);
     end.crash.restarts = restarts_;
     end.crash.will_restart = restarts;
-    context_.sink.submit(std::move(end.crash));
+    tell_crash();   // of a launch that failed at once: the one before it
+    untold_crash_ = std::move(end.crash);
   }
   if (failed_before) return submit();
   if (restarts) ++restarts_;
@@ -297,6 +303,7 @@ void Service::judge_end(RunEnd end) {
     case RestartVerdict::Kind::restart_now: apply(ServiceEvent::ended_for_restart_now); break;
     case RestartVerdict::Kind::restart_later: apply(ServiceEvent::ended_for_restart); break;
   }
+  tell_crash();
 }
 
 void Service::stop_process() {

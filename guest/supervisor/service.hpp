@@ -58,6 +58,7 @@ private:
   void arm_kill();
   RunEvents run_events();
   void submit();
+  void tell_crash();
   void launch_when_alone();
   bool is_alone();
   void launch();
@@ -81,6 +82,7 @@ private:
   std::vector<std::string> waits_for_;
   std::vector<protocol::ProbeResult> last_probes_;   // of the run that has ended
   std::unique_ptr<ServiceRun> run_;
+  std::optional<protocol::CrashReport> untold_crash_;   // of the last run: told once its replacement has been started, before anything else is told of us
   std::optional<protocol::Cause> ended_by_us_;       // why: its health
   std::optional<process::ProcessGroup> leftovers_;   // killed, maybe not gone yet
   MonoUs ready_since_us_ = 0;                        // 0: not ready in this run

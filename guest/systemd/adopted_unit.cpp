@@ -53,6 +53,14 @@ protocol::Cause cause_of_end(const UnitFacts& facts, const protocol::ExitStatus&
 AdoptedUnit::AdoptedUnit(std::string unit, Kind kind, bool essential, UnitContext& context)
     : unit_(std::move(unit)), kind_(kind), essential_(essential), context_(context), policy_(service_spec::RestartSpec{}) {}
 
+void AdoptedUnit::wishes_for(std::variant<ProbeWishes, protocol::Cause> wishes) {
+  if (auto* const cause = std::get_if<protocol::Cause>(&wishes))
+    wrong_wish_ = std::move(*cause);
+  else if (auto& wanted = std::get<ProbeWishes>(wishes); !wanted.probes.empty() && !probes_)
+    probes_ =
+        std::make_unique<UnitProbes>(std::move(wanted), ServiceName(service_name_of(unit_)), context_.tools, [this] { submit_if_new(); });
+}
+
 void AdoptedUnit::changed(bool ends_are_news) {
   if (!std::exchange(policy_is_set_, true)) policy_ = supervisor::RestartPolicy(loop_limits(facts_, context_.scale));
   if (facts_.active_state == "deactivating" && facts_.job != 0) stop_asked_ = true;
@@ -67,6 +75,7 @@ void AdoptedUnit::changed(bool ends_are_news) {
   }
   if (facts_.job != 0 || facts_.active_state == "active") start_cause_.reset();
   look_for_end(ends_are_news);
+  if (probes_) probes_->follow(facts_);
   if (!is_between_runs())
     settling_.cancel();
   else if (!settling_)
@@ -225,8 +234,21 @@ protocol::ServiceReport AdoptedUnit::report() const {
     report.cause = block_cause_;
   } else if (report.state == ServiceState::backoff) {
     report.cause = last_end_;
+  } else if (wrong_wish_) {
+    report.state = ServiceState::failed;
+    report.cause = wrong_wish_;
+  } else if (probes_) {
+    add_probes_to(report);
   }
   return report;
+}
+
+/// systemd calls it active; whether it can be used is for its probes to say.
+void AdoptedUnit::add_probes_to(protocol::ServiceReport& report) const {
+  report.probes = probes_->results();
+  if (report.state != ServiceState::ready || probes_->passed()) return;
+  report.state = probes_->is_overdue() ? ServiceState::failed : ServiceState::starting;
+  report.cause = probes_->cause();
 }
 
 void AdoptedUnit::submit_if_new() {

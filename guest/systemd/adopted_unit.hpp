@@ -9,6 +9,7 @@
 #include "guest/supervisor/restart_policy.hpp"
 #include "guest/systemd/last_words.hpp"
 #include "guest/systemd/unit_facts.hpp"
+#include "guest/systemd/unit_probes.hpp"
 
 #include <functional>
 #include <memory>
@@ -23,6 +24,7 @@ struct UnitContext {
   EventLoop& loop;
   ReportSink& sink;
   LastWords& words;
+  readiness::ProbeTools& tools;
   int scale = 1;  // of deadlines
   std::function<void()> changed;  // what the stages look at has changed
 };
@@ -42,6 +44,8 @@ public:
   UnitFacts& facts() { return facts_; }
   const UnitFacts& facts() const { return facts_; }
 
+  /// What its file asks for beyond being active, or what is wrong with that. Before the first changed().
+  void wishes_for(std::variant<ProbeWishes, protocol::Cause> wishes);
   /// The facts have changed. `ends_are_news`: what has ended did so while we looked.
   void changed(bool ends_are_news = true);
   /// Its core was dumped: told at once, without last words.
@@ -74,12 +78,15 @@ private:
   void tell(protocol::CrashReport crash, const std::string& words);
   void submit_if_new();
   std::vector<std::string> evidence() const;
+  void add_probes_to(protocol::ServiceReport& report) const;
 
   const std::string unit_;
   const Kind kind_;
   const bool essential_;
   UnitContext& context_;
   UnitFacts facts_;
+  std::unique_ptr<UnitProbes> probes_;  // none: active is ready
+  std::optional<protocol::Cause> wrong_wish_;
   supervisor::RestartPolicy policy_;
   bool policy_is_set_ = false;
   bool stop_asked_ = false;  // what it ends with is its own affair then

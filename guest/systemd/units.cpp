@@ -64,6 +64,8 @@ UnitWishes parse_wishes(std::string_view text) {
     const std::string_view key = trimmed(line.substr(0, equals)), value = trimmed(line.substr(equals + 1));
     if (key == "Adopt") wishes.adopt = !says_no(value);
     if (key == "Essential") wishes.essential = !says_no(value);
+    if (key == "Ready") wishes.ready = value;
+    if (key == "ReadyTimeout") wishes.ready_timeout = value;
   }
   return wishes;
 }
@@ -73,7 +75,9 @@ Units::Units(EventLoop& loop, ReportSink& sink, process::Launcher& launcher, pro
       sink_(sink),
       options_(std::move(options)),
       words_(loop, launcher, reaper, milliseconds(2'000) * options_.deadline_scale, options_.words),
-      context_{loop, sink, words_, options_.deadline_scale, [this] { evaluate_soon(); }},
+      listeners_(loop, options_.tracefs),
+      tools_{loop, launcher, reaper, listeners_, options_.deadline_scale, "/run/vigil", [this](pid_t pid) { return name_process(pid); }},
+      context_{loop, sink, words_, tools_, options_.deadline_scale, [this] { evaluate_soon(); }},
       news_(options_.is_first_life),
       moved_us_(loop.now_us()) {}
 
@@ -199,6 +203,7 @@ void Units::take_service(const std::string& unit, const std::string& target, Res
   if (!has_a_name || (find(id) == nullptr && units_.size() >= max_units)) return log::warning("systemd.not_adopted", {{"unit", id}});
   AdoptedUnit& adopted = adopt(id, AdoptedUnit::Kind::service, wishes.essential);
   adopted.facts() = std::move(*facts);
+  adopted.wishes_for(parse_probe_wishes(adopted.facts().fragment_path, wishes.ready, wishes.ready_timeout));
   adopted.changed(news_);
 }
 

@@ -1,7 +1,7 @@
 // The services of a VM whose init is systemd: its units, adopted by name, as the rest of the agent knows services.
 //
 // Shape:  start() connects; adopted are the services that the default target brings up and that an administrator put there (a unit file or a link below /etc/systemd/system), and
-//         that target itself, so that "everything is ready" is one rule. A section [X-Vigil] of the unit file may say Essential=no or Adopt=no; systemd skips it.
+//         that target itself, so that "everything is ready" is one rule. A section [X-Vigil] of the unit file may say Essential=no, Adopt=no, and by which probes it is ready; systemd skips it.
 //         A lost connection is made anew and everything is read again. While there is none, failures come by unit_failed().
 // Errors: as supervisor::ServiceRunner says. Source: DESIGN "Boot" (systemd mode). Thread: the loop's.
 #pragma once
@@ -26,6 +26,7 @@ struct UnitsOptions {
   bool is_first_life = true;  // false: an agent before us has told what had ended by then
   std::string socket = private_socket;
   std::string admin_folder = "/etc/systemd/system";
+  std::string tracefs = "/sys/kernel/tracing";  // as supervisor::SupervisorOptions has it
   std::string credential_folder = "/run/credstore";
   std::map<std::string, std::string> env;  // for every unit that is started from now on
   std::map<std::string, std::string> secrets;  // become credentials that LoadCredential= finds by name
@@ -36,6 +37,7 @@ struct UnitsOptions {
 /// What the unit's own file says to us.
 struct UnitWishes {
   bool adopt = true, essential = true;
+  std::string ready = {}, ready_timeout = {};  // as written: unit_probes.hpp
   friend bool operator==(const UnitWishes&, const UnitWishes&) = default;
 };
 UnitWishes parse_wishes(std::string_view unit_file);
@@ -86,11 +88,14 @@ private:
   AdoptedUnit* find(const std::string& unit) const;
   Result<AdoptedUnit*> find_named(const ServiceName& name) const;
   void keep_secrets();
+  std::string name_process(pid_t pid) const;
 
   EventLoop& loop_;
   ReportSink& sink_;
   UnitsOptions options_;
   LastWords words_;
+  readiness::ListenerWatch listeners_;
+  readiness::ProbeTools tools_;
   UnitContext context_;
   supervisor::SupervisorEvents events_;
   std::unique_ptr<ManagerBus> bus_;

@@ -98,6 +98,15 @@ std::string Units::service_of(pid_t pid) const {
   return of.empty() || find(of) == nullptr ? std::string() : service_name_of(of);
 }
 
+std::string Units::name_process(pid_t pid) const {
+  std::string name = service_of(pid);
+  if (name.empty()) {
+    const auto stat = process::read_stat(pid);
+    name = stat ? stat->comm : "a process";
+  }
+  return name + " (pid " + std::to_string(pid) + ")";
+}
+
 std::vector<protocol::ServiceReport> Units::services() const {
   std::vector<protocol::ServiceReport> reports;
   for (const auto& unit : units_) reports.push_back(unit->report());

@@ -34,13 +34,13 @@ class Herd:
     def journal(self, number):
         return self.daemon.base / f"journal-{number}"
 
-    def serve(self, events_per_second, seconds):
-        """Shims, control sockets and guests. They dial; call daemon.start(), then wait_up()."""
+    def serve(self, events_per_second, seconds, *way):
+        """Shims, control sockets and guests. They dial; call daemon.start(), then wait_up(). `way`: the suffix of their link's path, and the seed of their consoles."""
         for number, first in enumerate(range(0, self.running, VMS_A_PROCESS)):
             count = min(VMS_A_PROCESS, self.running - first)
             self.processes.append(subprocess.Popen(
                 [BIN / "vigil-fleet", "serve", self.daemon.run, self.ids, str(first), str(count), str(events_per_second * count / self.running), str(seconds),
-                 self.journal(number)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
+                 self.journal(number), *map(str, way)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
         while not all((self.daemon.run / line / "shim.sock").exists() for line in self.ids.read_text().split()):
             time.sleep(0.05)
 
@@ -62,8 +62,14 @@ class Herd:
         reports = collections.Counter()
         for number in range(len(self.processes)):
             for line in self.journal(number).read_text().splitlines():
-                reports[tuple(line.split()[:3])] += 1
+                if not line.startswith("console "):
+                    reports[tuple(line.split()[:3])] += 1
         return reports
+
+    def rows_said(self):
+        """(vm, boot, seq) -> (type, what)"""
+        lines = (line.split() for number in range(len(self.processes)) for line in self.journal(number).read_text().splitlines())
+        return {tuple(fields[:3]): tuple(fields[3:5]) for fields in lines if fields[0] != "console"}
 
     def stored(self):
         """What the log has of reports that no rule thins out."""

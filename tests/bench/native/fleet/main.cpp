@@ -1,7 +1,8 @@
 // vigil-fleet make STATE RUN RUNNING ENDED IDS_FILE: a state directory with that many VMs; the ids of the running ones, a line each.
-// vigil-fleet serve RUN IDS_FILE FIRST COUNT EVENTS_PER_S SECONDS JOURNAL: those VMs, at most for so long, until stdin is closed. On stdout a line "up N" when all
+// vigil-fleet serve RUN IDS_FILE FIRST COUNT EVENTS_PER_S SECONDS JOURNAL [LINK_SUFFIX CONSOLE_SEED]: those VMs, at most for so long, until stdin is closed. On stdout a line "up N" when all
 // have their link and are settled. "quiet" on stdin: no new reports; when all are acknowledged "acknowledged N p50_us p99_us worst_us dropped" is said, and the journal has
-// a line "ID BOOT SEQ TYPE" for each report that a store keeps for ever. A guest with many reports unacknowledged waits: a rate beyond reach measures what is taken.
+// a line "ID BOOT SEQ TYPE WHAT" for each report that a store keeps for ever, and with a console "console DIGESTS SPOILT". A guest with many reports unacknowledged waits: a rate beyond reach
+// measures what is taken. LINK_SUFFIX: of the path where a proxy takes the guests' links. CONSOLE_SEED other than 0: they print digests on rough consoles, too.
 // vigil-fleet subscribe SOCKET COUNT SECONDS: so many subscribers of the daemon's events, until stdin is closed (subscribers.hpp).
 #include "guest/log/log.hpp"
 #include "tests/bench/native/fleet/records.hpp"
@@ -40,11 +41,12 @@ std::vector<InstanceId> read_ids(const char* path, std::size_t first, std::size_
 
 class Load {
 public:
-  Load(const fs::path& run, const std::vector<InstanceId>& ids, double events_per_second, double seconds, const char* journal)
+  Load(const fs::path& run, const std::vector<InstanceId>& ids, double events_per_second, double seconds, const char* journal, Way way)
       : journal_(journal), per_us_(events_per_second / 1e6), until_(loop_.now_us() + static_cast<MonoUs>(seconds * 1e6)) {
     for (const auto& id : ids) {
       note_shim(run, id);
-      vms_.push_back(std::make_unique<Vm>(loop_, clock_, id, run));
+      vms_.push_back(std::make_unique<Vm>(loop_, clock_, id, run, way));
+      if (way.console_seed != 0) ++way.console_seed;
     }
     orders_ = loop_.watch(STDIN_FILENO, EPOLLIN, [this](std::uint32_t) { take_order(); });
   }
@@ -73,6 +75,9 @@ private:
     std::ranges::sort(took);
     const auto at = [&](std::size_t percent) { return took.empty() ? 0 : took[std::min(took.size() - 1, took.size() * percent / 100)]; };
     std::printf("acknowledged %zu %lu %lu %lu %lu\n", took.size(), at(50), at(99), took.empty() ? 0 : took.back(), dropped);
+    std::uint64_t digests = 0, spoilt = 0;
+    for (const auto& vm : vms_) digests += vm->console().digests(), spoilt += vm->console().spoilt();
+    if (digests > 0) out << "console " << digests << ' ' << spoilt << '\n';
     out.close();
     std::fflush(stdout);
   }
@@ -114,7 +119,7 @@ private:
       owed_ -= 1;
       full = 0;
     }
-    owed_ = std::min(owed_, 1.0);   // what nobody could say is not owed
+    owed_ = std::min(owed_, 1.0);  // what nobody could say is not owed
   }
 
   guest::EventLoop loop_;
@@ -135,16 +140,17 @@ int make(char** argument) {
   return out.flush().good() ? 0 : 1;
 }
 
-int serve(char** argument) {
+int serve(char** argument, const Way& way) {
   guest::log::use(::open("/dev/null", O_WRONLY | O_CLOEXEC), guest::log::Format::plain);  // a line a link would be all that is seen
   const auto ids = read_ids(argument[1], std::strtoul(argument[2], nullptr, 10), std::strtoul(argument[3], nullptr, 10));
-  Load load(argument[0], ids, std::atof(argument[4]), std::atof(argument[5]), argument[6]);
+  Load load(argument[0], ids, std::atof(argument[4]), std::atof(argument[5]), argument[6], way);
   load.run();
   return 0;
 }
 
 int subscribe(char** argument) {
-  Subscribers subscribers(argument[0], std::strtoul(argument[1], nullptr, 10), std::chrono::milliseconds(std::strtoul(argument[2], nullptr, 10) * 1000));
+  Subscribers subscribers(argument[0], std::strtoul(argument[1], nullptr, 10),
+                          std::chrono::milliseconds(std::strtoul(argument[2], nullptr, 10) * 1000));
   subscribers.run();
   return 0;
 }
@@ -153,10 +159,14 @@ int subscribe(char** argument) {
 
 int main(int count, char** argument) try {
   if (count == 7 && std::strcmp(argument[1], "make") == 0) return make(argument + 2);
-  if (count == 9 && std::strcmp(argument[1], "serve") == 0) return serve(argument + 2);
+  if (count == 9 && std::strcmp(argument[1], "serve") == 0) return serve(argument + 2, {});
+  if (count == 11 && std::strcmp(argument[1], "serve") == 0)
+    return serve(argument + 2, {argument[9], std::strtoull(argument[10], nullptr, 10)});
   if (count == 5 && std::strcmp(argument[1], "subscribe") == 0) return subscribe(argument + 2);
-  std::fprintf(stderr,
-               "usage: vigil-fleet make STATE RUN RUNNING ENDED IDS_FILE | serve RUN IDS_FILE FIRST COUNT EVENTS_PER_S SECONDS JOURNAL | subscribe SOCKET COUNT SECONDS\n");
+  std::fprintf(
+      stderr,
+      "usage: vigil-fleet make STATE RUN RUNNING ENDED IDS_FILE | serve RUN IDS_FILE FIRST COUNT EVENTS_PER_S SECONDS JOURNAL [LINK_SUFFIX CONSOLE_SEED] | "
+      "subscribe SOCKET COUNT SECONDS\n");
   return 64;
 } catch (const std::exception& error) {
   std::fprintf(stderr, "vigil-fleet: %s\n", error.what());

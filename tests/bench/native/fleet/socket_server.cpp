@@ -38,7 +38,10 @@ SocketServer::SocketServer(guest::EventLoop& loop, const std::string& path, OnBy
 
 void SocketServer::accept_one() {
   UniqueFd socket(::accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
-  if (!socket || !say(socket.get(), greeting_)) return;
+  constexpr int room = 4 << 20;   // for a console from its beginning; whoever may not has less
+  if (!socket) return;
+  ::setsockopt(socket.get(), SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof room);
+  if (!say(socket.get(), greeting_)) return;
   const std::uint64_t number = ++accepted_;
   Peer& peer = peers_[number];
   peer.socket = std::move(socket);
@@ -76,6 +79,11 @@ bool SocketServer::pass(std::uint64_t connection, const std::string& bytes, int 
   header->cmsg_len = CMSG_LEN(sizeof(int));
   std::memcpy(CMSG_DATA(header), &socket, sizeof(int));
   return ::sendmsg(peer->second.socket.get(), &message, MSG_NOSIGNAL | MSG_DONTWAIT) == static_cast<ssize_t>(bytes.size());
+}
+
+void SocketServer::say_to(std::uint64_t connection, const std::string& bytes) {
+  const auto peer = peers_.find(connection);
+  if (peer != peers_.end() && !say(peer->second.socket.get(), bytes)) peers_.erase(peer);
 }
 
 /// Answers are small and peers read: one that does not is given up.

@@ -19,6 +19,8 @@ public:
   SocketServer(guest::EventLoop& loop, const std::string& path, OnBytes on_bytes, std::string greeting = "");
   /// Unasked, with a socket of ours for the other side. False: there is no such connection any more, or it does not read.
   bool pass(std::uint64_t connection, const std::string& bytes, int socket);
+  /// To a connection that may have gone.
+  void say_to(std::uint64_t connection, const std::string& bytes);
   std::size_t connections() const { return peers_.size(); }
   std::uint64_t accepted() const { return accepted_; }
 

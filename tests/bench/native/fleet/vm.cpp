@@ -1,5 +1,6 @@
 #include "tests/bench/native/fleet/vm.hpp"
 
+#include "guest/link/unix_dial.hpp"
 #include "host/shim/process_identity.hpp"
 #include "host/shim/shim_spec.hpp"
 #include "host/shim/shim_wire.hpp"
@@ -8,13 +9,16 @@
 #include "shared/protocol/control.hpp"
 #include "shared/streams/opening.hpp"
 
+#include <sys/epoll.h>
 #include <sys/random.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <stdexcept>
 
 namespace vigil::fleet {
@@ -61,6 +65,22 @@ ServiceReport service(const char* name, ServiceState state, bool essential, std:
   return report;
 }
 
+/// What of a report is its own, as the store's rows can be asked for it.
+std::string what_of(const ReportBody& body) {
+  if (const auto* report = std::get_if<ServiceReport>(&body))
+    return report->name.value() + ':' + std::string(to_text(report->state)) + ':' + std::to_string(report->restarts) + ':' +
+           std::to_string(report->since_us);
+  if (const auto* report = std::get_if<StageReport>(&body)) return std::string(to_text(report->stage));
+  return "-";
+}
+
+std::string console_from(const RoughConsole& console, std::uint64_t offset) {
+  std::string frames;
+  for (; offset < console.bytes().size(); offset += shim::max_console_piece)
+    frames += shim::frame_of(shim::ShimEvent(shim::ConsoleBytes{offset, console.bytes().substr(offset, shim::max_console_piece)}));
+  return frames;
+}
+
 }  // namespace
 
 BootId make_boot_id() {
@@ -76,20 +96,29 @@ BootId make_boot_id() {
   return BootId(text);
 }
 
-Vm::Vm(guest::EventLoop& loop, const Clock& clock, InstanceId id, const std::filesystem::path& run)
+Vm::Vm(guest::EventLoop& loop, const Clock& clock, InstanceId id, const std::filesystem::path& run, const Way& way)
     : loop_(loop),
       clock_(clock),
       id_(std::move(id)),
       boot_(make_boot_id()),
+      console_(boot_, way.console_seed),
       outbox_(boot_, clock),
+      reporter_(
+          outbox_, clock,
+          way.console_seed == 0 ? guest::report::Reporter::DigestPrinter()
+                                : [this](Seq seq, const std::string& digest) { print(seq, digest); }),
+      way_(way),
+      door_path_(vmm::vsock_listen_path((run / id_.value()).string(), link_port)),
       link_(loop, *this, outbox_, facts_of(boot_), {.welcomed = {}, .requested = {}, .acknowledged = [this] { acknowledged(); }}),
       shim_(loop, shim::shim_socket_path((run / id_.value()).string()),
-            [this](std::uint64_t connection, std::string& unread, std::string& answer) { return serve_shim(connection, unread, answer); }),
+            [this](std::uint64_t client, std::string& unread, std::string& answer) { return serve_shim(client, unread, answer); }),
       control_(
           loop, (run / id_.value() / "qmp.sock").string(),
           [](std::uint64_t, std::string& unread, std::string& answer) { return serve_control(unread, answer); }, greeting),
       streams_(loop, vmm::vsock_uds_path((run / id_.value()).string()),
-               [](std::uint64_t, std::string& unread, std::string& answer) { return serve_stream(unread, answer); }) {}
+               [](std::uint64_t, std::string& unread, std::string& answer) { return serve_stream(unread, answer); }) {
+  if (!way_.link_suffix.empty()) open_door();
+}
 
 void Vm::boot() {
   for (const auto stage : {Stage::initrd, Stage::rootfs, Stage::agent, Stage::services, Stage::ready}) {
@@ -118,9 +147,9 @@ void Vm::report_service() {
 }
 
 void Vm::say(ReportBody body) {
-  auto type = report_type(body);
-  const Seq seq = outbox_.append(std::move(body));
-  journal_.durable.emplace_back(seq, std::move(type));
+  std::string row = report_type(body) + ' ' + what_of(body);
+  const Seq seq = reporter_.submit(std::move(body));
+  journal_.durable.emplace_back(seq, std::move(row));
   waiting_.emplace_back(seq, clock_.mono_us());
   link_.flush();
 }
@@ -133,16 +162,41 @@ void Vm::acknowledged() {
   waiting_.erase(waiting_.begin(), first);
 }
 
+void Vm::print(Seq seq, const std::string& digest) {
+  const std::uint64_t before = console_.bytes().size();
+  console_.print(seq, digest);
+  for (const std::uint64_t client : console_clients_) shim_.say_to(client, console_from(console_, before));
+}
+
+/// As a shim does, for those whose links go over a proxy on their way.
+void Vm::open_door() {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (door_path_.size() >= sizeof(address.sun_path)) throw std::runtime_error(door_path_ + ": longer than a socket's path may be");
+  std::memcpy(address.sun_path, door_path_.data(), door_path_.size());
+  ::unlink(door_path_.c_str());   // of a process that has gone
+  door_ = UniqueFd(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (::bind(door_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 || ::listen(door_.get(), 16) != 0)
+    throw std::runtime_error(door_path_ + ": " + std::strerror(errno));
+  door_watch_ = loop_.watch(door_.get(), EPOLLIN, [this](std::uint32_t) {
+    const UniqueFd dialled(::accept4(door_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    if (dialled) hand_over(dialled.get());
+  });
+}
+
+bool Vm::hand_over(int dialled) { return shim_.pass(attached_, shim::frame_of(shim::ShimEvent(shim::Dialled{link_port})), dialled); }
+
 Result<UniqueFd> Vm::dial() {
+  if (!way_.link_suffix.empty()) return guest::link::UnixDialler(door_path_ + way_.link_suffix).dial();
   int ends[2];
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) != 0) return Error::from_errno("socketpair", errno);
   UniqueFd ours(ends[0]);
   const UniqueFd theirs(ends[1]);
-  if (shim_.pass(attached_, shim::frame_of(shim::ShimEvent(shim::Dialled{link_port})), theirs.get())) return ours;
+  if (hand_over(theirs.get())) return ours;
   return Error(Errc::unavailable, "no daemon is attached");
 }
 
-bool Vm::serve_shim(std::uint64_t connection, std::string& unread, std::string& answer) {
+bool Vm::serve_shim(std::uint64_t client, std::string& unread, std::string& answer) {
   framing::FrameReader frames(shim::max_command_bytes);
   frames.feed(std::exchange(unread, {}));
   for (;;) {
@@ -151,9 +205,14 @@ bool Vm::serve_shim(std::uint64_t connection, std::string& unread, std::string& 
     if (!*frame) break;
     const auto command = shim::parse_command(**frame);
     if (!command || std::holds_alternative<shim::Kill>(*command)) return false;
-    if (std::holds_alternative<shim::Attach>(*command)) attached_ = connection;
-    const shim::Status status{id_, RunNumber(run_number), shim::Phase::running, own_identity(), own_identity(), own_identity(), 0, true};
+    if (std::holds_alternative<shim::Attach>(*command)) attached_ = client;
+    const shim::Status status{
+        id_, RunNumber(run_number), shim::Phase::running, own_identity(), own_identity(), own_identity(), console_.bytes().size(), true};
     answer += shim::frame_of(shim::ShimEvent(status));
+    if (const auto* attach = std::get_if<shim::Attach>(&*command)) {
+      console_clients_.insert(client);
+      answer += console_from(console_, attach->console_offset);
+    }
   }
   unread = frames.take_rest();
   return true;

@@ -3,13 +3,15 @@
 
 #include "guest/link/dialler.hpp"
 #include "guest/link/link.hpp"
-#include "guest/report/outbox.hpp"
+#include "guest/report/reporter.hpp"
 #include "shared/base/clock.hpp"
 #include "shared/base/ids.hpp"
+#include "tests/bench/native/fleet/rough_console.hpp"
 #include "tests/bench/native/fleet/socket_server.hpp"
 
 #include <cstdint>
 #include <filesystem>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -20,13 +22,19 @@ inline constexpr std::uint32_t run_number = 1;
 
 /// What the guest has said, as it knows it itself; microseconds from a report's birth to its acknowledgement.
 struct Journal {
-  std::vector<std::pair<Seq, std::string>> durable;  // of a type that the store keeps for ever
+  std::vector<std::pair<Seq, std::string>> durable;  // of a type that the store keeps for ever: "TYPE WHAT"
   std::vector<std::uint64_t> acknowledged_us;
+};
+
+/// How the way to the host is.
+struct Way {
+  std::string link_suffix;  // of the path that is dialled: a proxy listens there
+  std::uint64_t console_seed = 0;  // 0: nothing is printed
 };
 
 class Vm final : private guest::link::Dialler {
 public:
-  Vm(guest::EventLoop& loop, const Clock& clock, InstanceId id, const std::filesystem::path& run);
+  Vm(guest::EventLoop& loop, const Clock& clock, InstanceId id, const std::filesystem::path& run, const Way& way);
   Vm(const Vm&) = delete;
   Vm& operator=(const Vm&) = delete;
 
@@ -45,15 +53,19 @@ public:
   const InstanceId& id() const { return id_; }
   const BootId& boot_id() const { return boot_; }
   const Journal& journal() const { return journal_; }
+  const RoughConsole& console() const { return console_; }
 
 private:
   static constexpr std::size_t max_waiting = 256;
 
+  void open_door();
+  bool hand_over(int dialled);
   /// Through the shim, as the device's dial arrives there: no socket of the file system is needed for it.
   Result<UniqueFd> dial() override;
   void say(protocol::ReportBody body);
   void acknowledged();
-  bool serve_shim(std::uint64_t connection, std::string& unread, std::string& answer);
+  void print(Seq seq, const std::string& digest);
+  bool serve_shim(std::uint64_t client, std::string& unread, std::string& answer);
   static bool serve_control(std::string& unread, std::string& answer);
   static bool serve_stream(std::string& unread, std::string& answer);
 
@@ -64,8 +76,15 @@ private:
   std::uint32_t restarts_ = 0;
   Journal journal_;
   std::vector<std::pair<Seq, MonoUs>> waiting_;  // for their acknowledgement, in order
+  RoughConsole console_;
+  std::set<std::uint64_t> console_clients_;
   guest::report::Outbox outbox_;
-  std::uint64_t attached_ = 0;                   // the daemon's connection that wants who dials; 0: there is none
+  guest::report::Reporter reporter_;
+  Way way_;
+  std::string door_path_;
+  UniqueFd door_;  // of a proxied link alone
+  guest::LoopToken door_watch_;
+  std::uint64_t attached_ = 0;  // the daemon's connection that wants who dials; 0: there is none
   guest::link::Link link_;
   SocketServer shim_, control_, streams_;
 };

@@ -38,6 +38,32 @@ TEST_CASE("supervisor: a crash is reported once, with cause, tails and the faile
   CHECK(run_until(scene.loop, [&] { return scene.essential_failures == std::vector<std::string>{"web"}; }));   // told in a later turn
 }
 
+TEST_CASE("supervisor: a healthy service's replacement runs before its crash is told, and the crash is told before the replacement", "[guest][supervisor]") {
+  SupervisorScene scene;
+  scene.service("web", "exec sleep 1000", R"(,"restart":"always")");
+  std::int64_t at_the_telling = 0;
+  std::size_t told_before = 0;
+  scene.sink.on_crash = [&](const protocol::CrashReport&) {
+    at_the_telling = scene.now("web").pid;
+    told_before = scene.sink.services.size();
+  };
+  scene.start();
+  REQUIRE(scene.wait_for("web", ServiceState::ready));
+  const auto first = static_cast<pid_t>(scene.now("web").pid);
+  bool healthy = false;   // a second of health makes the next restart one without delay
+  const LoopToken token = scene.loop.after(std::chrono::milliseconds(1100), [&] { healthy = true; });
+  REQUIRE(run_until(scene.loop, [&] { return healthy; }));
+  told_before = scene.sink.services.size();
+  kill(first, SIGKILL);
+  REQUIRE(scene.wait_for_crashes(1));
+  CHECK(scene.sink.crashes[0].pid == first);
+  CHECK(scene.sink.crashes[0].restarts == 0);
+  CHECK(at_the_telling > 0);
+  CHECK(at_the_telling != first);
+  REQUIRE(scene.sink.services.size() > told_before);
+  CHECK(scene.sink.services[told_before].pid == at_the_telling);
+}
+
 TEST_CASE("supervisor: a program that is not there is named and not tried again", "[guest][supervisor]") {
   SupervisorScene scene;
   scene.raw("web", R"({"name":"web","exec":["/nonexistent/web"],"restart":"always"})");

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -19,12 +20,16 @@ class RecordingSink final : public ReportSink {
 public:
   Seq submit(protocol::ReportBody body) override {
     if (auto* service = std::get_if<protocol::ServiceReport>(&body)) services.push_back(std::move(*service));
-    if (auto* crash = std::get_if<protocol::CrashReport>(&body)) crashes.push_back(std::move(*crash));
+    if (auto* crash = std::get_if<protocol::CrashReport>(&body)) {
+      if (on_crash) on_crash(*crash);
+      crashes.push_back(std::move(*crash));
+    }
     return ++seq_;
   }
 
   std::vector<protocol::ServiceReport> services;
   std::vector<protocol::CrashReport> crashes;
+  std::function<void(const protocol::CrashReport&)> on_crash;
 
 private:
   Seq seq_ = 0;

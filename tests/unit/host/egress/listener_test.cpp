@@ -221,6 +221,18 @@ TEST_CASE("egress: who does not show the boot's token, or breaks the proxy's lan
         stranger.send("CONNECT site.test:80 HTTP/1.1\r\nHost: x\r\n\r\n");
         CHECK(pump_until(fixture.io, [&] { return stranger.closed(); }));
     }
+    SECTION("silence") {
+        fixture.outside.limits.hello_deadline = std::chrono::milliseconds(50);
+        test::UnixClient silent(fixture.path);
+        CHECK(pump_until(fixture.io, [&] { return silent.closed(); }));
+        CHECK(fixture.outside.counters.strangers == 1);
+    }
+    SECTION("silence behind the hello") {
+        fixture.outside.limits.head_deadline = std::chrono::milliseconds(50);
+        Agent agent(fixture.path, "right");
+        CHECK(fixture.hears(agent, "HTTP/1.1 400"));
+        CHECK(pump_until(fixture.io, [&] { return agent.closed(); }));
+    }
     SECTION("language") {
         Agent agent(fixture.path, "right");
         agent.say("GET / HTTP/1.1\r\nHost: site.test:" + fixture.outer.port + "\r\n\r\n");
