@@ -114,7 +114,7 @@ private:
       owed_ -= 1;
       full = 0;
     }
-    owed_ = std::min(owed_, 1.0);   // what nobody could say is not owed
+    owed_ = std::min(owed_, 1.0);  // what nobody could say is not owed
   }
 
   guest::EventLoop loop_;
@@ -144,7 +144,8 @@ int serve(char** argument) {
 }
 
 int subscribe(char** argument) {
-  Subscribers subscribers(argument[0], std::strtoul(argument[1], nullptr, 10), std::chrono::milliseconds(std::strtoul(argument[2], nullptr, 10) * 1000));
+  Subscribers subscribers(argument[0], std::strtoul(argument[1], nullptr, 10),
+                          std::chrono::milliseconds(std::strtoul(argument[2], nullptr, 10) * 1000));
   subscribers.run();
   return 0;
 }
@@ -155,8 +156,9 @@ int main(int count, char** argument) try {
   if (count == 7 && std::strcmp(argument[1], "make") == 0) return make(argument + 2);
   if (count == 9 && std::strcmp(argument[1], "serve") == 0) return serve(argument + 2);
   if (count == 5 && std::strcmp(argument[1], "subscribe") == 0) return subscribe(argument + 2);
-  std::fprintf(stderr,
-               "usage: vigil-fleet make STATE RUN RUNNING ENDED IDS_FILE | serve RUN IDS_FILE FIRST COUNT EVENTS_PER_S SECONDS JOURNAL | subscribe SOCKET COUNT SECONDS\n");
+  std::fprintf(
+      stderr,
+      "usage: vigil-fleet make STATE RUN RUNNING ENDED IDS_FILE | serve RUN IDS_FILE FIRST COUNT EVENTS_PER_S SECONDS JOURNAL | subscribe SOCKET COUNT SECONDS\n");
   return 64;
 } catch (const std::exception& error) {
   std::fprintf(stderr, "vigil-fleet: %s\n", error.what());

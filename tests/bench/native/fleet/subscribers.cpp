@@ -28,7 +28,8 @@ std::uint64_t number_after(std::string_view text, std::string_view key) {
 
 }  // namespace
 
-Subscribers::Subscribers(std::string path, std::size_t count, std::chrono::milliseconds limit) : path_(std::move(path)), wanted_(count), subscribers_(count) {
+Subscribers::Subscribers(std::string path, std::size_t count, std::chrono::milliseconds limit)
+    : path_(std::move(path)), wanted_(count), subscribers_(count) {
   orders_ = loop_.watch(STDIN_FILENO, EPOLLIN, [this](std::uint32_t) { loop_.stop(); });
   limit_ = loop_.after(limit, [this] { loop_.stop(); });
 }
@@ -83,13 +84,16 @@ void Subscribers::take_line(Subscriber& one, std::string_view line) {
     if (one.last != 0 && number != one.last + 1) ++gaps_;
     one.last = number;
   } else if (line.starts_with("data: ") && begun_ == wanted_ && line.find("\"type\":\"service\"") != std::string_view::npos) {
-    late_us_.push_back(static_cast<std::uint32_t>(std::min<std::uint64_t>(loop_.now_us() - number_after(line, "\"mono_us\":"), UINT32_MAX)));
+    late_us_.push_back(
+        static_cast<std::uint32_t>(std::min<std::uint64_t>(loop_.now_us() - number_after(line, "\"mono_us\":"), UINT32_MAX)));
   }
 }
 
 void Subscribers::print() {
   std::ranges::sort(late_us_);
-  const auto at = [&](std::size_t percent) { return late_us_.empty() ? 0 : late_us_[std::min(late_us_.size() - 1, late_us_.size() * percent / 100)]; };
+  const auto at = [&](std::size_t percent) {
+    return late_us_.empty() ? 0 : late_us_[std::min(late_us_.size() - 1, late_us_.size() * percent / 100)];
+  };
   std::printf("heard %zu %u %u %u %lu %lu\n", late_us_.size(), at(50), at(99), late_us_.empty() ? 0 : late_us_.back(), gaps_, ended_);
 }
 

@@ -25,7 +25,7 @@ private:
     UniqueFd socket;
     guest::LoopToken watch;
     std::string unread;
-    std::uint64_t last = 0;      // number of the event that was read last
+    std::uint64_t last = 0;  // number of the event that was read last
     bool has_begun = false;
   };
 

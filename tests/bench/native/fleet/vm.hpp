@@ -65,7 +65,7 @@ private:
   Journal journal_;
   std::vector<std::pair<Seq, MonoUs>> waiting_;  // for their acknowledgement, in order
   guest::report::Outbox outbox_;
-  std::uint64_t attached_ = 0;                   // the daemon's connection that wants who dials; 0: there is none
+  std::uint64_t attached_ = 0;  // the daemon's connection that wants who dials; 0: there is none
   guest::link::Link link_;
   SocketServer shim_, control_, streams_;
 };
