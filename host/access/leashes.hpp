@@ -33,8 +33,8 @@ private:
   void forget_expiry(const std::string& token);
 
   std::multimap<std::string, std::weak_ptr<async::Leash>> held_;
-  std::map<std::string, UnixUs> expiries_;                        // of tokens in held_
-  std::set<std::pair<UnixUs, std::string>> by_date_;              // the same
+  std::map<std::string, UnixUs> expiries_;  // of tokens in held_
+  std::set<std::pair<UnixUs, std::string>> by_date_;  // the same
   std::size_t looked_at_ = 0;  // how many there were after the last look for ended ones
 };
 

@@ -12,16 +12,16 @@
 namespace vigil::api {
 
 class EventTexts {
-  public:
+public:
     /// The bytes of a server-sent event, without what is for one user alone.
-    std::shared_ptr<const std::string> of(const machine::EncodedEvent& event);
+  std::shared_ptr<const std::string> of(const machine::EncodedEvent& event);
 
-  private:
-    struct Place {
-        machine::EventSeq seq = 0;
-        std::shared_ptr<const std::string> text;
-    };
-    std::array<Place, 512> ring_;   // place: the number modulo its size
+private:
+  struct Place {
+    machine::EventSeq seq = 0;
+    std::shared_ptr<const std::string> text;
+  };
+  std::array<Place, 512> ring_;   // place: the number modulo its size
 };
 
 }  // namespace vigil::api

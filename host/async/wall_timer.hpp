@@ -16,24 +16,24 @@
 namespace vigil::async {
 
 class WallTimer {
-  public:
-    WallTimer(boost::asio::any_io_executor executor, std::function<void()> on_due);
-    ~WallTimer();
-    WallTimer(const WallTimer&) = delete;
-    WallTimer& operator=(const WallTimer&) = delete;
+public:
+  WallTimer(boost::asio::any_io_executor executor, std::function<void()> on_due);
+  ~WallTimer();
+  WallTimer(const WallTimer&) = delete;
+  WallTimer& operator=(const WallTimer&) = delete;
 
-    /// A date that has passed is due at once; nullopt: nothing is.
-    void set(std::optional<UnixUs> at);
-    std::optional<UnixUs> at() const { return at_; }
+  /// A date that has passed is due at once; nullopt: nothing is.
+  void set(std::optional<UnixUs> at);
+  std::optional<UnixUs> at() const { return at_; }
 
-  private:
-    void wait();
-    void take();
+private:
+  void wait();
+  void take();
 
-    boost::asio::posix::stream_descriptor timer_;
-    std::function<void()> on_due_;
-    std::optional<UnixUs> at_;
-    std::shared_ptr<int> alive_ = std::make_shared<int>(0);   // a callback may still be queued when we go
+  boost::asio::posix::stream_descriptor timer_;
+  std::function<void()> on_due_;
+  std::optional<UnixUs> at_;
+  std::shared_ptr<int> alive_ = std::make_shared<int>(0);  // a callback may still be queued when we go
 };
 
 }  // namespace vigil::async

@@ -15,14 +15,16 @@ constexpr UnixUs retry_us = 10'000'000;   // what could not be recorded
 
 bool is_looked_at(const machine::EventBody& body) {
   using namespace machine;
-  return std::holds_alternative<Created>(body) || std::holds_alternative<StartRequested>(body) || std::holds_alternative<StartFailed>(body) ||
-         std::holds_alternative<VmmExited>(body) || std::holds_alternative<ShimLost>(body) || std::holds_alternative<HoldSet>(body) ||
-         std::holds_alternative<LeaseSet>(body) || std::holds_alternative<PolicyPaused>(body) || std::holds_alternative<Removed>(body);
+  return std::holds_alternative<Created>(body) || std::holds_alternative<StartRequested>(body) ||
+         std::holds_alternative<StartFailed>(body) || std::holds_alternative<VmmExited>(body) || std::holds_alternative<ShimLost>(body) ||
+         std::holds_alternative<HoldSet>(body) || std::holds_alternative<LeaseSet>(body) || std::holds_alternative<PolicyPaused>(body) ||
+         std::holds_alternative<Removed>(body);
 }
 
 }  // namespace
 
-PolicyWatch::PolicyWatch(RunHost& host, VmRegistry& registry) : host_(host), registry_(registry), timer_(host.io.get_executor(), [this] { look_at_due(); }) {}
+PolicyWatch::PolicyWatch(RunHost& host, VmRegistry& registry)
+    : host_(host), registry_(registry), timer_(host.io.get_executor(), [this] { look_at_due(); }) {}
 
 void PolicyWatch::start() {
   started_ = true;

@@ -38,8 +38,8 @@ private:
   VmRegistry& registry_;
   bool started_ = false, posted_ = false;
   std::set<InstanceId> changed_;
-  std::map<InstanceId, UnixUs> next_;                   // when to look at it
-  std::set<std::pair<UnixUs, InstanceId>> by_date_;     // the same
+  std::map<InstanceId, UnixUs> next_;  // when to look at it
+  std::set<std::pair<UnixUs, InstanceId>> by_date_;  // the same
   async::WallTimer timer_;
   std::shared_ptr<int> alive_ = std::make_shared<int>(0);
 };

@@ -167,7 +167,8 @@ void VmRun::on_status(const shim::Status& status) {
     reopen_link();
   }
   if (!status.has_doors && link_) {
-    if (const auto listening = listen_for_guest(); !listening) spdlog::error("run.link_not_opened vm={} err=\"{}\"", id_.value(), listening.error().message());
+    if (const auto listening = listen_for_guest(); !listening)
+      spdlog::error("run.link_not_opened vm={} err=\"{}\"", id_.value(), listening.error().message());
   }
   if (status.phase == shim::Phase::running) on_vmm_running(status.vmm, status.device);
 }
@@ -231,9 +232,7 @@ asio::awaitable<Result<void>> VmRun::with_vmm(VmmOrder order) {
   Result<void> done;
   try {
     done = co_await order(*vm);
-  } catch (...) {
-    cancelled = std::current_exception();
-  }
+  } catch (...) { cancelled = std::current_exception(); }
   if (cancelled) co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
   co_await vm->stop();
   if (cancelled) std::rethrow_exception(cancelled);

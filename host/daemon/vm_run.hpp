@@ -67,7 +67,9 @@ private:
   using VmmOrder = std::function<boost::asio::awaitable<Result<void>>(vmm::RunningVm&)>;
   using Prepared = std::variant<shim::ShimSpec, protocol::Cause>;
 
-  std::filesystem::path run_dir() const { return host_.places.run_dir(id_); }   // made when it is wanted: a path kept is a kilobyte of small pieces
+  std::filesystem::path run_dir() const {
+    return host_.places.run_dir(id_);
+  }  // made when it is wanted: a path kept is a kilobyte of small pieces
   std::filesystem::path log_dir() const { return host_.places.log_dir(id_, number_); }
   boost::asio::awaitable<void> dial_guest(std::string opening, std::string first, StreamOpened done);
   boost::asio::awaitable<void> launch();
@@ -149,7 +151,7 @@ private:
   Vmm* vmm_ = nullptr;  // what it runs on
   vmm::BootOrders boot_;  // of a run that we start; taken by give_boot_orders()
   bool begun_here_ = false, vmm_told_ = false, vmm_runs_ = false, stopping_ = false;
-  bool doubts_ = false, flushes_console_ = false;   // somebody is at it
+  bool doubts_ = false, flushes_console_ = false;  // somebody is at it
   std::optional<protocol::Cause> start_cause_;  // the VMM lives, or did, but its guest could not be started
   std::optional<int> kill_wanted_;  // the signal
   MonoUs console_heard_us_ = 0, link_heard_us_ = 0;  // any byte; the link while it was up

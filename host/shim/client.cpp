@@ -61,7 +61,7 @@ void Client::attach(const Attach& attach) {
   wants_dialled_ = attach.dialled;
 }
 
-bool Client::takes_dialled() const { return is_open() && attached_ && wants_dialled_ && passing_.size() < max_passing && out_.size() < max_pending / 2; }
+bool Client::takes_dialled() const { return wants_dialled() && passing_.size() < max_passing && out_.size() < max_pending / 2; }
 
 void Client::send_dialled(std::uint32_t port, UniqueFd socket) {
   passing_.push_back({out_.size(), std::move(socket)});

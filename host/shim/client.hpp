@@ -33,6 +33,7 @@ public:
   std::vector<Command> receive();
   void attach(const Attach& attach);
   void send(const ShimEvent& event);
+  bool wants_dialled() const { return is_open() && attached_ && wants_dialled_; }
   /// Wants who dials, and reads: a guest that dials without end cannot cost it its place.
   bool takes_dialled() const;
   void send_dialled(std::uint32_t port, UniqueFd socket);

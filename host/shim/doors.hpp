@@ -1,6 +1,7 @@
 // The sockets that a run's guest dials, kept by the shim: whoever connects is handed to the daemon, with the port that was dialled.
 //
-// Shape:  a door's path is the VM's identity, as it is where the daemon listens itself. Accepted at once: a VMM's connect blocks its event thread.
+// Shape:  a door's path is the VM's identity, as it is where the daemon listens itself. Accepted at once: a VMM's connect blocks its event thread. Who dials while no
+//         daemon is there is kept waiting, never hung up: vhost-device-vsock ends over a connection that breaks while the guest speaks.
 // Errors: open(): those of listen_unix and chown, with the path.
 #pragma once
 
@@ -22,7 +23,10 @@ public:
   std::uint32_t port_of(int listener) const;
 
 private:
-  struct Open { UniqueFd listener; std::uint32_t port = 0; };
+  struct Open {
+    UniqueFd listener;
+    std::uint32_t port = 0;
+  };
   std::vector<Open> open_;
 };
 

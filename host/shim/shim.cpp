@@ -28,7 +28,7 @@ constexpr seconds linger{10};              // for clients that are slow, or abou
 constexpr seconds kill_after_term{5};
 constexpr seconds record_retry{1};
 constexpr std::chrono::minutes record_patience{10};   // a full disk may get room again
-constexpr std::size_t max_clients = 8;
+constexpr std::size_t max_clients = 8, max_waiting = 16;
 constexpr std::size_t log_tail_bytes = 1024;
 
 TimePoint now_steady() { return std::chrono::steady_clock::now(); }
@@ -301,12 +301,30 @@ void Shim::accept_client() {
   if (socket) clients_.emplace_back(std::move(socket));
 }
 
-/// To the daemon that came last. Where none is, the connection ends here, and the guest dials again.
+/// To the daemon that came last. One that has not taken many is spared the next, which ends here; where none is, it waits for one.
 void Shim::let_in(int door) {
   UniqueFd socket = Doors::accept(door);
   if (!socket) return;
+  const auto port = doors_.port_of(door);
   const auto taker = std::find_if(clients_.rbegin(), clients_.rend(), [](const Client& client) { return client.takes_dialled(); });
-  if (taker != clients_.rend()) taker->send_dialled(doors_.port_of(door), std::move(socket));
+  if (taker != clients_.rend()) return taker->send_dialled(port, std::move(socket));
+  if (std::any_of(clients_.begin(), clients_.end(), [](const Client& client) { return client.wants_dialled(); })) return;
+  forget_gone();
+  if (waiting_.size() >= max_waiting) waiting_.pop_front();
+  waiting_.push_back({port, std::move(socket)});
+}
+
+/// The guest gives a dial up that nobody answers, and dials again.
+void Shim::forget_gone() {
+  waiting_.remove_if([](const Waiting& each) {
+    pollfd polled{each.socket.get(), POLLRDHUP, 0};
+    return ::poll(&polled, 1, 0) > 0;
+  });
+}
+
+void Shim::hand_over_waiting(Client& client) {
+  forget_gone();
+  for (; !waiting_.empty() && client.takes_dialled(); waiting_.pop_front()) client.send_dialled(waiting_.front().port, std::move(waiting_.front().socket));
 }
 
 void Shim::serve(Client& client) {
@@ -319,6 +337,7 @@ void Shim::obey(Client& client, const Command& command) {
     if (phase_ == Phase::running && record_.device_exit) client.send(DeviceExited{*record_.device_exit, *device_ended_unix_us_});
     if (phase_ == Phase::running && vmm_halted_) client.send(VmmHalted{true});
     client.attach(*attach);
+    hand_over_waiting(client);
   } else if (const auto* kill = std::get_if<Kill>(&command)) {
     stop_vmm(kill->signal);
   } else {

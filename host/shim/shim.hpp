@@ -31,6 +31,8 @@ public:
   void run();
 
 private:
+  struct Waiting { std::uint32_t port = 0; UniqueFd socket; };
+
   Shim(ShimSpec spec, UniqueFd listener, UniqueFd signals, StreamPipe console, StreamPipe log);
 
   void begin();
@@ -51,7 +53,9 @@ private:
   void take_signals();
   void reap();
   void accept_client();
+  void forget_gone();
   void let_in(int door);
+  void hand_over_waiting(Client& client);
   void serve(Client& client);
   void obey(Client& client, const Command& command);
   void stop_vmm(int signal);
@@ -78,6 +82,7 @@ private:
   bool vmm_ended_ = false;
   bool vmm_halted_ = false;  // by a stop signal
   bool told_ = false;                               // a client has had everything
+  std::list<Waiting> waiting_;                      // who dialled while no daemon was there
   bool recorded_ = false;                           // exit.json is on disk
   bool hopeless_ = false;                           // and never will be
   std::optional<TimePoint> start_deadline_, kill_deadline_, record_retry_, linger_until_;

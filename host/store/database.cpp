@@ -51,7 +51,8 @@ void Statement::GiveBack::operator()(sqlite3_stmt* statement) const {
   sqlite3_reset(statement);
   sqlite3_clear_bindings(statement);
   const char* const sql = sqlite3_sql(statement);
-  const bool may_be_kept = to && sql != nullptr && to->idle.size() < max_kept_statements && !std::string_view(sql).starts_with("PRAGMA");   // some of those act when prepared
+  const bool may_be_kept = to && sql != nullptr && to->idle.size() < max_kept_statements &&
+                           !std::string_view(sql).starts_with("PRAGMA");   // some of those act when prepared
   const bool is_kept = may_be_kept && to->idle.emplace(sql, statement).second;
   if (!is_kept) sqlite3_finalize(statement);
 }

@@ -35,7 +35,8 @@ void FrameReader::feed(std::string_view bytes) {
 
 Result<std::optional<std::string>> FrameReader::next() {
   const auto rest = std::string_view(buffer_).substr(consumed_);
-  if (rest.empty() && buffer_.capacity() > kept_bytes) {   // thousands of streams wait for their next frame: what a large one took is given back
+  if (rest.empty() &&
+      buffer_.capacity() > kept_bytes) {   // thousands of streams wait for their next frame: what a large one took is given back
     std::string().swap(buffer_);
     consumed_ = 0;
     return std::optional<std::string>();

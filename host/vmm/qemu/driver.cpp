@@ -64,9 +64,7 @@ asio::awaitable<Result<std::unique_ptr<RunningVm>>> QemuDriver::connect(std::str
   Result<void> opened;
   try {
     opened = co_await vm->open(control_socket);
-  } catch (...) {
-    cancelled = std::current_exception();
-  }
+  } catch (...) { cancelled = std::current_exception(); }
   if (cancelled || !opened) {
     if (cancelled) co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
     co_await vm->stop();

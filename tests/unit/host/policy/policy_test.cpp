@@ -167,7 +167,8 @@ TEST_CASE("policy: between two looks nothing changes by itself", "[host][policy]
     facts.last_used = start + upto(100) * s;
     facts.stopped_since = start + upto(50) * s;
     if (upto(2) == 0) facts.paused_until = start + upto(150) * s;
-    for (auto n = upto(3); n > 0; --n) facts.holders.push_back({HolderKind::hold, std::to_string(n), upto(4) == 0 ? 0 : start + upto(150) * s});
+    for (auto n = upto(3); n > 0; --n)
+      facts.holders.push_back({HolderKind::hold, std::to_string(n), upto(4) == 0 ? 0 : start + upto(150) * s});
     const auto before = decide(settings, facts);
     const auto next = next_look(facts, before);
     auto later = facts;

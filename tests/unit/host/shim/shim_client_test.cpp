@@ -170,7 +170,7 @@ TEST_CASE("shim client: a second shim of a run is refused while the first lives,
   CHECK(fixture.run_to_end(fixture.spec("exit 4")).find<Ended>()->record.exit == protocol::ExitStatus(protocol::ExitCode{4}));
 }
 
-TEST_CASE("shim client: who dials a door is handed over, each with its port and in order; where nobody is attached it is hung up", "[host][shim]") {
+TEST_CASE("shim client: who dials a door is handed over, each with its port and in order; while no daemon is there he waits for the next", "[host][shim]") {
   ShimFixture fixture;
   const Gate gate(fixture);
   auto spec = fixture.spec("echo up; " + gate.wait());
@@ -205,10 +205,46 @@ TEST_CASE("shim client: who dials a door is handed over, each with its port and 
     CHECK(::send(passed[5252].get(), "heard", 5, MSG_NOSIGNAL) == 5);
     CHECK(test::pump_until(fixture.io, [&] { return first.received() == "heard"; }));
   }   // the daemon dies
-  CHECK(test::pump_until(fixture.io, [&] {
-    test::UnixClient nobody(link);
-    return test::pump_until(fixture.io, [&] { return nobody.closed(); }, std::chrono::seconds(1));
-  }));
+  test::UnixClient waits(link);
+  REQUIRE(waits.send("still here"));
+  { const test::UnixClient gave_up(link); }
+  const auto next = fixture.attach();
+  REQUIRE(next);
+  Seen dialled;
+  fixture.read(**next, dialled, [&dialled] { return dialled.find<Dialled>() != nullptr; });
+  const auto passed = (*next)->take_passed();
+  REQUIRE(passed);
+  char text[32] = {};
+  CHECK(std::string(text, static_cast<std::size_t>(std::max<ssize_t>(0, ::recv(passed.get(), text, sizeof text, 0)))) == "still here");
+  gate.open();
+}
+
+TEST_CASE("shim client: who dials a shim that stands still is not lost by the change of daemons", "[host][shim]") {
+  ShimFixture fixture;
+  const Gate gate(fixture);
+  auto spec = fixture.spec("echo up; " + gate.wait());
+  const auto link = (fixture.run_dir() / "vsock_5252").string();
+  spec.doors = {{link, 5252}};
+  const auto born = fixture.spawn(spec);
+  REQUIRE(born);
+  {
+    const auto before = fixture.attach();
+    REQUIRE(before);
+    Seen seen;
+    fixture.read(**before, seen, [&seen] { return seen.console == "up\n"; });
+    REQUIRE(::kill(static_cast<pid_t>(born->pid), SIGSTOP) == 0);
+  }   // the daemon dies, and the shim does not know it yet
+  test::UnixClient dials(link);
+  REQUIRE(dials.send("hello"));
+  const auto after = fixture.attach();
+  REQUIRE(after);
+  REQUIRE(::kill(static_cast<pid_t>(born->pid), SIGCONT) == 0);
+  Seen seen;
+  fixture.read(**after, seen, [&seen] { return seen.find<Dialled>() != nullptr; });
+  const auto passed = (*after)->take_passed();
+  REQUIRE(passed);
+  char text[16] = {};
+  CHECK(::recv(passed.get(), text, sizeof text, 0) == 5);
   gate.open();
 }
 
