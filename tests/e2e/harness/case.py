@@ -1,7 +1,9 @@
 """The base of the end-to-end tests: one daemon a class, assertions about causes."""
+import os
 import unittest
 
 from .daemon import BIN, IMAGES, Daemon
+from .image import with_this_agent
 
 
 def busybox_sh(script):
@@ -16,7 +18,11 @@ class VmCase(unittest.TestCase):
         for need in (BIN / "vigild", IMAGES / "minimal" / "current"):
             if not need.exists():
                 raise RuntimeError(f"{need} is missing: ./dev build && ./dev image")
-        cls.daemon = cls.daemon_class(options=cls.daemon_options).use_images().start()
+        cls.daemon = cls.daemon_class(options=cls.daemon_options).use_images()
+        if os.environ.get("VIGIL_THIS_AGENT"):
+            for image in os.environ["VIGIL_THIS_AGENT"].split(","):
+                with_this_agent(cls.daemon, image, image)
+        cls.daemon.start()
 
     @classmethod
     def tearDownClass(cls):
