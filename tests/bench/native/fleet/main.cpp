@@ -165,12 +165,8 @@ int main(int count, char** argument) try {
   if (count == 5 && std::strcmp(argument[1], "subscribe") == 0) return subscribe(argument + 2);
   std::fprintf(
       stderr,
-<<<<<<< HEAD
       "usage: vigil-fleet make STATE RUN RUNNING ENDED IDS_FILE | serve RUN IDS_FILE FIRST COUNT EVENTS_PER_S SECONDS JOURNAL [LINK_SUFFIX CONSOLE_SEED] | "
       "subscribe SOCKET COUNT SECONDS\n");
-=======
-      "usage: vigil-fleet make STATE RUN RUNNING ENDED IDS_FILE | serve RUN IDS_FILE FIRST COUNT EVENTS_PER_S SECONDS JOURNAL | subscribe SOCKET COUNT SECONDS\n");
->>>>>>> fleet2
   return 64;
 } catch (const std::exception& error) {
   std::fprintf(stderr, "vigil-fleet: %s\n", error.what());
