@@ -124,7 +124,8 @@ Result<std::string> parse_run_state(std::string_view value) {
 std::string reason_in_log(std::string_view log) {
   constexpr std::string_view mark = "qemu_system_shutdown_request reason=";
   const auto at = log.rfind(mark);
-  if (at == std::string_view::npos) return {};
+  // A signal's way is not traced, but told: "terminating on signal 15 from pid 4711 (...)".
+  if (at == std::string_view::npos) return log.find(": terminating on signal ") == std::string_view::npos ? "" : "host-signal";
   const std::string_view rest = log.substr(at + mark.size());
   std::size_t cause = 0;
   const auto parsed = std::from_chars(rest.data(), rest.data() + rest.size(), cause);

@@ -64,6 +64,7 @@ TEST_CASE("qmp: the log names the last shutdown's reason", "[host][vmm]") {
   CHECK(reason_in_log("qemu_system_shutdown_request reason=99\n").empty());
   CHECK(reason_in_log("qemu_system_shutdown_request reason=\n").empty());
   CHECK(reason_in_log("nothing of the kind").empty());
+  CHECK(reason_in_log("2026-11-28T03:50:01.1Z qemu-system-x86_64: terminating on signal 15 from pid 4711 (kill)\n") == "host-signal");
 }
 
 }  // namespace vigil::vmm
