@@ -54,6 +54,7 @@ AdoptedUnit::AdoptedUnit(std::string unit, Kind kind, bool essential, UnitContex
     : unit_(std::move(unit)), kind_(kind), essential_(essential), context_(context), policy_(service_spec::RestartSpec{}) {}
 
 void AdoptedUnit::wishes_for(std::variant<ProbeWishes, protocol::Cause> wishes) {
+  wrong_wish_.reset();   // its file may have been mended
   if (auto* const cause = std::get_if<protocol::Cause>(&wishes))
     wrong_wish_ = std::move(*cause);
   else if (auto& wanted = std::get<ProbeWishes>(wishes); !wanted.probes.empty() && !probes_)

@@ -1,7 +1,7 @@
 // A timer by the wall clock that stays right when the clock is set: what is due at a date is due at that date.
 //
 // Shape:  one date at a time; set() replaces it. The callback is called once a date, on the executor, never from inside set(). Not after destruction.
-// Units:  microseconds since 1970. Errors: open(): those of timerfd_create.
+// Units:  microseconds since 1970. Errors: std::system_error of timerfd_create, when it is made.
 #pragma once
 
 #include "shared/base/clock.hpp"

@@ -4,6 +4,7 @@
 #include "shared/base/overloaded.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace vigil::machine {
 
@@ -50,7 +51,12 @@ void apply(const Change& change, const Reported& reported, const ServiceReport& 
   const bool is_known = found != services.end();
   if (is_known && is_older(record, reported.report)) return;
   const bool was_ready = record.first_ready_mono_us.has_value();
+  auto probes = std::exchange(record.report.probes, {});
   record.report = service;
+  if (reported.partial && service.probes.empty()) {   // a digest has no room for them: which port is whose stays known
+    for (auto& probe : probes) probe.passed = probe.passed || service.state == ServiceState::ready;
+    record.report.probes = std::move(probes);
+  }
   record.partial = reported.partial;
   record.while_stopping = change.run.stop.has_value() || change.run.bye.has_value();
   record.boot = reported.report.boot;

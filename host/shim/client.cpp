@@ -64,7 +64,7 @@ void Client::attach(const Attach& attach) {
 bool Client::takes_dialled() const { return wants_dialled() && passing_.size() < max_passing && out_.size() < max_pending / 2; }
 
 void Client::send_dialled(std::uint32_t port, UniqueFd socket) {
-  passing_.push_back({out_.size(), std::move(socket)});
+  passing_.push_back({out_.size(), port, std::move(socket)});
   send(Dialled{port});
 }
 

@@ -12,6 +12,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <utility>
 #include <string>
 #include <vector>
 
@@ -37,6 +38,13 @@ public:
   /// Wants who dials, and reads: a guest that dials without end cannot cost it its place.
   bool takes_dialled() const;
   void send_dialled(std::uint32_t port, UniqueFd socket);
+  struct Passing {
+    std::size_t at = 0;        // goes along with that byte of what is to be sent
+    std::uint32_t port = 0;
+    UniqueFd socket;
+  };
+  /// Of a client that is closed: whom it was not given.
+  std::deque<Passing> take_unsent() { return std::exchange(passing_, {}); }
   /// Sends as much as the socket takes, at most about a MiB at a time. `ended` follows the last console byte; nullptr: not yet.
   void pump(const BoundedWriter& console, const ExitRecord* ended);
 
@@ -46,8 +54,6 @@ private:
 
   UniqueFd socket_;
   framing::FrameReader reader_{max_command_bytes};
-  struct Passing { std::size_t at = 0; UniqueFd socket; };   // goes along with that byte of out_
-
   std::string out_;
   std::deque<Passing> passing_;
   std::uint64_t next_ = 0;   // the next console offset to send

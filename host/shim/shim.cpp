@@ -26,9 +26,10 @@ using std::chrono::seconds;
 
 constexpr seconds linger{10};              // for clients that are slow, or about to come, after the end
 constexpr seconds kill_after_term{5};
-constexpr seconds record_retry{1};
+constexpr seconds record_retry{1}, look_at_waiting{1};
 constexpr std::chrono::minutes record_patience{10};   // a full disk may get room again
-constexpr std::size_t max_clients = 8, max_waiting = 16;
+constexpr std::size_t max_clients = 8;
+constexpr std::ptrdiff_t max_waiting = 16;            // of each door
 constexpr std::size_t log_tail_bytes = 1024;
 
 TimePoint now_steady() { return std::chrono::steady_clock::now(); }
@@ -207,7 +208,10 @@ void Shim::wait_and_serve() {
   if (is_ready(listener_.get())) accept_client();
   if (is_ready(signals_.get())) take_signals();
   check_deadlines(now);
+  pass_on();
   for (Client& client : clients_) client.pump(console_.kept(), phase_ == Phase::ended ? &record_ : nullptr);
+  for (Client& client : clients_)
+    if (!client.is_open()) take_back(client);
   told_ = told_ || std::any_of(clients_.begin(), clients_.end(), [](const Client& client) { return client.is_told(); });
   clients_.remove_if([](const Client& client) { return !client.is_open() || client.is_told(); });
 }
@@ -218,7 +222,8 @@ std::vector<pollfd> Shim::watched(TimePoint now) const {
   for (const StreamPipe* pipe : {&console_, &log_})
     if (!pipe->has_ended() && pipe->due() <= now) polled.push_back({pipe->read_end(), POLLIN, 0});
   if (device_socket_) polled.push_back({device_socket_->fd(), POLLIN, 0});
-  for (const int door : doors_.listeners()) polled.push_back({door, POLLIN, 0});
+  for (const int door : doors_.listeners())
+    if (!is_full(door)) polled.push_back({door, POLLIN, 0});
   for (const Client& client : clients_) {
     const int wanted = POLLIN | (client.wants_write(console_.kept()) ? POLLOUT : 0);
     polled.push_back({client.fd(), static_cast<short>(wanted), 0});
@@ -233,6 +238,7 @@ int Shim::timeout_ms(TimePoint now) const {
   };
   for (const auto& deadline : {start_deadline_, kill_deadline_, record_retry_}) consider(deadline);
   if (linger_until_ && *linger_until_ > now) consider(linger_until_);
+  if (!waiting_.empty()) consider(now + look_at_waiting);   // the guest gives up without a word to us
   for (const StreamPipe* pipe : {&console_, &log_})
     if (!pipe->has_ended() && pipe->due() > now) consider(pipe->due());
   if (!next) return -1;
@@ -301,17 +307,29 @@ void Shim::accept_client() {
   if (socket) clients_.emplace_back(std::move(socket));
 }
 
-/// To the daemon that came last. One that has not taken many is spared the next, which ends here; where none is, it waits for one.
+/// To the daemon that came last; where none is, or none takes more, it waits. Nothing that was accepted is hung up.
 void Shim::let_in(int door) {
-  UniqueFd socket = Doors::accept(door);
-  if (!socket) return;
+  if (UniqueFd socket = Doors::accept(door)) waiting_.push_back({doors_.port_of(door), std::move(socket)});
+}
+
+/// The next who dial it stay in its backlog.
+bool Shim::is_full(int door) const {
   const auto port = doors_.port_of(door);
-  const auto taker = std::find_if(clients_.rbegin(), clients_.rend(), [](const Client& client) { return client.takes_dialled(); });
-  if (taker != clients_.rend()) return taker->send_dialled(port, std::move(socket));
-  if (std::any_of(clients_.begin(), clients_.end(), [](const Client& client) { return client.wants_dialled(); })) return;
+  return std::count_if(waiting_.begin(), waiting_.end(), [port](const Waiting& each) { return each.port == port; }) >= max_waiting;
+}
+
+void Shim::pass_on() {
+  if (waiting_.empty()) return;
   forget_gone();
-  if (waiting_.size() >= max_waiting) waiting_.pop_front();
-  waiting_.push_back({port, std::move(socket)});
+  const auto taker = std::find_if(clients_.rbegin(), clients_.rend(), [](const Client& client) { return client.wants_dialled(); });
+  if (taker == clients_.rend()) return;
+  for (; !waiting_.empty() && taker->takes_dialled(); waiting_.pop_front()) taker->send_dialled(waiting_.front().port, std::move(waiting_.front().socket));
+}
+
+/// What a daemon was to be given and did not get goes to the next, before those that came later.
+void Shim::take_back(Client& client) {
+  auto unsent = client.take_unsent();
+  for (auto each = unsent.rbegin(); each != unsent.rend(); ++each) waiting_.push_front({each->port, std::move(each->socket)});
 }
 
 /// The guest gives a dial up that nobody answers, and dials again.
@@ -320,11 +338,6 @@ void Shim::forget_gone() {
     pollfd polled{each.socket.get(), POLLRDHUP, 0};
     return ::poll(&polled, 1, 0) > 0;
   });
-}
-
-void Shim::hand_over_waiting(Client& client) {
-  forget_gone();
-  for (; !waiting_.empty() && client.takes_dialled(); waiting_.pop_front()) client.send_dialled(waiting_.front().port, std::move(waiting_.front().socket));
 }
 
 void Shim::serve(Client& client) {
@@ -337,7 +350,6 @@ void Shim::obey(Client& client, const Command& command) {
     if (phase_ == Phase::running && record_.device_exit) client.send(DeviceExited{*record_.device_exit, *device_ended_unix_us_});
     if (phase_ == Phase::running && vmm_halted_) client.send(VmmHalted{true});
     client.attach(*attach);
-    hand_over_waiting(client);
   } else if (const auto* kill = std::get_if<Kill>(&command)) {
     stop_vmm(kill->signal);
   } else {

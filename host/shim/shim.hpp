@@ -55,7 +55,9 @@ private:
   void accept_client();
   void forget_gone();
   void let_in(int door);
-  void hand_over_waiting(Client& client);
+  void pass_on();
+  void take_back(Client& client);
+  bool is_full(int door) const;
   void serve(Client& client);
   void obey(Client& client, const Command& command);
   void stop_vmm(int signal);
@@ -82,7 +84,7 @@ private:
   bool vmm_ended_ = false;
   bool vmm_halted_ = false;  // by a stop signal
   bool told_ = false;                               // a client has had everything
-  std::list<Waiting> waiting_;                      // who dialled while no daemon was there
+  std::list<Waiting> waiting_;                      // who dialled and was not handed over yet
   bool recorded_ = false;                           // exit.json is on disk
   bool hopeless_ = false;                           // and never will be
   std::optional<TimePoint> start_deadline_, kill_deadline_, record_retry_, linger_until_;

@@ -19,9 +19,17 @@ class UnixConnection(http.client.HTTPConnection):
         self._path = path
 
     def connect(self):
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(str(self._path))
+        until = time.monotonic() + self.timeout
+        while True:
+            self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            self.sock.settimeout(self.timeout)
+            try:
+                return self.sock.connect(str(self._path))
+            except BlockingIOError:   # its backlog is full: with a time limit connect() does not wait for that
+                self.sock.close()
+                if time.monotonic() > until:
+                    raise
+                time.sleep(0.01)
 
 
 class Api:

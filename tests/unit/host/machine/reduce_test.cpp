@@ -291,6 +291,18 @@ TEST_CASE("a second telling of a panic adds its lines and not a second panic", "
   CHECK(story.current().findings[0].finding.lines.size() == 2);
 }
 
+TEST_CASE("reports of one service by two channels: a digest, which has no room for probes, does not take them away", "[host][machine]") {
+  Story story;
+  story.boot();
+  auto begun = make_service("screen", ServiceState::starting);
+  begun.probes = {{"rfb:5901", false, std::nullopt}};
+  story.report(1100, begun);
+  story.report(2000, make_service("screen", ServiceState::ready), Channel::console);
+  CHECK(story.current().services.at(ServiceName("screen")).report.probes == std::vector<ProbeResult>{{"rfb:5901", true, std::nullopt}});
+  story.report(2100, make_service("screen", ServiceState::ready));
+  CHECK(story.current().services.at(ServiceName("screen")).report.probes.empty());   // the whole report is as it is
+}
+
 TEST_CASE("reports of one service by two channels: the older one never undoes the newer one", "[host][machine]") {
   Story story;
   story.boot();

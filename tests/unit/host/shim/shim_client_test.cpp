@@ -8,8 +8,10 @@
 
 #include <algorithm>
 #include <csignal>
+#include <deque>
 #include <fstream>
 #include <map>
+#include <vector>
 
 namespace vigil::shim {
 
@@ -219,6 +221,41 @@ TEST_CASE("shim client: who dials a door is handed over, each with its port and 
   gate.open();
 }
 
+TEST_CASE("shim client: however many dial while no daemon is there, none is hung up, and the other door's are not pushed out", "[host][shim]") {
+  constexpr int crowd = 60;
+  ShimFixture fixture;
+  const Gate gate(fixture);
+  auto spec = fixture.spec("echo up; " + gate.wait());
+  const auto link = (fixture.run_dir() / "vsock_5252").string(), egress = (fixture.run_dir() / "vsock_5254").string();
+  spec.doors = {{link, 5252}, {egress, 5254}};
+  REQUIRE(fixture.spawn(spec));
+  {
+    const auto connection = fixture.attach();
+    REQUIRE(connection);
+    Seen seen;
+    fixture.read(**connection, seen, [&seen] { return seen.console == "up\n"; });
+  }
+  test::UnixClient agent(link);
+  std::deque<test::UnixClient> others;
+  for (int n = 0; n < crowd; ++n) others.emplace_back(egress);
+  const auto next = fixture.attach();
+  REQUIRE(next);
+  std::vector<UniqueFd> passed;
+  int links = 0;
+  while (passed.size() < crowd + 1) {
+    Seen dialled;
+    fixture.read(**next, dialled, [&dialled] { return dialled.find<Dialled>() != nullptr; });
+    if (!dialled.find<Dialled>()) break;
+    links += dialled.find<Dialled>()->port == 5252 ? 1 : 0;
+    while (auto each = (*next)->take_passed()) passed.push_back(std::move(each));
+  }
+  CHECK(passed.size() == crowd + 1);
+  CHECK(links == 1);
+  CHECK(std::ranges::none_of(others, [](test::UnixClient& each) { return each.closed(); }));
+  CHECK_FALSE(agent.closed());
+  gate.open();
+}
+
 TEST_CASE("shim client: who dials a shim that stands still is not lost by the change of daemons", "[host][shim]") {
   ShimFixture fixture;
   const Gate gate(fixture);
@@ -260,6 +297,7 @@ TEST_CASE("shim client: a guest that dials without end costs the daemon neither 
   Seen seen;
   fixture.read(**connection, seen, [&seen] { return seen.console == "up\n"; });
   for (int n = 0; n < 2000; ++n) test::UnixClient dials(link);   // nothing is read meanwhile
+  const test::UnixClient stays(link);
   gate.open();
   std::size_t handed_over = 0;
   while (!seen.find<Ended>()) {
