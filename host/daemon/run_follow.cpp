@@ -9,6 +9,8 @@
 #include <spdlog/spdlog.h>
 #include <boost/asio/use_awaitable.hpp>
 
+#include <poll.h>
+
 #include <algorithm>
 #include <csignal>
 #include <fstream>
@@ -35,6 +37,11 @@ protocol::Cause start_failed(const std::string& reason, std::vector<std::string>
 }
 
 constexpr std::size_t max_last_words = 8;
+
+bool has_left(int socket) {
+  pollfd polled{socket, POLLRDHUP, 0};
+  return ::poll(&polled, 1, 0) > 0;
+}
 
 std::vector<std::string> last_lines(const std::string& text, std::size_t count) {
   std::vector<std::string> lines;
@@ -151,7 +158,8 @@ asio::awaitable<void> VmRun::follow(std::uint64_t console_offset) {
                    [this](const shim::ConsoleLost& lost) { spdlog::warn("run.console_lost vm={} bytes={}", id_.value(), lost.bytes); },
                    [this](const shim::DeviceExited& device) { owner_.happened(machine::DeviceExited{"vhost-device-vsock", device.exit}); },
                    [this](const shim::VmmHalted& vmm) { owner_.happened(machine::VmmHalted{vmm.halted}); },
-                   [this](const shim::Dialled& dialled) { let_in(dialled.port, shim_->take_passed()); }, [](const shim::Ended&) {}},
+                   [this](const shim::Dialled& dialled) { let_in(dialled.port, shim_->take_passed()); },
+                   [](const shim::Answered&) {}, [](const shim::Ended&) {}},
         *event);
   }
 }
@@ -160,6 +168,7 @@ asio::awaitable<void> VmRun::follow(std::uint64_t console_offset) {
 bool VmRun::is_own(const shim::Status& status) const { return status.instance == id_ && status.run == number_; }
 
 void VmRun::on_status(const shim::Status& status) {
+  shim_dials_ = status.dials;
   const auto& run = owner_.run_state().run;
   const bool is_adopted = run && run->vmm.has_value();
   if (!link_) {  // not this daemon has opened it
@@ -173,9 +182,19 @@ void VmRun::on_status(const shim::Status& status) {
   if (status.phase == shim::Phase::running) on_vmm_running(status.vmm, status.device);
 }
 
+/// Each VM's at most once in ten seconds: where descriptors run out, everybody dials.
+void VmRun::tell_dial_lost(std::uint32_t port) {
+  constexpr MonoUs quiet_us = 10'000'000;
+  const auto now = host_.clock.mono_us();
+  if (dial_lost_us_ != 0 && now - dial_lost_us_ < quiet_us) return;
+  dial_lost_us_ = now;
+  spdlog::error("run.dial_lost vm={} port={} err=\"no free descriptor; the guest dials again\"", id_.value(), port);
+}
+
 /// The guest has dialled its host.
 void VmRun::let_in(std::uint32_t port, UniqueFd connection) {
-  if (!connection) return spdlog::error("run.dial_lost vm={} port={} err=\"no free descriptor; the guest dials again\"", id_.value(), port);
+  if (!connection) return tell_dial_lost(port);
+  if (has_left(connection.get())) return;  // while it waited for us; it dials again
   if (port == protocol::link_port && link_) link_->admit(std::move(connection));
   if (port == protocol::egress_port && egress_) egress_->admit(std::move(connection));
 }

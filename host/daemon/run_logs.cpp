@@ -58,7 +58,7 @@ asio::awaitable<void> RunLogs::follow() {
 asio::awaitable<bool> RunLogs::follow_once() {
     const auto limit = opening_deadline * protocol::deadline_scale(host_.accelerator.accelerator);
     std::string nothing_first;
-    auto opened = co_await streams::open_guest_stream(setup_.vsock_path, opening(), limit, std::move(nothing_first));
+    auto opened = co_await streams::open_guest_stream(setup_.dial, opening(), limit, std::move(nothing_first));
     if (!opened) {
         refused_ = opened.error().code() == Errc::unsupported;
         spdlog::warn("logs.not_followed vm={} run={} err=\"{}\"", setup_.id.value(), setup_.run.value(), opened.error().message());

@@ -35,7 +35,7 @@ class RunLogs {
     struct Setup {
         InstanceId id;
         RunNumber run;
-        std::string vsock_path;
+        streams::Dial dial;
         std::filesystem::path directory;
         std::vector<std::string> secrets;
     };

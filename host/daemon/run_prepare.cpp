@@ -118,7 +118,7 @@ Result<void> VmRun::open_link(const images::Image* image) {
     return open_egress();
 }
 
-/// Of a shim without doors.
+/// A shim of an older version leaves it to us.
 Result<void> VmRun::listen_for_guest() {
     const auto path = [this](std::uint32_t port) { return vmm::vsock_listen_path(run_dir().string(), port); };
     if (!link_->listens()) {
@@ -139,7 +139,7 @@ Result<void> VmRun::open_egress() {
 }
 
 void VmRun::follow_logs() {
-    RunLogs::Setup setup{id_, number_, vmm::vsock_uds_path(run_dir().string()), log_dir() / "services", {}};
+    RunLogs::Setup setup{id_, number_, [this] { return dial_streams(); }, log_dir() / "services", {}};
     for (const auto& secret : owner_.secrets()) setup.secrets.push_back(secret.second);
     logs_ = std::make_unique<RunLogs>(host_, std::move(setup), [this](machine::LogsLost lost) { owner_.happened(std::move(lost)); });
     tasks_.spawn("run.logs", [this] { return logs_->follow(); });
@@ -174,8 +174,9 @@ std::variant<shim::ShimSpec, protocol::Cause> VmRun::plan(const images::Image& i
     shim.plan = std::move(std::get<vmm::LaunchPlan>(outcome));
     boot_ = std::exchange(shim.plan.boot, {});
     shim.credentials = user_;
-    // No doors: the daemon listens itself, two files more of a VM. With the shim's doors a guest was seen not to come back (twice of eight) after its daemon was
-    // killed while its shim stood still; on_status() takes either.
+    shim.doors.push_back({vmm::vsock_listen_path(run_dir().string(), protocol::link_port), protocol::link_port});
+    if (egress_) shim.doors.push_back({vmm::vsock_listen_path(run_dir().string(), protocol::egress_port), protocol::egress_port});
+    shim.dial_path = vmm::vsock_uds_path(run_dir().string());
     control_socket_ = shim.plan.control_socket;
     return shim;
 }

@@ -40,9 +40,9 @@ void VmRun::adopt() {
 asio::awaitable<void> VmRun::stop() {
   co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
   stopping_ = true;
+  if (shim_) shim_->close();   // first: nobody is let in any more
   if (link_) co_await link_->stop();
   if (egress_) co_await egress_->stop();
-  if (shim_) shim_->close();
   co_await tasks_.stop();
   shim_.reset();
 }
@@ -79,8 +79,21 @@ void VmRun::open_stream(std::string opening, std::string first, StreamOpened don
 
 asio::awaitable<void> VmRun::dial_guest(std::string opening, std::string first, StreamOpened done) {
   const auto limit = stream_answer_deadline * protocol::deadline_scale(host_.accelerator.accelerator);
-  auto opened = co_await streams::open_guest_stream(vmm::vsock_uds_path(run_dir().string()), std::move(opening), limit, std::move(first));
+  const streams::Dial dial = [this] { return dial_streams(); };
+  auto opened = co_await streams::open_guest_stream(dial, std::move(opening), limit, std::move(first));
   done(std::move(opened));
+}
+
+asio::awaitable<Result<streams::Dialled>> VmRun::dial_streams() {
+  if (!shim_ || !shim_dials_) {
+    auto directly = streams::dial_directly(vmm::vsock_uds_path(run_dir().string()));
+    co_return co_await std::move(directly);
+  }
+  auto dialling = shim_->dial(protocol::streams_port);
+  auto dialled = co_await std::move(dialling);
+  if (dialled) co_return streams::Dialled{std::move(*dialled)};
+  const bool is_nobody = dialled.error().code() == Errc::unavailable && dialled.error().message().empty();
+  co_return is_nobody ? streams::nobody_there() : dialled.error();
 }
 
 asio::awaitable<void> VmRun::press_power_button() {

@@ -72,6 +72,7 @@ private:
   }  // made when it is wanted: a path kept is a kilobyte of small pieces
   std::filesystem::path log_dir() const { return host_.places.log_dir(id_, number_); }
   boost::asio::awaitable<void> dial_guest(std::string opening, std::string first, StreamOpened done);
+  boost::asio::awaitable<Result<streams::Dialled>> dial_streams();
   boost::asio::awaitable<void> launch();
   boost::asio::awaitable<void> take_up();
   void send_kill();
@@ -85,6 +86,7 @@ private:
   void reopen_link();
   Result<void> listen_for_guest();
   void let_in(std::uint32_t port, UniqueFd connection);
+  void tell_dial_lost(std::uint32_t port);
   Result<void> open_egress();
   void follow_logs();
   void follow_logs_when_due();
@@ -151,6 +153,8 @@ private:
   Vmm* vmm_ = nullptr;  // what it runs on
   vmm::BootOrders boot_;  // of a run that we start; taken by give_boot_orders()
   bool begun_here_ = false, vmm_told_ = false, vmm_runs_ = false, stopping_ = false;
+  bool shim_dials_ = false;
+  MonoUs dial_lost_us_ = 0;  // when it was last told that there was no descriptor for who dialled
   bool doubts_ = false, flushes_console_ = false;  // somebody is at it
   std::optional<protocol::Cause> start_cause_;  // the VMM lives, or did, but its guest could not be started
   std::optional<int> kill_wanted_;  // the signal

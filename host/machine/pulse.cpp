@@ -8,6 +8,7 @@ namespace {
 
 constexpr std::uint64_t enough_pings = 3, enough_looks = 3;
 constexpr std::uint64_t starved_span_ms = 8'000, waited_percent = 50, ran_percent = 25;
+constexpr std::uint64_t short_percent = 10;      // of a host on which a thread waits for a processor, also one that its group keeps from it
 constexpr std::uint64_t enough_ran_ms = 1'000;   // a guest that had a processor for so long and did not move is not waiting for one
 
 bool is_stopped(const std::string& letter) { return letter == "T" || letter == "t"; }
@@ -16,8 +17,11 @@ bool is_mute(const PulseTaken& taken) { return taken.pings >= enough_pings || ta
 
 bool is_waiting(const PulseTaken& taken) { return taken.waited_ms * 100 >= taken.span_ms * waited_percent; }
 
+/// How long a thread waited is known for sure only when its wait is over; the host's pressure tells of those that wait on.
+bool host_is_short(const PulseTaken& taken) { return !taken.host_busy_percent || *taken.host_busy_percent >= short_percent; }
+
 bool got_no_processor(const PulseTaken& taken) {
-  return taken.span_ms >= starved_span_ms && is_waiting(taken) && taken.ran_ms * 100 <= taken.span_ms * ran_percent;
+  return host_is_short(taken) && taken.span_ms >= starved_span_ms && is_waiting(taken) && taken.ran_ms * 100 <= taken.span_ms * ran_percent;
 }
 
 bool stands_still(const PulseTaken& taken) {

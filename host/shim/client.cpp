@@ -68,14 +68,20 @@ void Client::send_dialled(std::uint32_t port, UniqueFd socket) {
   send(Dialled{port});
 }
 
+void Client::send_answer(const Answered& answered, UniqueFd socket) {
+  if (answered.connected) passing_.push_back({out_.size(), 0, std::move(socket)});
+  send(answered);
+}
+
 void Client::send(const ShimEvent& event) {
   out_ += frame_of(event);
   if (out_.size() > max_pending) socket_.reset();
 }
 
-bool Client::wants_write(const BoundedWriter& console) const { return !out_.empty() || (attached_ && next_ < console.size()); }
+bool Client::wants_write(const BoundedWriter& console) const { return !stalled_ && (!out_.empty() || (attached_ && next_ < console.size())); }
 
 void Client::pump(const BoundedWriter& console, const ExitRecord* ended) {
+  stalled_ = false;
   for (int piece = 0; piece < pieces_at_a_time && is_open(); ++piece) {
     if (!flush()) return;
     if (!refill(console, ended)) return;
@@ -106,7 +112,8 @@ bool Client::flush() {
     const ssize_t put = passes ? send_with(socket_.get(), out_.data(), next, passing_.front().socket.get())
                                : ::send(socket_.get(), out_.data(), next, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (put < 0 && errno == EINTR) continue;
-    if (put < 0 && errno != EAGAIN) socket_.reset();
+    stalled_ = put < 0 && errno == ETOOMANYREFS;
+    if (put < 0 && errno != EAGAIN && !stalled_) socket_.reset();
     if (put < 0) return false;
     if (passes) passing_.pop_front();
     for (auto& each : passing_) each.at -= static_cast<std::size_t>(put);

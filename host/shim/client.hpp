@@ -20,8 +20,9 @@ namespace vigil::shim {
 
 class Client {
 public:
-  explicit Client(UniqueFd socket) : socket_(std::move(socket)) {}
+  Client(UniqueFd socket, std::uint64_t serial) : serial_(serial), socket_(std::move(socket)) {}
 
+  std::uint64_t serial() const { return serial_; }
   int fd() const { return socket_.get(); }
   bool is_attached() const { return attached_; }
   bool is_open() const { return static_cast<bool>(socket_); }
@@ -38,11 +39,15 @@ public:
   /// Wants who dials, and reads: a guest that dials without end cannot cost it its place.
   bool takes_dialled() const;
   void send_dialled(std::uint32_t port, UniqueFd socket);
+  /// A dial of the host's that was answered.
+  void send_answer(const Answered& answered, UniqueFd socket);
   struct Passing {
     std::size_t at = 0;        // goes along with that byte of what is to be sent
-    std::uint32_t port = 0;
+    std::uint32_t port = 0;    // the guest has dialled; 0: the host has
     UniqueFd socket;
   };
+  /// No more sockets may be on their way just now (ETOOMANYREFS): pump() again soon.
+  bool is_stalled() const { return stalled_; }
   /// Of a client that is closed: whom it was not given.
   std::deque<Passing> take_unsent() { return std::exchange(passing_, {}); }
   /// Sends as much as the socket takes, at most about a MiB at a time. `ended` follows the last console byte; nullptr: not yet.
@@ -52,13 +57,14 @@ private:
   bool refill(const BoundedWriter& console, const ExitRecord* ended);
   bool flush();
 
+  std::uint64_t serial_;
   UniqueFd socket_;
   framing::FrameReader reader_{max_command_bytes};
   std::string out_;
   std::deque<Passing> passing_;
   std::uint64_t next_ = 0;   // the next console offset to send
   bool attached_ = false, wants_dialled_ = false;
-  bool told_ = false;
+  bool told_ = false, stalled_ = false;
 };
 
 }  // namespace vigil::shim

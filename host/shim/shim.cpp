@@ -61,7 +61,7 @@ Result<std::unique_ptr<Shim>> Shim::make(ShimSpec spec, UniqueFd listener, Uniqu
 
 Shim::Shim(ShimSpec spec, UniqueFd listener, UniqueFd signals, StreamPipe console, StreamPipe log)
     : spec_(std::move(spec)), listener_(std::move(listener)), signals_(std::move(signals)), null_(::open("/dev/null", O_RDWR | O_CLOEXEC)),
-      console_(std::move(console)), log_(std::move(log)) {
+      console_(std::move(console)), log_(std::move(log)), dials_(spec_.dial_path) {
   record_.instance = spec_.instance;
   record_.run = spec_.run;
   record_.host_boot_id = host_boot_id();
@@ -205,10 +205,13 @@ void Shim::wait_and_serve() {
     if (is_ready(client.fd())) serve(client);
   for (const int door : doors_.listeners())
     if (is_ready(door)) let_in(door);
+  for (const int dialled : dials_.descriptors())
+    if (is_ready(dialled)) dials_.look(dialled);
   if (is_ready(listener_.get())) accept_client();
   if (is_ready(signals_.get())) take_signals();
   check_deadlines(now);
   pass_on();
+  hand_out_answers();
   for (Client& client : clients_) client.pump(console_.kept(), phase_ == Phase::ended ? &record_ : nullptr);
   for (Client& client : clients_)
     if (!client.is_open()) take_back(client);
@@ -224,6 +227,7 @@ std::vector<pollfd> Shim::watched(TimePoint now) const {
   if (device_socket_) polled.push_back({device_socket_->fd(), POLLIN, 0});
   for (const int door : doors_.listeners())
     if (!is_full(door)) polled.push_back({door, POLLIN, 0});
+  for (const int dialled : dials_.descriptors()) polled.push_back({dialled, POLLIN, 0});
   for (const Client& client : clients_) {
     const int wanted = POLLIN | (client.wants_write(console_.kept()) ? POLLOUT : 0);
     polled.push_back({client.fd(), static_cast<short>(wanted), 0});
@@ -238,7 +242,8 @@ int Shim::timeout_ms(TimePoint now) const {
   };
   for (const auto& deadline : {start_deadline_, kill_deadline_, record_retry_}) consider(deadline);
   if (linger_until_ && *linger_until_ > now) consider(linger_until_);
-  if (!waiting_.empty()) consider(now + look_at_waiting);   // the guest gives up without a word to us
+  const bool is_stalled = std::any_of(clients_.begin(), clients_.end(), [](const Client& client) { return client.is_stalled(); });
+  if (!waiting_.empty() || is_stalled) consider(now + look_at_waiting);   // the guest gives up without a word to us
   for (const StreamPipe* pipe : {&console_, &log_})
     if (!pipe->has_ended() && pipe->due() > now) consider(pipe->due());
   if (!next) return -1;
@@ -304,7 +309,7 @@ void Shim::reap() {
 
 void Shim::accept_client() {
   UniqueFd socket(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
-  if (socket) clients_.emplace_back(std::move(socket));
+  if (socket) clients_.emplace_back(std::move(socket), ++last_client_);
 }
 
 /// To the daemon that came last; where none is, or none takes more, it waits. Nothing that was accepted is hung up.
@@ -329,7 +334,18 @@ void Shim::pass_on() {
 /// What a daemon was to be given and did not get goes to the next, before those that came later.
 void Shim::take_back(Client& client) {
   auto unsent = client.take_unsent();
-  for (auto each = unsent.rbegin(); each != unsent.rend(); ++each) waiting_.push_front({each->port, std::move(each->socket)});
+  for (auto each = unsent.rbegin(); each != unsent.rend(); ++each)
+    if (each->port != 0) waiting_.push_front({each->port, std::move(each->socket)});
+}
+
+/// To who asked; of one that has gone the connection ends here, answered.
+void Shim::hand_out_answers() {
+  for (auto& answer : dials_.take_answers()) {
+    const auto asked = std::find_if(clients_.begin(), clients_.end(), [&answer](const Client& client) { return client.serial() == answer.client; });
+    if (asked == clients_.end() || !asked->is_open()) continue;
+    const bool connected = static_cast<bool>(answer.socket);
+    asked->send_answer({answer.id, connected, answer.reason}, std::move(answer.socket));
+  }
 }
 
 /// The guest gives a dial up that nobody answers, and dials again.
@@ -350,8 +366,12 @@ void Shim::obey(Client& client, const Command& command) {
     if (phase_ == Phase::running && record_.device_exit) client.send(DeviceExited{*record_.device_exit, *device_ended_unix_us_});
     if (phase_ == Phase::running && vmm_halted_) client.send(VmmHalted{true});
     client.attach(*attach);
+    if (!attach->dialled) return;
+    if (const auto opened = doors_.reopen_taken(spec_); !opened) note(opened.error().message());
   } else if (const auto* kill = std::get_if<Kill>(&command)) {
     stop_vmm(kill->signal);
+  } else if (const auto* wanted = std::get_if<Dial>(&command)) {
+    dials_.dial(client.serial(), wanted->id, wanted->port);
   } else {
     client.send(status());
   }
@@ -374,7 +394,7 @@ void Shim::broadcast(const ShimEvent& event) {
 }
 
 Status Shim::status() const {
-  return {spec_.instance, spec_.run, phase_, record_.shim, record_.vmm, record_.device, console_.kept().size(), !spec_.doors.empty()};
+  return {spec_.instance, spec_.run, phase_, record_.shim, record_.vmm, record_.device, console_.kept().size(), !spec_.doors.empty(), !spec_.dial_path.empty()};
 }
 
 // ---- records

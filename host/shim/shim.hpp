@@ -8,6 +8,7 @@
 #include "host/cgroup/cgroup.hpp"
 #include "host/shim/client.hpp"
 #include "host/shim/doors.hpp"
+#include "host/shim/guest_dials.hpp"
 #include "host/shim/shim_spec.hpp"
 #include "host/shim/socket_watch.hpp"
 #include "host/shim/stream_pipe.hpp"
@@ -58,6 +59,7 @@ private:
   void pass_on();
   void take_back(Client& client);
   bool is_full(int door) const;
+  void hand_out_answers();
   void serve(Client& client);
   void obey(Client& client, const Command& command);
   void stop_vmm(int signal);
@@ -75,7 +77,9 @@ private:
   std::unique_ptr<cgroup::Group> group_;
   std::optional<SocketWatch> device_socket_;        // while the VMM waits for it
   std::list<Client> clients_;
+  std::uint64_t last_client_ = 0;
   Doors doors_;
+  GuestDials dials_;
   ino_t socket_inode_ = 0;                          // of shim.sock
 
   Phase phase_ = Phase::starting;

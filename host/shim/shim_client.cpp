@@ -1,5 +1,6 @@
 #include "host/shim/shim_client.hpp"
 
+#include "host/async/notification.hpp"
 #include "host/async/read_some.hpp"
 #include "host/shim/inherited.hpp"
 #include "host/shim/shim_wire.hpp"
@@ -27,6 +28,8 @@
 #include <csignal>
 #include <cstring>
 #include <deque>
+#include <map>
+#include <memory>
 
 namespace vigil::shim {
 
@@ -122,19 +125,66 @@ asio::awaitable<Result<ProcessIdentity>> spawn_shim(std::string program, ShimSpe
 
 namespace {
 
+/// Dials of which the shim has not told yet.
+class PendingDials {
+public:
+  struct Dialled {
+    explicit Dialled(asio::any_io_executor executor) : told(std::move(executor)) {}
+    async::Notification told;
+    Result<UniqueFd> outcome = Error(Errc::unavailable, "");
+  };
+
+  std::pair<std::uint64_t, std::shared_ptr<Dialled>> add(asio::any_io_executor executor) {
+    auto dialled = std::make_shared<Dialled>(std::move(executor));
+    open_[++last_] = dialled;
+    return {last_, std::move(dialled)};
+  }
+  void settle(std::uint64_t id, Result<UniqueFd> outcome) {
+    const auto found = open_.find(id);
+    if (found == open_.end()) return;   // given up: the socket closes
+    found->second->outcome = std::move(outcome);
+    found->second->told.notify();
+    open_.erase(found);
+  }
+  void forget(std::uint64_t id) { open_.erase(id); }
+  void fail_all(const Error& error) {
+    while (!open_.empty()) settle(open_.begin()->first, error);
+  }
+
+private:
+  std::map<std::uint64_t, std::shared_ptr<Dialled>> open_;
+  std::uint64_t last_ = 0;
+};
+
+/// However the wait for a dial ends, the caller's cancellation included.
+struct ForgetDial {
+  std::shared_ptr<PendingDials> dials;
+  std::uint64_t id;
+  ~ForgetDial() { dials->forget(id); }
+};
+
 class Connection final : public ShimConnection {
 public:
   explicit Connection(asio::local::stream_protocol::socket socket) : socket_(std::move(socket)) {}
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+  ~Connection() override { dials_->fail_all(Error(Errc::unavailable, "the connection to the shim is closed")); }
 
   asio::awaitable<Result<ShimEvent>> next() override {
     while (true) {
       const auto payload = reader_.next();
-      if (!payload) co_return payload.error();
-      if (*payload) co_return parse_event(**payload);
+      if (!payload) co_return end_with(payload.error());
+      if (*payload) {
+        auto event = parse_event(**payload);
+        const auto* const answered = event ? std::get_if<Answered>(&*event) : nullptr;
+        if (answered == nullptr) co_return std::move(event);
+        settle(*answered);
+        continue;
+      }
       const auto [error] = co_await socket_.async_wait(asio::local::stream_protocol::socket::wait_read, asio::as_tuple(asio::use_awaitable));
       if (error == asio::error::operation_aborted && socket_.is_open()) throw boost::system::system_error(error);   // our caller was cancelled
-      if (error) co_return Error(Errc::unavailable, "the shim is gone: " + error.message());
-      CO_TRY_VOID(fed, receive());
+      if (error) co_return end_with(Error(Errc::unavailable, "the shim is gone: " + error.message()));
+      if (const auto fed = receive(); !fed) co_return end_with(fed.error());
     }
   }
 
@@ -145,11 +195,20 @@ public:
     return socket;
   }
 
+  asio::awaitable<Result<UniqueFd>> dial(std::uint32_t port) override {
+    auto [id, dialled] = dials_->add(socket_.get_executor());
+    const ForgetDial forget{dials_, id};
+    CO_TRY_VOID(sent, send(Command(Dial{id, port})));
+    co_await dialled->told.wait();
+    co_return std::move(dialled->outcome);
+  }
+
   Result<void> kill_vmm(int signal) override { return send(Command(Kill{signal})); }
 
   void close() override {
     boost::system::error_code ignored;
     socket_.close(ignored);
+    dials_->fail_all(Error(Errc::unavailable, "the connection to the shim is closed"));
   }
 
   /// Commands are few and tiny: one that does not fit into the socket's buffer means that the shim hangs.
@@ -161,6 +220,18 @@ public:
   }
 
 private:
+  Error end_with(Error error) {
+    dials_->fail_all(error);
+    return error;
+  }
+
+  void settle(const Answered& answered) {
+    if (!answered.connected) return dials_->settle(answered.id, Error(Errc::unavailable, answered.reason));
+    UniqueFd socket = take_passed();
+    if (socket) return dials_->settle(answered.id, std::move(socket));
+    dials_->settle(answered.id, Error(Errc::limit, "no free descriptor for a stream into the guest"));
+  }
+
   Result<void> receive() {
     alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))];
     const auto room = async::shared_read_buffer();
@@ -193,6 +264,7 @@ private:
   asio::local::stream_protocol::socket socket_;
   framing::FrameReader reader_;
   std::deque<UniqueFd> passed_;
+  std::shared_ptr<PendingDials> dials_ = std::make_shared<PendingDials>();
 };
 
 }  // namespace

@@ -38,10 +38,14 @@ public:
   /// The socket that came with the Dialled event that next() has just given; empty when this process was out of descriptors.
   virtual UniqueFd take_passed() = 0;
 
+  /// Connects to that port of the guest, for a shim that dials (Status::dials); next() has to be awaited meanwhile. A dial that its caller gives up is hung up when the guest
+  /// has answered it, not before. Errors: Errc::unavailable nobody is there, the device refuses, or the shim is gone.
+  virtual boost::asio::awaitable<Result<UniqueFd>> dial(std::uint32_t port) = 0;
+
   /// Asks the shim to send the VMM a signal (SIGTERM, SIGKILL); does not wait for its end. Errc::unavailable when the shim is gone.
   virtual Result<void> kill_vmm(int signal) = 0;
 
-  /// Ends a pending next() with Errc::unavailable.
+  /// Ends a pending next() and dial() with Errc::unavailable.
   virtual void close() = 0;
 };
 

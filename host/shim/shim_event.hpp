@@ -22,6 +22,7 @@ struct Status {
   ProcessIdentity shim, vmm, device;            // pid 0: not started (yet)
   std::uint64_t console_bytes = 0;              // so far
   bool has_doors = false;                       // it listens for the guest: Dialled tells. One of an older version does not
+  bool dials = false;                           // it dials the guest: ShimConnection::dial(). One of an older version does not
   friend bool operator==(const Status&, const Status&) = default;
 };
 
@@ -62,13 +63,21 @@ struct Dialled {
   friend bool operator==(const Dialled&, const Dialled&) = default;
 };
 
+/// What became of ShimConnection::dial(), which takes it: whoever asks for events does not see it. Where it is connected, the socket came along.
+struct Answered {
+  std::uint64_t id = 0;
+  bool connected = false;
+  std::string reason;                           // not connected, and not because nobody is there
+  friend bool operator==(const Answered&, const Answered&) = default;
+};
+
 /// The VMM ended, or could not be started (record.start_error). exit.json holds the same and is on disk by now.
 struct Ended {
   ExitRecord record;
   friend bool operator==(const Ended&, const Ended&) = default;
 };
 
-using ShimEvent = std::variant<Status, VmmStarted, ConsoleBytes, ConsoleLost, DeviceExited, VmmHalted, Dialled, Ended>;
+using ShimEvent = std::variant<Status, VmmStarted, ConsoleBytes, ConsoleLost, DeviceExited, VmmHalted, Dialled, Answered, Ended>;
 
 }  // namespace vigil::shim
 

@@ -118,7 +118,7 @@ std::string encode_shim_spec(const ShimSpec& spec) {
   json doors = json::array();
   for (const auto& door : spec.doors) doors.push_back({{"path", door.path}, {"port", door.port}});
   json out = {{"instance", spec.instance.value()}, {"run", spec.run.value()}, {"run_dir", spec.run_dir}, {"log_dir", spec.log_dir},
-              {"plan", plan_json(spec.plan)}, {"console", caps_json(spec.console)}, {"vmm_log", caps_json(spec.vmm_log)}, {"doors", doors}};
+              {"plan", plan_json(spec.plan)}, {"console", caps_json(spec.console)}, {"vmm_log", caps_json(spec.vmm_log)}, {"doors", doors}, {"dial_path", spec.dial_path}};
   if (const auto& wanted = spec.credentials) out["credentials"] = {{"uid", wanted->uid}, {"gid", wanted->gid}, {"groups", wanted->groups}};
   return dump_json(out);
 }
@@ -136,7 +136,11 @@ Result<ShimSpec> parse_shim_spec(std::string_view text) {
   TRY(console, parse_caps(object, "console"));
   TRY(vmm_log, parse_caps(object, "vmm_log"));
   TRY(doors, parse_doors(object));
-  spec = {id, RunNumber(static_cast<std::uint32_t>(run)), run_dir, log_dir, plan, std::nullopt, console, vmm_log, doors};
+  spec = {id, RunNumber(static_cast<std::uint32_t>(run)), run_dir, log_dir, plan, std::nullopt, console, vmm_log, doors, ""};
+  if (object.contains("dial_path")) {
+    TRY(dial_path, read_string(object, "dial_path", max_path));
+    spec.dial_path = dial_path;
+  }
   if (!object.contains("credentials")) return spec;
   TRY(credentials_object, member(object, "credentials", json::value_t::object));
   TRY(credentials, parse_credentials(*credentials_object));

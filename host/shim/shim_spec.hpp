@@ -41,6 +41,7 @@ struct ShimSpec {
   KeepCaps console = console_caps;
   KeepCaps vmm_log = vmm_log_caps;
   std::vector<Door> doors{};                    // bound before the device starts
+  std::string dial_path;                        // the guest's hybrid-vsock socket: run/ID/vsock; empty: nobody is dialled
   friend bool operator==(const ShimSpec&, const ShimSpec&) = default;
 };
 

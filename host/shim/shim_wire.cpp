@@ -20,7 +20,7 @@ constexpr std::size_t offset_bytes = 8;
 json body_of(const Status& status) {
   return {{"event", "status"}, {"instance", status.instance.value()}, {"run", status.run.value()}, {"phase", to_text(status.phase)},
           {"shim", to_json(status.shim)}, {"vmm", to_json(status.vmm)}, {"device", to_json(status.device)},
-          {"console_bytes", status.console_bytes}, {"doors", status.has_doors}};
+          {"console_bytes", status.console_bytes}, {"doors", status.has_doors}, {"dials", status.dials}};
 }
 json body_of(const VmmStarted& started) {
   return {{"event", "vmm_started"}, {"vmm", to_json(started.vmm)}, {"device", to_json(started.device)}, {"at_unix_us", started.at_unix_us}};
@@ -31,6 +31,9 @@ json body_of(const DeviceExited& exited) {
 }
 json body_of(const VmmHalted& event) { return {{"event", "vmm_halted"}, {"halted", event.halted}}; }
 json body_of(const Dialled& dialled) { return {{"event", "dialled"}, {"port", dialled.port}}; }
+json body_of(const Answered& answered) {
+  return {{"event", "answered"}, {"id", answered.id}, {"connected", answered.connected}, {"reason", answered.reason}};
+}
 json body_of(const Ended& ended) { return {{"event", "ended"}, {"record", to_json(ended.record)}}; }
 
 std::string payload_of(const json& body) { return json_mark + dump_json(body); }
@@ -61,10 +64,11 @@ Result<ShimEvent> parse_status(const json& object) {
   TRY(device, read_identity(object, "device"));
   TRY(bytes, read_integer(object, "console_bytes"));
   const bool has_doors = object.value("doors", json(false)) == json(true);
+  const bool dials = object.value("dials", json(false)) == json(true);
   const auto phase = parse_enum<Phase>(phase_text);
   if (!phase) return Error(Errc::protocol, "phase: " + phase_text);
   return ShimEvent(Status{InstanceId(instance), RunNumber(static_cast<std::uint32_t>(run)), *phase, shim, vmm, device,
-                          static_cast<std::uint64_t>(bytes), has_doors});
+                          static_cast<std::uint64_t>(bytes), has_doors, dials});
 }
 
 Result<ShimEvent> parse_started(const json& object) {
@@ -96,6 +100,13 @@ Result<ShimEvent> parse_dialled(const json& object) {
   return ShimEvent(Dialled{static_cast<std::uint32_t>(port)});
 }
 
+Result<ShimEvent> parse_answered(const json& object) {
+  TRY(id, read_integer(object, "id"));
+  TRY(connected, read_bool(object, "connected"));
+  TRY(reason, read_string(object, "reason"));
+  return ShimEvent(Answered{static_cast<std::uint64_t>(id), connected, reason});
+}
+
 Result<ShimEvent> parse_ended(const json& object) {
   const auto found = object.find("record");
   if (found == object.end() || !found->is_object()) return Error(Errc::protocol, "ended without its record");
@@ -111,6 +122,7 @@ Result<ShimEvent> parse_named(const json& object) {
   if (name == "device_exited") return parse_device_exited(object);
   if (name == "vmm_halted") return parse_halted(object);
   if (name == "dialled") return parse_dialled(object);
+  if (name == "answered") return parse_answered(object);
   if (name == "ended") return parse_ended(object);
   return Error(Errc::protocol, "unknown event: " + name);
 }
@@ -124,6 +136,11 @@ Result<Command> parse_operation(const json& object) {
     TRY(offset, read_integer(object, "console_offset"));
     const bool dialled = object.value("dialled", json(false)) == json(true);
     return Command(Attach{static_cast<std::uint64_t>(offset), dialled});
+  }
+  if (op == "dial") {
+    TRY(id, read_integer(object, "id"));
+    TRY(port, read_integer(object, "port", 1, 0xFFFFFFFE));
+    return Command(Dial{static_cast<std::uint64_t>(id), static_cast<std::uint32_t>(port)});
   }
   if (op != "kill") return Error(Errc::protocol, "unknown op: " + op);
   TRY(signal, read_integer(object, "signal", 1, 64));
@@ -140,7 +157,8 @@ std::string frame_of(const Command& command) {
   const json body = std::visit(
       Overloaded{[](const Attach& attach) -> json { return {{"op", "attach"}, {"console_offset", attach.console_offset}, {"dialled", attach.dialled}}; },
                  [](const AskStatus&) -> json { return {{"op", "status"}}; },
-                 [](const Kill& kill) -> json { return {{"op", "kill"}, {"signal", kill.signal}}; }},
+                 [](const Kill& kill) -> json { return {{"op", "kill"}, {"signal", kill.signal}}; },
+                 [](const Dial& dial) -> json { return {{"op", "dial"}, {"id", dial.id}, {"port", dial.port}}; }},
       command);
   return framing::make_frame(payload_of(body));
 }

@@ -26,6 +26,8 @@ ShimSpec full_spec() {
   spec.plan.listeners = {{"/run/vigil/vm-0123456789/qmp.sock", 3}};
   spec.plan.device = vmm::DevicePlan{{"/usr/bin/vhost-device-vsock", "--guest-cid", "3"}, "/run/vhost.sock", std::chrono::milliseconds(750)};
   spec.plan.control_socket = "/run/vigil/vm-0123456789/qmp.sock";
+  spec.doors = {{"/run/vigil/vm-0123456789/vsock_5252", 5252}};
+  spec.dial_path = "/run/vigil/vm-0123456789/vsock";
   spec.credentials = Credentials{200001, 200002, {104, 105}};
   spec.console = {1, 2};
   spec.vmm_log = {3, 4};
@@ -126,7 +128,10 @@ TEST_CASE("shim wire: events and commands come back as they went", "[host][shim]
       VmmHalted{true},
       VmmHalted{false},
       Status{InstanceId("vm-0123456789"), RunNumber(3), Phase::starting, {1, 2}, {0, 0}, {0, 0}, 0, true},
+      Status{InstanceId("vm-0123456789"), RunNumber(3), Phase::running, {1, 2}, {0, 0}, {0, 0}, 0, false, true},
       Dialled{5252},
+      Answered{7, true, ""},
+      Answered{8, false, "the vsock device refuses: NO"},
       Ended{full_record()},
   };
   for (const ShimEvent& event : events) {
@@ -134,7 +139,7 @@ TEST_CASE("shim wire: events and commands come back as they went", "[host][shim]
     REQUIRE(parsed);
     CHECK(*parsed == event);
   }
-  for (const Command& command : {Command(Attach{42}), Command(Attach{42, true}), Command(AskStatus{}), Command(Kill{15})}) {
+  for (const Command& command : {Command(Attach{42}), Command(Attach{42, true}), Command(AskStatus{}), Command(Kill{15}), Command(Dial{9, 5253})}) {
     const auto parsed = parse_command(payload_of(frame_of(command)));
     REQUIRE(parsed);
     CHECK(*parsed == command);
@@ -146,14 +151,16 @@ TEST_CASE("shim wire: a shim of an older version has no doors, and a daemon of o
       R"(J{"event":"status","instance":"vm-0123456789","run":3,"phase":"running","shim":{"pid":1,"start_ticks":2},"vmm":{"pid":3,"start_ticks":4},"device":{"pid":0,"start_ticks":0},"console_bytes":9})");
   REQUIRE(status);
   CHECK_FALSE(std::get<Status>(*status).has_doors);
+  CHECK_FALSE(std::get<Status>(*status).dials);
   ShimSpec spec;
   spec.instance = InstanceId("vm-0123456789");
   spec.run = RunNumber(3);
   spec.plan.argv = {"/bin/true"};
   auto text = encode_shim_spec(spec);
-  constexpr std::string_view no_doors = "\"doors\":[],";
-  REQUIRE(text.find(no_doors) != std::string::npos);
-  text.erase(text.find(no_doors), no_doors.size());
+  for (const std::string_view later : {"\"doors\":[],", "\"dial_path\":\"\","}) {
+    REQUIRE(text.find(later) != std::string::npos);
+    text.erase(text.find(later), later.size());
+  }
   const auto started = parse_shim_spec(text);
   REQUIRE(started);
   CHECK(*started == spec);

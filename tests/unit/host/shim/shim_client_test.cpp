@@ -285,6 +285,31 @@ TEST_CASE("shim client: who dials a shim that stands still is not lost by the ch
   gate.open();
 }
 
+TEST_CASE("shim client: a door whose name another daemon took away is opened anew for who attaches next", "[host][shim]") {
+  ShimFixture fixture;
+  const Gate gate(fixture);
+  auto spec = fixture.spec("echo up; " + gate.wait());
+  const auto link = (fixture.run_dir() / "vsock_5252").string();
+  spec.doors = {{link, 5252}};
+  REQUIRE(fixture.spawn(spec));
+  {
+    const auto before = fixture.attach();
+    REQUIRE(before);
+    Seen seen;
+    fixture.read(**before, seen, [&seen] { return seen.console == "up\n"; });
+  }
+  REQUIRE(std::filesystem::remove(link));
+  const auto connection = fixture.attach();
+  REQUIRE(connection);
+  Seen seen;
+  fixture.read(**connection, seen, [&seen] { return seen.console == "up\n"; });
+  const test::UnixClient dials(link);
+  REQUIRE(dials.connected());
+  fixture.read(**connection, seen, [&seen] { return seen.find<Dialled>() != nullptr; });
+  CHECK((*connection)->take_passed());
+  gate.open();
+}
+
 TEST_CASE("shim client: a guest that dials without end costs the daemon neither its place nor the console", "[host][shim]") {
   ShimFixture fixture;
   const Gate gate(fixture);
@@ -297,19 +322,24 @@ TEST_CASE("shim client: a guest that dials without end costs the daemon neither 
   Seen seen;
   fixture.read(**connection, seen, [&seen] { return seen.console == "up\n"; });
   for (int n = 0; n < 2000; ++n) test::UnixClient dials(link);   // nothing is read meanwhile
-  const test::UnixClient stays(link);
-  gate.open();
+  test::UnixClient stays(link);
+  REQUIRE(stays.send("I stay"));
   std::size_t handed_over = 0;
-  while (!seen.find<Ended>()) {
+  std::string said;
+  while (said.empty()) {                                         // of those who have left some may be handed over, or none
     Seen more;
     fixture.read(**connection, more, [&more] { return !more.events.empty(); });
-    REQUIRE(more.last);
-    if (more.find<Dialled>()) handed_over += (*connection)->take_passed() ? 1 : 0;
-    seen.console += more.console;
-    seen.events.insert(seen.events.end(), more.events.begin(), more.events.end());
+    REQUIRE(more.find<Dialled>() != nullptr);
+    const auto passed = (*connection)->take_passed();
+    REQUIRE(passed);
+    ++handed_over;
+    char text[16] = {};
+    if (const auto got = ::recv(passed.get(), text, sizeof text, MSG_DONTWAIT); got > 0) said.assign(text, static_cast<std::size_t>(got));
   }
-  CHECK(handed_over > 0);
-  CHECK(handed_over <= 2000);
+  CHECK(said == "I stay");
+  CHECK(handed_over <= 2001);
+  gate.open();
+  fixture.read(**connection, seen);
   CHECK(seen.console == "up\ndone\n");
 }
 

@@ -84,7 +84,7 @@ asio::awaitable<void> keep_result(asio::awaitable<Result<GuestStream>> opening, 
 
 Result<GuestStream> open_to(asio::io_context& io, const std::string& path, std::chrono::milliseconds deadline = 20s, const std::string& first = {}) {
     std::optional<Result<GuestStream>> result;
-    asio::co_spawn(io, keep_result(open_guest_stream(path, encode(Opening(TcpOpening{80})), deadline, first), result), [](std::exception_ptr) {});
+    asio::co_spawn(io, keep_result(open_guest_stream([path] { return dial_directly(path); }, encode(Opening(TcpOpening{80})), deadline, first), result), [](std::exception_ptr) {});
     REQUIRE(pump_until(io, [&] { return result.has_value(); }));
     return std::move(*result);
 }

@@ -56,6 +56,8 @@ const Silence silences[] = {
     {"the VMM is paused", [](PulseTaken& taken) { taken.vmm_status = "paused"; }, CauseCode::link_lost, Liveness::suspect},
     {"the VMM's process is stopped", [](PulseTaken& taken) { taken.vmm_process = "T"; }, CauseCode::link_lost, Liveness::suspect},
     {"the VMM gets no processor", [](PulseTaken& taken) { taken.ran_ms = 10, taken.waited_ms = 9'900; }, CauseCode::host_starved, Liveness::suspect},
+    {"it seems to wait, on a host that has processors to spare",
+     [](PulseTaken& taken) { taken.ran_ms = 10, taken.waited_ms = 9'900, taken.host_busy_percent = 1; }, CauseCode::link_lost, Liveness::suspect},
     {"it waits, and runs as well", [](PulseTaken& taken) { taken.ran_ms = 4'000, taken.waited_ms = 6'000; }, CauseCode::guest_frozen, Liveness::unresponsive},
     {"it had little, and did not move", [](PulseTaken& taken) { taken.ran_ms = 1'500, taken.waited_ms = 8'500; }, CauseCode::guest_frozen, Liveness::unresponsive},
     {"it waited for too short a time", [](PulseTaken& taken) { taken.span_ms = 4'000, taken.ran_ms = 0, taken.waited_ms = 4'000; }, CauseCode::link_lost, Liveness::suspect},
