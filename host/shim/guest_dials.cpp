@@ -60,8 +60,10 @@ GuestDials::Answer GuestDials::connect(std::uint32_t port) const {
 
 void GuestDials::dial(std::uint64_t client, std::uint64_t id, std::uint32_t port) {
   Answer dialled;
-  if (open_.size() >= max_dials) dialled.reason = std::to_string(max_dials) + " dials wait for the guest's answer already";
-  else dialled = connect(port);
+  if (open_.size() >= max_dials)
+    dialled.reason = std::to_string(max_dials) + " dials wait for the guest's answer already";
+  else
+    dialled = connect(port);
   dialled.client = client;
   dialled.id = id;
   auto& list = dialled.socket ? open_ : answers_;

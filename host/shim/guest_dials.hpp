@@ -20,8 +20,8 @@ namespace vigil::shim {
 class GuestDials {
 public:
   struct Answer {
-    std::uint64_t client = 0, id = 0;      // as given to dial()
-    UniqueFd socket;                       // empty: `reason`
+    std::uint64_t client = 0, id = 0;  // as given to dial()
+    UniqueFd socket;  // empty: `reason`
     std::string reason;
   };
 
@@ -39,7 +39,7 @@ private:
   Answer connect(std::uint32_t port) const;
 
   std::string path_;
-  std::list<Answer> open_;                 // not answered yet
+  std::list<Answer> open_;  // not answered yet
   std::list<Answer> answers_;
 };
 

@@ -15,8 +15,8 @@
 namespace vigil::streams {
 
 struct Dialled {
-    UniqueFd fd;              // non-blocking; the guest's streams port is at its other end
-    std::string unread{};     // what of the guest's came along already
+  UniqueFd fd;  // non-blocking; the guest's streams port is at its other end
+  std::string unread{};  // what of the guest's came along already
 };
 
 /// Called once a stream; on the event thread.

@@ -106,7 +106,7 @@ TEST_CASE("shim dial: the answer's line is taken, what the guest says behind it 
   Dialling dialling(fixture, *connection);
   const auto device = fixture.taken();
   CHECK(heard(device) == "CONNECT 5253\n");
-  REQUIRE(::send(device.get(), "OK 5", 4, 0) == 4);   // in pieces
+  REQUIRE(::send(device.get(), "OK 5", 4, 0) == 4);  // in pieces
   CHECK(is_quiet(device));
   REQUIRE(::send(device.get(), "253\nhello", 9, 0) == 9);
   auto& dialled = dialling.end();
@@ -120,13 +120,14 @@ TEST_CASE("shim dial: the answer's line is taken, what the guest says behind it 
 TEST_CASE("shim dial: nobody there, a refusal, a line without an end", "[host][shim]") {
   DialFixture fixture;
   const auto connection = fixture.attached();
-  for (const auto& [says, reason] : {std::pair<std::string, std::string>{"", ""}, {"NO\n", "the vsock device refuses: NO"}, {std::string(100, 'x'), ""}}) {
+  for (const auto& [says, reason] :
+       {std::pair<std::string, std::string>{"", ""}, {"NO\n", "the vsock device refuses: NO"}, {std::string(100, 'x'), ""}}) {
     Dialling dialling(fixture, *connection);
     {
       const auto device = fixture.taken();
       CHECK(heard(device) == "CONNECT 5253\n");
       REQUIRE(::send(device.get(), says.data(), says.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(says.size()));
-      if (!says.empty()) CHECK(heard(device) != "nothing");   // it is hung up
+      if (!says.empty()) CHECK(heard(device) != "nothing");  // it is hung up
     }
     CHECK(dialling.end().error() == Error(Errc::unavailable, reason));
     fixture.io.restart();
