@@ -3,6 +3,8 @@
 #include "guest/evidence/oom_watch.hpp"
 #include "guest/process/small_file.hpp"
 
+#include <charconv>
+
 namespace vigil::guest::evidence {
 
 CpuPeriods parse_cpu_stat(std::string_view text) { return {keyed_counter(text, "nr_periods"), keyed_counter(text, "nr_throttled")}; }
@@ -10,6 +12,13 @@ CpuPeriods parse_cpu_stat(std::string_view text) { return {keyed_counter(text, "
 bool is_starved(const CpuPeriods& periods) {
   constexpr std::uint64_t enough_to_judge = 10;   // a second, at the kernel's 100 ms a period
   return periods.all >= enough_to_judge && periods.throttled * 2 > periods.all;
+}
+
+std::uint64_t memory_of(const std::string& cgroup_directory) {
+  const std::string text = process::read_small_file(cgroup_directory + "/memory.current").value_or("");
+  std::uint64_t bytes = 0;
+  std::from_chars(text.data(), text.data() + text.size(), bytes);
+  return bytes;
 }
 
 void CgroupPressure::take_baseline() {

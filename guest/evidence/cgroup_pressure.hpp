@@ -20,6 +20,9 @@ CpuPeriods parse_cpu_stat(std::string_view text);
 /// A process that was held back in most periods of its life could not do its work in time.
 bool is_starved(const CpuPeriods& periods);
 
+/// What its processes use now, in bytes; 0: not known.
+std::uint64_t memory_of(const std::string& cgroup_directory);
+
 class CgroupPressure {
 public:
   CgroupPressure() = default;

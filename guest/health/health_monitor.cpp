@@ -12,6 +12,7 @@ namespace {
 constexpr std::chrono::milliseconds look_interval{5'000};
 constexpr MonoUs raised_for_us = 600'000'000, glance_interval_us = 1'000'000;
 constexpr std::size_t most_raised = 8;
+constexpr process::StallWatch::Share machine_stalls{std::chrono::milliseconds(300), std::chrono::seconds(2)};
 
 }  // namespace
 
@@ -19,7 +20,7 @@ HealthMonitor::HealthMonitor(EventLoop& loop, ReportSink& sink, Scope scope, Hea
     : loop_(loop), sink_(sink), scope_(scope), tools_(std::move(tools)), timer_(loop.after(look_interval, [this] { look(); })) {
   if (scope_ != Scope::machine) return;
   kernel_log_.emplace();
-  stalls_.emplace(loop, [this] { report_now(); });
+  stalls_.emplace(loop, "/proc/pressure/memory", machine_stalls, [this] { report_now(); });
 }
 
 void HealthMonitor::look() {
@@ -53,6 +54,11 @@ std::vector<std::string> HealthMonitor::mounts() const {
 }
 
 void HealthMonitor::raise(protocol::Cause cause) {
+  const auto known = std::ranges::find(raised_, cause, &Raised::cause);
+  if (known != raised_.end()) {   // it goes on
+    known->until_us = loop_.now_us() + raised_for_us;
+    return;
+  }
   if (raised_.size() >= most_raised) raised_.erase(raised_.begin());
   raised_.push_back({std::move(cause), loop_.now_us() + raised_for_us});
   report_now();

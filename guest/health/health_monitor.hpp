@@ -10,6 +10,7 @@
 #include "guest/health/pressure.hpp"
 #include "guest/health/top_processes.hpp"
 #include "guest/loop/event_loop.hpp"
+#include "guest/process/stall_watch.hpp"
 #include "guest/report/report_sink.hpp"
 
 #include <functional>
@@ -52,7 +53,7 @@ private:
   HealthTools tools_;
   TopProcesses top_;
   std::optional<KernelLog> kernel_log_;
-  std::optional<MemoryStallWatch> stalls_;
+  std::optional<process::StallWatch> stalls_;
   std::optional<std::int64_t> clock_offset_us_;
   struct Raised {
     protocol::Cause cause;

@@ -2,13 +2,8 @@
 
 #include "guest/process/small_file.hpp"
 
-#include <fcntl.h>
-#include <sys/epoll.h>
-#include <unistd.h>
-
 #include <charconv>
 #include <string>
-#include <utility>
 
 namespace vigil::guest::health {
 namespace {
@@ -42,16 +37,6 @@ std::optional<protocol::Pressure> read_pressure() {
   const auto cpu = read_one("cpu"), memory = read_one("memory"), io = read_one("io");
   if (!cpu || !memory || !io) return std::nullopt;
   return protocol::Pressure{cpu->some_permille, memory->some_permille, memory->full_permille, io->some_permille, io->full_permille};
-}
-
-MemoryStallWatch::MemoryStallWatch(EventLoop& loop, std::function<void()> stalled)
-    : trigger_(open("/proc/pressure/memory", O_RDWR | O_NONBLOCK | O_CLOEXEC)) {
-  constexpr char threshold[] = "full 300000 2000000";   // with its NUL
-  if (!trigger_ || write(trigger_.get(), threshold, sizeof threshold) < 0) return;
-  token_ = loop.watch(trigger_.get(), EPOLLPRI, [this, stalled = std::move(stalled)](std::uint32_t events) {
-    if ((events & EPOLLERR) != 0) return token_.cancel();
-    stalled();
-  });
 }
 
 }  // namespace vigil::guest::health

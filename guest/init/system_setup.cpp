@@ -45,6 +45,13 @@ void link_standard_names() {
     [[maybe_unused]] const int ignored = ::symlink(target, name);
 }
 
+/// Of two X servers that make theirs at the same moment one goes on without its socket in the file system.
+void make_socket_directories() {
+  constexpr mode_t everybodys = 01777;
+  for (const char* directory : {"/tmp/.X11-unix", "/tmp/.ICE-unix"})
+    if (::mkdir(directory, 0755) == 0 && ::chmod(directory, everybodys) != 0) log::warning("init.directory_not_shared", {{"path", directory}});
+}
+
 void bring_loopback_up(SetupResult& result) {
   const UniqueFd fd(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   ifreq request{};
@@ -65,6 +72,7 @@ SetupResult set_up_system() {
     if (std::strcmp(row.type, "tracefs") == 0) result.has_tracefs = mounted;
   }
   link_standard_names();
+  make_socket_directories();
   if (result.has_cgroups) {
     for (const char* controller : {"+memory", "+pids", "+cpu", "+io"})
       if (const int error = process::write_control_file("/sys/fs/cgroup/cgroup.subtree_control", controller); error != 0)

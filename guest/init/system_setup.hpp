@@ -1,4 +1,4 @@
-// What Linux expects of an init before it runs programs: file systems, the loopback interface, a host name, cgroup controllers.
+// What Linux expects of an init before it runs programs: file systems, the directories that X servers share, the loopback interface, a host name, cgroup controllers.
 //
 // Shape:  each step is tried whatever became of the others; what failed is logged and returned by name, for the diagnosis.
 // Source: tech.md §4.3.

@@ -12,6 +12,8 @@
 namespace vigil::guest::supervisor {
 namespace {
 
+constexpr process::StallWatch::Share thrashing{std::chrono::seconds(3), std::chrono::seconds(10)};
+
 LaunchProblem out_of_descriptors(const std::string& message) {
   return {protocol::make_cause(protocol::CauseCode::unknown, {{"seen", message}}), false};
 }
@@ -67,15 +69,16 @@ void ServiceRun::begin(process::Launched launched) {
   out_.close_writer();
   err_.close_writer();
   context_.tools.reaper.expect(pid_, [this](const process::ProcessEnd& end) { on_death(end); });
-  watch_limit_of_processes();
+  watch_limits();
   if (spec_.ready.empty()) return;
   arm_deadline(context_.tools.loop.now_us());
   probes_.begin(group_);
 }
 
-void ServiceRun::watch_limit_of_processes() {
-  if (spec_.limits.pids && cgroup_)
-    limit_of_processes_.emplace(context_.tools.loop, cgroup_.path() + "/pids.events", [this] { on_limit_of_processes(); });
+void ServiceRun::watch_limits() {
+  if (!cgroup_) return;
+  if (spec_.limits.pids) limit_of_processes_.emplace(context_.tools.loop, cgroup_.path() + "/pids.events", [this] { on_limit_of_processes(); });
+  if (spec_.limits.memory_bytes) memory_stalls_.emplace(context_.tools.loop, cgroup_.path() + "/memory.pressure", thrashing, [this] { on_memory_stall(); });
 }
 
 void ServiceRun::arm_deadline(MonoUs begun_us) {
@@ -115,7 +118,7 @@ void ServiceRun::resume(const KeptRun& kept) {
   pressure_.resume({kept.forks_refused, {kept.periods, kept.periods_throttled}});
   forks_told_ = kept.forks_told;
   context_.tools.reaper.expect_again(pid_, [this](const process::ProcessEnd& end) { on_death(end); });
-  watch_limit_of_processes();
+  watch_limits();
   probes_.resume(kept.probes, group_);
   if (!spec_.ready.empty() && !probes_.all_passed()) arm_deadline(started_us_);
   if (!kept.health || !spec_.health) return;
@@ -129,6 +132,14 @@ void ServiceRun::resume(const KeptRun& kept) {
 void ServiceRun::on_limit_of_processes() {
   if (!pressure_.forks_were_refused() || std::exchange(forks_told_, true)) return;
   if (context_.trouble) context_.trouble(protocol::make_cause(protocol::CauseCode::guest_fork_bomb, {{"service", spec_.name.value()}}));
+}
+
+/// At its limit, and yet the kernel finds something to take back each time: it is not killed, and does not get on.
+void ServiceRun::on_memory_stall() {
+  const std::uint64_t limit = *spec_.limits.memory_bytes;
+  if (!context_.trouble || evidence::memory_of(cgroup_.path()) < limit / 10 * 9) return;   // the whole VM is short of it: its health says so
+  context_.trouble(protocol::make_cause(protocol::CauseCode::guest_memory_thrashing,
+                                        {{"service", spec_.name.value()}, {"limit", static_cast<std::int64_t>(limit)}}));
 }
 
 void ServiceRun::became_ready() {

@@ -9,6 +9,7 @@
 #include "guest/process/cgroup.hpp"
 #include "guest/process/output_capture.hpp"
 #include "guest/process/process_group.hpp"
+#include "guest/process/stall_watch.hpp"
 #include "guest/readiness/probe_set.hpp"
 #include "guest/supervisor/health_check.hpp"
 #include "guest/supervisor/kept_service.hpp"
@@ -77,9 +78,10 @@ public:
 
 private:
   void begin(process::Launched launched);
-  void watch_limit_of_processes();
+  void watch_limits();
   void arm_deadline(MonoUs begun_us);
   void on_limit_of_processes();
+  void on_memory_stall();
   void on_death(const process::ProcessEnd& end);
 
   const service_spec::ServiceSpec& spec_;
@@ -99,6 +101,7 @@ private:
   process::ProcessGroup group_;
   LoopToken deadline_;
   std::optional<evidence::FileChange> limit_of_processes_;
+  std::optional<process::StallWatch> memory_stalls_;
   bool forks_told_ = false;
 };
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """How services are kept, and how the agent keeps itself: in a real VM, seen from inside it."""
+import os
 import unittest
 
 from harness.case import VmCase, busybox_sh
@@ -22,6 +23,12 @@ class Supervision(VmCase):
         self.assertEqual(self.inside(vm, "grep '^Max open files' /proc/1/limits").split()[3:5], ["65536", "65536"])
         self.assertEqual(self.inside(vm, "ulimit -n; ulimit -Hn").split(), ["1024", "65536"], "what a program has that names no limit")
 
+    def test_what_x_servers_share_is_there_before_they_are(self):
+        """Two that made /tmp/.X11-unix at the same moment: one went on without its socket in it, and was not ready for ever."""
+        vm = self.up("shared")
+        self.daemon.wait_state(vm, "ready")
+        self.assertEqual(self.inside(vm, "stat -c '%a %U' /tmp/.X11-unix /tmp/.ICE-unix").split(), ["1777", "root", "1777", "root"])
+
     def test_a_service_has_the_powers_that_its_file_names_and_no_others(self):
         port_80 = f"{POWERS}; exec busybox httpd -f -p 80 -h /srv/web"
         vm = self.up("powers", services={
@@ -32,6 +39,18 @@ class Supervision(VmCase):
         for line in ("CapEff:\t0000000000000400", "CapBnd:\t0000000000000400", "NoNewPrivs:\t1"):
             self.assertIn(line, said)
         self.assertIn("CapBnd:\t0000000000000000", self.daemon.vigil("logs", vm["id"], "ticker", check=0)[1])
+
+    def test_a_service_at_its_memory_limit_is_named_whether_the_kernel_kills_it_or_not(self):
+        """The pages of its own program can be taken back for ever: then it is not killed, and does not get on."""
+        for n in range(int(os.environ.get("VIGIL_THRASH", "1"))):
+            vm = self.up(f"full{n}", services={"eats": {"exec": busybox_sh("tail /dev/zero; exit $?"), "limits": {"memory": "24M"}, "essential": False, "restart": "never"}})
+
+            def named(event):
+                causes = [event["body"]["cause"]] if event["type"] == "crash" else event["body"].get("causes", []) if event["type"] == "health" else []
+                return next((c for c in causes if c["code"] in ("service.oom_killed", "guest.memory_thrashing") and "limit" in c["fields"]), None)
+            cause = named(self.daemon.wait_for(vm, named, 120))
+            self.assertEqual(cause["fields"]["limit"], 24 << 20)
+            self.remove(vm)
 
     def test_who_asks_for_it_is_restarted_with_what_it_depends_on(self):
         vm = self.up("cascade", services={"web": {"restart": "always"}, "ticker": {"requires": ["web"], "restart_with": ["web"]}})

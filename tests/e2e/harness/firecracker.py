@@ -98,7 +98,10 @@ def ask(api_socket, method, path, body=None, timeout=60):
     """(status, text) of one request; `body` is text or bytes."""
     connection = UnixConnection(api_socket, timeout)
     try:
-        connection.request(method, path, body)
+        try:
+            connection.request(method, path, body)
+        except BrokenPipeError:
+            pass   # it has answered before it had read everything, and hung up
         response = connection.getresponse()
         return response.status, response.read().decode()
     finally:

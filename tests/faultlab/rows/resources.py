@@ -15,7 +15,8 @@ ROWS = [
         since=KILLED_BY_LIMIT, ci=True),
     Row("memory-limit-of-a-child", "a child of a service reaches the service's memory limit", "service.oom_killed", "victim",
         fields={"limit": 24 << 20, "victim": Like(r"^tail \(pid \d+\)$")},
-        services={"<victim>": {"exec": Script("tail /dev/zero; exit $?"), "limits": {"memory": "24M"}, **ONCE}}, since=KILLED_BY_LIMIT),
+        services={"<first>": {"exec": Script("tail -c 1 /etc/hostname; exec sleep 1000"), **ONCE},   # tail's pages are not the victim's: nothing to take back
+                  "<victim>": {"exec": Script("tail /dev/zero; exit $?"), "limits": {"memory": "24M"}, "after": ["<first>"], **ONCE}}, since=KILLED_BY_LIMIT),
     Row("memory-of-the-vm", "the VM as a whole runs out of memory", "guest.oom", "victim", fields={"victim": Like(r"^tail \(pid \d+\)$")},
         services={"<victim>": {"exec": Script("exec tail /dev/zero"), **LATE, **ONCE}}, vm={"memory_mib": 160},
         since="kernel:Out of memory: Killed process"),
