@@ -56,6 +56,28 @@ class CrashJournal(VmCase):
         self.daemon.vigil("reboot", vm["id"], check=0)               # the journal is empty by now: a third boot has nothing to tell
         self.assertEqual(len(self.crashes(vm)), 1, "told once")
 
+    def test_without_its_device_a_guest_is_heard_by_its_console_and_nothing_is_told_twice(self):
+        """A guest's driver does not come back from a device that is gone: for the rest of this boot there is the console."""
+        vm = self.up("mute")
+        self.daemon.wait_state(vm, "ready")
+        pids = {name: self.service(vm, name)["pid"] for name in ("web", "echo")}
+        later = "sleep 4; kill -SEGV {web}; sleep 30; kill -SEGV {echo}".format(**pids)
+        self.daemon.vigil("exec", "--detach", vm["id"], "/bin/sh", "-c", later, check=0)
+        os.kill(self.device_of(vm), signal.SIGKILL)
+        self.daemon.wait_for(vm, lambda e: e["type"] == "device_exited")
+        first = self.digest_of_a_death(vm, "web")
+        self.assert_cause(first["body"]["cause"], "service.signalled", signal="SIGSEGV")
+        self.daemon.kill()
+        self.daemon.start()
+        self.digest_of_a_death(vm, "echo")
+        reports = [e["body"]["report"] for e in self.stored(vm) if e["body"].get("report")]
+        seen = [(r["boot"], r["seq"], bool(r.get("partial"))) for r in reports]   # a digest and the whole of it are two rows
+        self.assertEqual(len(seen), len(set(seen)), "a report that a former daemon has read is not told again")
+        self.assertEqual(self.daemon.api.get(f"/v1/instances/{vm['id']}")["power"], "running")
+
+    def digest_of_a_death(self, vm, service):
+        return self.daemon.wait_for(vm, lambda e: e["type"] == "crash" and e["body"].get("service") == service and e["body"]["report"].get("partial"), BOOTS)
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -73,7 +73,8 @@ public:
   bool is_quiet() const {
     if (!listener_) return true;
     int unheard = 0, unsaid = 0;
-    return peer_ && ::ioctl(peer_.get(), FIONREAD, &unheard) == 0 && ::ioctl(peer_.get(), SIOCOUTQ, &unsaid) == 0 && unheard == 0 && unsaid == 0;
+    return peer_ && ::ioctl(peer_.get(), FIONREAD, &unheard) == 0 && ::ioctl(peer_.get(), SIOCOUTQ, &unsaid) == 0 && unheard == 0 &&
+           unsaid == 0;
   }
 
   /// systemd has read its units' files anew.
