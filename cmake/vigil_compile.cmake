@@ -11,6 +11,10 @@ if(VIGIL_WERROR)
 endif()
 # GCC 12 calls every coroutine of Asio's awaitable<> a mismatched new and delete: their operators take one any_io_executor type but come from one allocator.
 target_compile_options(vigil_compile INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-mismatched-new-delete>)
+if(VIGIL_TSAN)
+  target_compile_options(vigil_compile INTERFACE -fsanitize=thread -fno-omit-frame-pointer $<$<CXX_COMPILER_ID:GNU>:-Wno-tsan>)
+  target_link_options(vigil_compile INTERFACE -fsanitize=thread)
+endif()
 if(VIGIL_SANITIZE)
   # GCC 12 reports false maybe-uninitialized warnings inside <regex> and std::function under ASan.
   # Without null, object-size and alignment: each is code at every member access. ASan stops at a null pointer with its stack; without optimisation the

@@ -34,6 +34,7 @@ constexpr auto configuration_deadline = 5s;
 constexpr auto stop_grace = 10s;      // for all services together; each has its own, shorter one
 constexpr auto bye_deadline = 500ms;
 constexpr auto settle_deadline = 500ms;  // of the disk, for crash reports that the host has not taken
+constexpr auto stranger_silence = 60s;
 constexpr auto trace_budget = 2s;      // of a core helper; what it has by then is the trace
 
 /// For programs that run it under another name, as another user.
@@ -151,8 +152,21 @@ void Agent::listen_for_streams() {
     setup_.problems.push_back("streams: " + listener.error().message());
     return;
   }
-  streams_.emplace(loop_, std::move(*listener), in_vm ? link::accept_vsock : link::accept_unix,
+  streams_.emplace(loop_, std::move(*listener), in_vm ? accept_host() : link::accept_unix,
                    sign_ins_.opener(streams::make_opener(loop_, exec_sessions_, file_workers_, output_logs_)));
+}
+
+streams::StreamServer::Accept Agent::accept_host() {
+  return [this](int listener) { return link::accept_vsock(listener, [this](std::uint32_t cid) { refused_stranger(cid); }); };
+}
+
+/// Told once in a while: who dials without end must not fill the log and the link.
+void Agent::refused_stranger(std::uint32_t cid) {
+  if (std::exchange(stranger_pause_, true)) return;
+  stranger_again_ = loop_.after(stranger_silence, [this] { stranger_pause_ = false; });
+  log::warning("stream.stranger_refused", {{"cid", cid}});
+  health_.raise(protocol::make_cause(protocol::CauseCode::link_refused,
+                                     {{"reason", "a stream from CID " + std::to_string(cid) + ": only the host (CID 2) may open one"}}));
 }
 
 void Agent::open_egress() {

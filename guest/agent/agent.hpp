@@ -89,6 +89,8 @@ private:
   void take_configuration(const protocol::GuestConfig& config);
   link::Connection take_connection();
   void listen_for_streams();
+  streams::StreamServer::Accept accept_host();
+  void refused_stranger(std::uint32_t cid);
   void open_egress();
   void use_egress(UniqueFd listener);
   void take_cores();
@@ -140,7 +142,8 @@ private:
   supervisor::Supervisor* own_services_ = nullptr;   // supervisor_, where we do
   protocol::Welcome welcome_;         // the last one
   std::optional<init::ShutdownAsk> ending_;
-  bool told_failure_ = false, was_ready_ = false;
+  bool told_failure_ = false, was_ready_ = false, stranger_pause_ = false;
+  LoopToken stranger_again_;
   LoopToken configuration_deadline_;
   std::optional<control::ControlSocket> control_;
   init::ShutdownSignals signals_;

@@ -120,7 +120,7 @@ void Agent::resume_streams(const upgrade::KeptAgent& kept) {
   if (kept.streams.listener < 0)
     listen_for_streams();
   else
-    streams_.emplace(loop_, UniqueFd(kept.streams.listener), link::accept_vsock,
+    streams_.emplace(loop_, UniqueFd(kept.streams.listener), accept_host(),
                      sign_ins_.opener(streams::make_opener(loop_, exec_sessions_, file_workers_, output_logs_)));
   if (streams_) streams_->resume(kept.streams.streams, streams::make_reviver(loop_, exec_sessions_, output_logs_));
   if (!kept.egress) return;

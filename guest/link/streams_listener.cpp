@@ -1,7 +1,6 @@
 #include "guest/link/streams_listener.hpp"
 
 #include "guest/link/own_vm.hpp"
-#include "guest/log/log.hpp"
 #include "shared/protocol/control.hpp"
 
 #include <sys/socket.h>
@@ -17,6 +16,7 @@ namespace vigil::guest::link {
 namespace {
 
 constexpr int streams_backlog = 512;   // all streams that there may be come at once, while programs of the first are still being started
+constexpr int strangers_per_call = 16;
 
 Error listen_failed(const std::string& what) { return Error(Errc::unavailable, what + ": " + std::strerror(errno)); }
 
@@ -39,14 +39,15 @@ Result<UniqueFd> listen_vsock() {
   return fd;
 }
 
-UniqueFd accept_vsock(int listener) {
-  for (;;) {
+UniqueFd accept_vsock(int listener, const std::function<void(std::uint32_t cid)>& stranger) {
+  for (int refused = 0; refused < strangers_per_call; ++refused) {
     sockaddr_vm peer{};
     socklen_t size = sizeof peer;
     UniqueFd fd = accept_one(listener, reinterpret_cast<sockaddr*>(&peer), &size);
     if (!fd || peer.svm_cid == VMADDR_CID_HOST) return fd;
-    log::warning("stream.stranger_refused", {{"cid", peer.svm_cid}});
+    stranger(peer.svm_cid);
   }
+  return {};
 }
 
 Result<UniqueFd> listen_unix(const std::string& path) {

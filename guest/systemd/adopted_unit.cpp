@@ -55,11 +55,16 @@ AdoptedUnit::AdoptedUnit(std::string unit, Kind kind, bool essential, UnitContex
 
 void AdoptedUnit::wishes_for(std::variant<ProbeWishes, protocol::Cause> wishes) {
   wrong_wish_.reset();   // its file may have been mended
-  if (auto* const cause = std::get_if<protocol::Cause>(&wishes))
+  if (auto* const cause = std::get_if<protocol::Cause>(&wishes)) {
     wrong_wish_ = std::move(*cause);
-  else if (auto& wanted = std::get<ProbeWishes>(wishes); !wanted.probes.empty() && !probes_)
-    probes_ =
-        std::make_unique<UnitProbes>(std::move(wanted), ServiceName(service_name_of(unit_)), context_.tools, [this] { submit_if_new(); });
+    probes_.reset();
+    return;
+  }
+  auto& wanted = std::get<ProbeWishes>(wishes);
+  if (wanted.probes.empty()) return probes_.reset();
+  if (probes_ && probes_->written() == wanted.written) return;   // what it has found of this run holds
+  probes_ =
+      std::make_unique<UnitProbes>(std::move(wanted), ServiceName(service_name_of(unit_)), context_.tools, [this] { submit_if_new(); });
 }
 
 void AdoptedUnit::changed(bool ends_are_news) {

@@ -41,10 +41,12 @@ public:
   const std::string& unit() const { return unit_; }
   Kind kind() const { return kind_; }
   bool is_essential() const { return essential_; }
+  void is_essential(bool essential) { essential_ = essential; }
   UnitFacts& facts() { return facts_; }
   const UnitFacts& facts() const { return facts_; }
 
-  /// What its file asks for beyond being active, or what is wrong with that. Before the first changed().
+  /// What its file asks for beyond being active, or what is wrong with that. Before the first changed(), and whenever the file may be another: other wishes than before
+  /// are probed anew.
   void wishes_for(std::variant<ProbeWishes, protocol::Cause> wishes);
   /// The facts have changed. `ends_are_news`: what has ended did so while we looked.
   void changed(bool ends_are_news = true);
@@ -82,7 +84,7 @@ private:
 
   const std::string unit_;
   const Kind kind_;
-  const bool essential_;
+  bool essential_;
   UnitContext& context_;
   UnitFacts facts_;
   std::unique_ptr<UnitProbes> probes_;  // none: active is ready

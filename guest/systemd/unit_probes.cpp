@@ -43,7 +43,7 @@ std::variant<ProbeWishes, protocol::Cause> parse_probe_wishes(const std::string&
                                 : "it is not one value";
     return wrong_wish(unit_file, "Ready", key + "; write it as \"ready\" is written in a service file, on one line");
   }
-  ProbeWishes wishes{set.services.front().ready, set.services.front().ready_timeout};
+  ProbeWishes wishes{set.services.front().ready, set.services.front().ready_timeout, ready + "\n" + ready_timeout};
   for (const auto& probe : wishes.probes)
     if (std::holds_alternative<service_spec::NotifyFdProbe>(probe) || std::holds_alternative<service_spec::SdNotifyProbe>(probe))
       return wrong_wish(unit_file, "Ready", "notify-fd and sd-notify are systemd's affair: Type=notify in [Service]");

@@ -21,6 +21,7 @@ namespace vigil::guest::systemd {
 struct ProbeWishes {
   std::vector<service_spec::ProbeSpec> probes;
   std::chrono::milliseconds timeout{0};
+  std::string written = {};  // both keys' values: wishes that are written alike are alike
 };
 
 /// The two keys' values, "" where one is not given; or what is wrong with them (service.spec_invalid).
@@ -34,6 +35,7 @@ public:
   UnitProbes& operator=(const UnitProbes&) = delete;
 
   void follow(const UnitFacts& facts);
+  const std::string& written() const { return wishes_.written; }
   /// Of the run that systemd calls active.
   bool passed() const { return set_ && set_->all_passed(); }
   bool is_overdue() const { return is_overdue_ && !passed(); }

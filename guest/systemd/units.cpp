@@ -202,6 +202,7 @@ void Units::take_service(const std::string& unit, const std::string& target, Res
   const bool has_a_name = !service_name_of(id).empty() && (!twin || (*twin)->unit() == id);
   if (!has_a_name || (find(id) == nullptr && units_.size() >= max_units)) return log::warning("systemd.not_adopted", {{"unit", id}});
   AdoptedUnit& adopted = adopt(id, AdoptedUnit::Kind::service, wishes.essential);
+  adopted.is_essential(wishes.essential);
   adopted.facts() = std::move(*facts);
   adopted.wishes_for(parse_probe_wishes(adopted.facts().fragment_path, wishes.ready, wishes.ready_timeout));
   adopted.changed(news_);

@@ -6,11 +6,14 @@ source "$ROOT/packaging/dev/lint.sh"
 
 test_help() {
     cat <<'TEXT'
-usage: ./dev test [--unit|--e2e] [MATCH]
+usage: ./dev test [--unit|--e2e|--tsan|--trap] [MATCH]
 
 --unit  lints, C++ and Python unit tests (C++ under ASan + UBSan), a daemon killed at each fault point, each fuzz target's kept corpus and mutations of it
 --e2e   release build, golden image, end-to-end tests in real VMs, the fault laboratory's CI subset
-Without either: both. MATCH keeps only tests whose name matches it (and leaves out lints).
+--tsan  the unit tests once more, under ThreadSanitizer (build/tsan); not a part of the whole run
+--trap  the end-to-end tests that match (default: supervision) with an agent that ends at undefined behaviour, static as it is released
+        (build/trap); not a part of the whole run, and long to build
+Without any: the first two. MATCH keeps only tests whose name matches it (and leaves out lints).
 Ends with what was skipped and why, what failed, and `N passed, N failed, N skipped`. Every result: build/test/results.tsv
 TEXT
 }
@@ -21,11 +24,12 @@ budget_dev=480
 budget_faultlab=360
 
 test_main() {
-    local unit=yes e2e=yes match=''
+    local unit=yes e2e=yes alone='' match=''
     while [[ $# -gt 0 ]]; do
         case "$1" in
             --unit) e2e=no ;;
             --e2e) unit=no ;;
+            --tsan | --trap) unit=no e2e=no alone=${1#--} ;;
             --*) die_usage "test: unknown argument '$1'" ;;
             *) match=$1 ;;
         esac
@@ -43,8 +47,35 @@ test_main() {
         setup_main
         test_e2e "$match"
     fi
+    if [[ -n $alone ]]; then
+        setup_main
+        "test_$alone" "$match"
+    fi
     cat build/test/builds.txt
     python3 packaging/dev/tally.py "$VIGIL_TEST_RESULTS"
+}
+
+# Not a part of the whole run: the agent has one thread, and the daemon's few meet in two places.
+test_tsan() {
+    checked "build tsan" build_preset tsan || return 0
+    local junit="$ROOT/build/test/tsan.xml" filter=()
+    [[ -z $1 ]] || filter=(-R "$1")
+    rm -f "$junit"
+    say "unit tests under ThreadSanitizer"
+    TSAN_OPTIONS="halt_on_error=1 second_deadlock_stack=1" ctest --test-dir build/tsan -L unit "${filter[@]}" -j "$(nproc)" --output-junit "$junit" \
+        --output-on-failure --progress >build/log/ctest-tsan.log 2>&1 || tail -n 60 build/log/ctest-tsan.log
+    python3 packaging/dev/tally.py --junit "$junit" "$VIGIL_TEST_RESULTS"
+}
+
+test_trap() {
+    checked "build release" build_preset release && checked "build trap" build_preset trap bin/vigil-guest bin/vigil-core || return 0
+    checked "image minimal" image_build minimal || return 0
+    mkdir -p build/trap/all
+    local program
+    for program in build/release/bin/* build/trap/bin/vigil-guest build/trap/bin/vigil-core; do
+        ln -sfn "$ROOT/$program" "build/trap/all/$(basename "$program")"
+    done
+    VIGIL_BIN="$ROOT/build/trap/all" VIGIL_THIS_AGENT=minimal tests/e2e/run "${1:-supervision}" || true
 }
 
 # result STATUS NAME SECONDS [REASON]

@@ -1,10 +1,13 @@
 #!/usr/bin/env python3
 """How services are kept, and how the agent keeps itself: in a real VM, seen from inside it."""
 import os
+import pathlib
+import subprocess
 import unittest
 
 from harness.case import VmCase, busybox_sh
 
+HERE = pathlib.Path(__file__).resolve().parent
 POWERS = "grep -E '^(CapEff|CapBnd|NoNewPrivs)' /proc/self/status"
 
 
@@ -62,6 +65,23 @@ class Supervision(VmCase):
         after = {name: self.service(vm, name)["pid"] for name in before}
         self.assertEqual(after["echo"], before["echo"])
         self.assertEqual([c["service"] for c in self.daemon.api.get(f"/v1/instances/{vm['id']}/crashes")], ["web"])
+
+    def test_ten_thousand_orphans_are_buried_while_a_death_is_noticed(self):
+        vm = self.up("orphans", services={"idle": {"name": "idle", "exec": busybox_sh("exec sleep 100000")}})
+        self.daemon.wait_state(vm, "ready")
+        program = self.daemon.base / "orphans"
+        subprocess.run(["cc", "-O1", "-static", "-o", program, HERE / "orphans.c"], check=True)
+        self.daemon.vigil("cp", str(program), f"{vm['id']}:/tmp/orphans", check=0)
+        self.inside(vm, "chmod 755 /tmp/orphans; (setsid /tmp/orphans 10000 >/tmp/left 2>&1 &)")
+        web = self.service(vm, "web")["pid"]
+        self.inside(vm, f"kill -SEGV {web}")
+        self.assert_cause(self.crash_of(vm, "web")["cause"], "service.signalled", signal="SIGSEGV")
+        for _ in range(10):   # as long as a busy machine's emulation may need for twenty thousand forks
+            if self.inside(vm, "i=0; while [ $i -lt 60 ] && ! grep -q left /tmp/left; do sleep 1; i=$((i+1)); done; cat /tmp/left").strip() == "left":
+                break
+        self.assertEqual(self.inside(vm, "cat /tmp/left").strip(), "left")
+        self.assertEqual(self.inside(vm, "i=0; while [ $i -lt 20 ] && grep -ls '^State:.Z' /proc/[0-9]*/status; do sleep 1; i=$((i+1)); done >/dev/null; grep -ls '^State:.Z' /proc/[0-9]*/status; echo none").strip(), "none")
+        self.assertEqual({s["name"]: s["state"] for s in self.daemon.api.get(f"/v1/instances/{vm['id']}/services")}["idle"], "ready")
 
     def test_a_flood_a_closed_pipe_and_a_double_fork_leave_the_others_alone(self):
         vm = self.up("rude", services={

@@ -17,6 +17,11 @@ def unit(name, settings, script, more=""):
             f"{UNITS}/multi-user.target.d/{name}.conf": f"[Unit]\nWants={name}.service\n"}
 
 
+def is_whole(body):
+    """Not the digest on the console, which comes first and has less in it."""
+    return not body["report"].get("partial")
+
+
 class Systemd(VmCase):
     @classmethod
     def setUpClass(cls):
@@ -87,12 +92,32 @@ class Systemd(VmCase):
         self.assert_cause(crash["body"]["cause"], "guest.agent_crashed")
         self.assertEqual(set(self.states(vm).values()), {"ready"})
         self.assertEqual(self.daemon.vigil("exec", "whole", "--", "/usr/bin/true")[0], 0)
+        self.kill_the_agent_wherever_it_is(vm)
+
+    def kill_the_agent_wherever_it_is(self, vm):
+        """At ten moments of its start: before it dials, before the host's welcome, while it adopts, while it reports."""
+        before = {name: self.service(vm, name)["pid"] for name in ("web", "echo", "ticker")}
+        last = self.stored(vm)[-1]["seq"]
+        kills = "for t in 0.0 0.1 0.2 0.3 0.4 0.6 0.8 1.0 1.3 1.7; do systemctl kill --signal=KILL vigil-guest; sleep $t; done; systemctl restart web"
+        self.daemon.vigil("exec", "--detach", "whole", "--", "/usr/bin/systemd-run", "--quiet", "/bin/sh", "-c", kills)
+        self.wait_service(vm, "web", lambda b: b["state"] == "ready" and b["pid"] not in (0, before["web"]) and is_whole(b), last)
+        self.assertEqual(self.daemon.vigil("exec", "whole", "--", "/usr/bin/true")[0], 0)
+        self.assertEqual([self.service(vm, name)["pid"] for name in ("echo", "ticker")], [before["echo"], before["ticker"]],
+                         "what ran is adopted, and was not started anew")
+        self.assertEqual(set(self.states(vm).values()), {"ready"})
+        deaths = [e for e in self.stored(vm) if e["seq"] > last and e["type"] == "crash" and not e["body"]["report"].get("partial")]
+        self.assertEqual({e["body"]["cause"]["code"] for e in deaths}, {"guest.agent_crashed"}, "nothing but the agent died")
+        identities = [(e["body"]["report"]["boot"], e["body"]["report"]["seq"]) for e in self.stored(vm) if e["body"].get("report") and not e["body"]["report"].get("partial")]
+        self.assertEqual(len(identities), len(set(identities)), "no report twice")
 
     def test_what_is_wrong_with_a_unit_is_named(self):
         """One VM, several faults: each is named for itself."""
         files = {**unit("breaks", "Type=exec", "echo the last words; exit 3"),
                  **unit("limited", "Restart=on-failure\nRestartSec=100ms", "exit 4", "StartLimitBurst=3\nStartLimitIntervalSec=120"),
                  **unit("optional", "Type=exec\n[X-Vigil]\nEssential=no", "exit 5"),
+                 **unit("probed", 'Type=exec\n[X-Vigil]\nReady={"tcp":{"port":7001}}', "sleep 3; exec socat TCP-LISTEN:7001,fork,reuseaddr PIPE"),
+                 **unit("deaf", 'Type=exec\n[X-Vigil]\nEssential=no\nReady={"tcp":{"port":7002}}\nReadyTimeout=2', "exec sleep 1000"),
+                 **unit("wrong", 'Type=exec\n[X-Vigil]\nEssential=no\nReady={"tpc":{"port":80}}', "exec sleep 1000"),
                  **unit("waits", "", "exec sleep 1000", "Wants=network-online.target\nAfter=network-online.target"),
                  **unit("never", "Type=oneshot\nTimeoutStartSec=infinity\n[X-Vigil]\nAdopt=no", "exec sleep 1000", "Before=network-online.target")}
         vm = self.up("faulty", image=self.image_with("faulty", files))
@@ -108,6 +133,14 @@ class Systemd(VmCase):
         self.assert_cause(waits["cause"], "unit.blocked", unit="waits.service", waits_for="network-online.target")
         self.assertIn("never.service", " ".join(waits["cause"]["evidence"]))
         self.assertNotIn("never", self.states(vm))
+        with self.subTest("active is not ready: the probes of a unit's file say so"):
+            self.wait_service(vm, "probed", lambda b: b["state"] == "starting" and b["pid"] > 0)
+            probed = self.wait_service(vm, "probed", lambda b: b["state"] == "ready" and is_whole(b))["body"]
+            self.assertEqual([(p["probe"], p["passed"]) for p in probed["probes"]], [("tcp:7001", True)])
+            deaf = self.wait_service(vm, "deaf", lambda b: b["state"] == "failed" and is_whole(b))["body"]
+            self.assert_cause(deaf["cause"], "service.ready_timeout", probe="tcp:7002")
+            wrong = self.wait_service(vm, "wrong", lambda b: b["state"] == "failed" and is_whole(b))["body"]
+            self.assert_cause(wrong["cause"], "service.spec_invalid", file=f"{UNITS}/wrong.service", key="Ready")
         self.assertEqual(self.states(vm)["web"], "ready", "what is well is not drawn into it")
 
 

@@ -7,7 +7,9 @@
 #include "shared/base/unique_fd.hpp"
 #include "tests/unit/guest/dbus/wire_builder.hpp"
 
+#include <linux/sockios.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -65,6 +67,19 @@ public:
     acceptable_.cancel();
     listener_.reset();
     ::unlink(path_.c_str());
+  }
+
+  /// Nothing that either side has sent is still unread. Nobody there to talk to, because we refuse all, is quiet, too; a peer that is still to come is not.
+  bool is_quiet() const {
+    if (!listener_) return true;
+    int unheard = 0, unsaid = 0;
+    return peer_ && ::ioctl(peer_.get(), FIONREAD, &unheard) == 0 && ::ioctl(peer_.get(), SIOCOUTQ, &unsaid) == 0 && unheard == 0 &&
+           unsaid == 0;
+  }
+
+  /// systemd has read its units' files anew.
+  void reloaded() {
+    signal("/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager", "Reloading", "b", [](Wire& wire) { wire.u(0); });
   }
 
   /// Both signals of a change of this unit, as systemd sends them.

@@ -1,16 +1,19 @@
 #include "guest/systemd/units.hpp"
 
+#include "tests/unit/guest/supervisor/supervisor_scene.hpp"
 #include "tests/unit/guest/systemd/fake_systemd.hpp"
 
 #include <catch2/catch_test_macros.hpp>
 
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <optional>
 
 namespace vigil::guest::systemd {
@@ -69,10 +72,22 @@ struct Machine {
     units->start(std::move(events));
     turn();
   }
-  void turn(std::chrono::milliseconds time = 40ms) {
-    bool over = false;
-    const LoopToken end = loop.after(time, [&over] { over = true; });
-    while (!over) loop.run_once(5ms);
+  /// Until everything that was said has been heard and answered, and what that has made due has been done.
+  void turn() {
+    constexpr int quiet_turns = 4;   // of the loop: who has heard something may have posted what follows from it
+    int quiet = 0;
+    REQUIRE(becomes_true([&] { return (quiet = fake->is_quiet() ? quiet + 1 : 0) == quiet_turns; }));
+  }
+  /// For what a timer of the units' brings about.
+  bool becomes_true(const std::function<bool()>& is_so) {
+    bool is_late = false;
+    const LoopToken end = loop.after(30s, [&is_late] { is_late = true; });
+    while (!is_so() && !is_late) loop.run_once(1ms);
+    return is_so() || !is_late;
+  }
+  bool has_cause(const std::string& name, CauseCode code) {
+    const auto report = sink.last(name);
+    return report && report->cause && report->cause->code == code;
   }
   void becomes(const std::string& name, const char* active, const char* sub, std::uint32_t job = 0) {
     FakeUnit& unit = fake->units.at(name);
@@ -198,8 +213,8 @@ TEST_CASE("units: one that fails although it is to be restarted is failed once s
   machine.dies("app.service", 1, "failed", "failed");
   REQUIRE(machine.sink.last("app")->state == ServiceState::backoff);
   REQUIRE(machine.failed.empty());
-  machine.turn(400ms);
-  REQUIRE(machine.sink.last("app")->cause->code == CauseCode::unit_failed);
+  REQUIRE(machine.becomes_true([&] { return machine.has_cause("app", CauseCode::unit_failed); }));
+  machine.turn();
   REQUIRE(machine.failed == std::vector<std::string>{"app"});
 }
 
@@ -257,7 +272,7 @@ TEST_CASE("units: what a unit waits for is named when nothing moves any more", "
   machine.start();
   machine.becomes("side.service", "active", "running");
   machine.fake->job_removed("side.service", "done");
-  machine.turn(5300ms);
+  REQUIRE(machine.becomes_true([&] { return machine.has_cause("app", CauseCode::unit_blocked); }));
   const auto app = machine.sink.last("app");
   REQUIRE(app->state == ServiceState::waiting);
   REQUIRE(app->waits_for == std::vector<std::string>{"network-online.target"});
@@ -276,7 +291,7 @@ TEST_CASE("units: a lost connection is made anew and what has changed meanwhile 
   machine.fake->units["app.service"].active = "failed";
   machine.fake->units["app.service"].sub = "failed";
   machine.fake->hang_up();
-  machine.turn(300ms);
+  machine.turn();   // it dials again, and reads everything
   REQUIRE(machine.sink.last("app")->state == ServiceState::failed);
 }
 
@@ -326,6 +341,55 @@ TEST_CASE("units: secrets become credentials that only root reads, and services 
   REQUIRE(machine.sink.last("web")->cause->code == CauseCode::service_spec_invalid);
   machine.all_ready();
   REQUIRE(machine.ready == 0);
+}
+
+TEST_CASE("units: what a unit's file asks for holds from the moment at which systemd has read it anew", "[guest][systemd]") {
+  supervisor::OwnPort port;
+  const std::string closed = supervisor::free_port();
+  Machine machine;
+  const auto write_file = [&](const std::string& ours) { std::ofstream(machine.folder + "/app.service") << "[X-Vigil]\n" << ours; };
+  const auto reload = [&](const std::string& ours) {
+    write_file(ours);
+    machine.fake->reloaded();
+    machine.turn();
+  };
+  const auto ready = [](const std::string& number) { return R"(Ready={"tcp":{"port":)" + number + "}}\n"; };
+  const auto state = [&] { return machine.sink.last("app")->state; };
+  write_file(ready(port.port()));
+  machine.fake->units["app.service"].main_pid = static_cast<std::uint32_t>(::getpid());   // whose port it is
+  machine.start();
+  machine.all_ready();
+  REQUIRE(machine.becomes_true([&] { return state() == ServiceState::ready; }));
+  SECTION("another probe is asked, and the former one is not") {
+    reload(ready(closed));
+    CHECK(state() == ServiceState::starting);
+    reload(ready(port.port()));
+    CHECK(machine.becomes_true([&] { return state() == ServiceState::ready; }));
+  }
+  SECTION("without a probe active is ready again") {
+    reload(ready(closed));
+    REQUIRE(state() == ServiceState::starting);
+    reload("");
+    CHECK(state() == ServiceState::ready);
+    CHECK(machine.sink.last("app")->probes.empty());
+  }
+  SECTION("a wish that is wrong is named, and one that is mended is asked") {
+    reload("Ready={}\n");
+    CHECK(machine.has_cause("app", CauseCode::service_spec_invalid));
+    reload(ready(port.port()));
+    CHECK(machine.becomes_true([&] { return state() == ServiceState::ready; }));
+  }
+  SECTION("the same probe keeps what it has found") {
+    port.close();
+    const auto told = machine.sink.services.size();
+    reload(ready(port.port()));
+    CHECK(machine.sink.services.size() == told);
+    CHECK(state() == ServiceState::ready);
+  }
+  SECTION("who is not essential any more is told as such") {
+    reload("Essential=no\n");
+    CHECK_FALSE(machine.sink.last("app")->essential);
+  }
 }
 
 }  // namespace vigil::guest::systemd
