@@ -119,7 +119,7 @@ class SignsIn(VmCase):
             self.fill(asked)
         except AssertionError as failed:   # the form could not be filled; why is the session's to say
             now = self.daemon.api.get(f"/v1/sessions/{session['id']}")
-            raise AssertionError(f"{now}\n{self.provider.notes}") from failed
+            raise AssertionError(f"{now}\n{self.provider.notes}\n{self.provider.broken}\n{self.daemon.vigil('events')[1][-3000:]}") from failed
         with contextlib.suppress(ConnectionError):       # it ends with the session
             for _ in self.events(session):
                 pass

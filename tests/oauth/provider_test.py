@@ -125,6 +125,7 @@ class OverTls(unittest.TestCase):
             address = base + "/oauth/authorize?" + urllib.parse.urlencode({**ASKED, "redirect_uri": redirect})
             with self.assertRaisesRegex(OSError, "CERTIFICATE_VERIFY_FAILED"):
                 urllib.request.urlopen(address, timeout=30)
+            self.assertEqual(provider.notes, [])
             with unittest.mock.patch.dict(os.environ, {"SSL_CERT_FILE": str(authority.certificate), "no_proxy": "*"}), contextlib.redirect_stdout(io.StringIO()) as told:
                 self.assertEqual(browse(address, {"username": "u@test", "password": "secret"}), 200)
                 grant = urllib.parse.urlencode({"grant_type": "authorization_code", "code": callback.got["code"][0], "redirect_uri": redirect, "client_id": "app", "code_verifier": VERIFIER})

@@ -1,15 +1,16 @@
 """A server of the tests: threads, TLS when it has a context, and notes of what it was asked."""
 import http.server
+import sys
 import threading
 
 
 class TlsServer(http.server.ThreadingHTTPServer):
-    """Serves from start() to close(). `notes` says of each request: method, path, and why it was refused ("": it was not)."""
+    """Serves from start() to close(). `notes` says of each request: method, path, and why it was refused ("": it was not); `broken`: how connections ended that did not come so far."""
     daemon_threads = True
 
     def __init__(self, address, handler, context=None):
         super().__init__(address, handler)
-        self.notes, self.lock, self.context = [], threading.Lock(), context
+        self.notes, self.broken, self.lock, self.context = [], [], threading.Lock(), context
         self.thread = threading.Thread(target=self.serve_forever, daemon=True)
 
     def finish_request(self, request, client_address):
@@ -20,7 +21,9 @@ class TlsServer(http.server.ThreadingHTTPServer):
         super().finish_request(request, client_address)
 
     def handle_error(self, request, client_address):
-        pass                                              # a client that went away, or that does not trust us: its own words say so
+        """A client that went away, or that does not trust us."""
+        with self.lock:
+            self.broken.append(repr(sys.exc_info()[1]))
 
     def note(self, method, path, refusal):
         with self.lock:
