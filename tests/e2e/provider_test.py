@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A user signs codex in for real: the CLI from npm asks the provider of tests/oauth, and no test writes a credential.
 
-The provider is auth.openai.com to the VMs of this class alone: their egress says so, and their image trusts an authority that was made when the class began. The callback goes to the CLI's own
+The provider is auth.openai.com, and chatgpt.com answers prompts, to the VMs of this class alone: their egress says so, and their image trusts an authority that was made when the class began. The callback goes to the CLI's own
 port inside the VM, and the CLI itself exchanges the code and writes its file. `InChromium` fills the form in the browser of the desktop, by its keyboard; `WithoutDesktop` boots the same
 image with its CLIs alone, and a script in the VM follows the page's own form with a cookie jar.
 
@@ -27,13 +27,16 @@ from harness.daemon import IMAGES, Daemon
 from harness.memory import in_memory_of
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from oauth.assistant import Assistant  # noqa: E402
 from oauth.authority import make_authority  # noqa: E402
 from oauth.provider import Provider  # noqa: E402
 from oauth.rules import Account, Rules  # noqa: E402
 
 HOST, ADDRESS, CLIENT = "auth.openai.com", "127.9.31.7", "app_EMoamEEZ73f0CkXaXp7hrann"
 REDIRECTS = [f"http://{name}:1455/auth/callback" for name in ("127.0.0.1", "localhost")]
-EGRESS = {"mode": "allow", "allow": [f"{HOST}:443"], "hosts": {HOST: ADDRESS}, "networks": [f"{ADDRESS}/32"]}
+API_HOST, API_ADDRESS = "chatgpt.com", "127.9.31.8"   # where codex, signed in this way, takes its prompts
+EGRESS = {"mode": "allow", "allow": [f"{HOST}:443", f"{API_HOST}:443"], "hosts": {HOST: ADDRESS, API_HOST: API_ADDRESS}, "networks": [f"{ADDRESS}/32", f"{API_ADDRESS}/32"]}
+PROMPT = ("codex", "exec", "--skip-git-repo-check", "say hello")
 READY_S, SIGNED_IN_S = 1500, 900
 STORE, POLICY = "/etc/ssl/certs/ca-certificates.crt", "/etc/chromium/policies/managed/authority.json"
 BROWSE = pathlib.Path(__file__).resolve().parents[1] / "oauth/browse.py"
@@ -63,6 +66,8 @@ class SignsIn(VmCase):
         cls.rules = Rules(f"https://{HOST}", CLIENT, REDIRECTS, cls.account)
         cls.provider = Provider(cls.rules, (ADDRESS, 443), authority.server_context(HOST)).start()
         cls.addClassCleanup(cls.provider.close)
+        cls.assistant = Assistant(lambda: cls.rules.issued, "hello-" + secrets.token_hex(8), (API_ADDRESS, 443), authority.server_context(API_HOST)).start()
+        cls.addClassCleanup(cls.assistant.close)
         cls.publish(authority)
 
     @classmethod
@@ -99,17 +104,22 @@ class SignsIn(VmCase):
     def sh(self, vm, script, *words, user="agent", check=0):
         return self.daemon.vigil("exec", "--user", user, vm, "--", "/bin/sh", "-c", script, "sh", *words, check=check, timeout=900)[1]
 
-    def sign_in(self):
+    def cli_of_the_order(self):
         """The user has no CLI VM yet: the session makes one."""
-        session = self.daemon.api.post("/v1/sessions", {"provider": "codex", "user": "u", "cli_image": "trusting-cli", "image": "trusting",
-                                                        "vm": {"memory_mib": self.memory_mib, "vcpus": 2, "egress": EGRESS}})
+        return {"cli_image": "trusting-cli"}
+
+    def sign_in(self):
+        order = {"provider": "codex", "user": "u", "image": "trusting", "vm": {"memory_mib": self.memory_mib, "vcpus": 2, "egress": EGRESS}, **self.cli_of_the_order()}
+        began = time.monotonic()
+        session = self.daemon.api.post("/v1/sessions", order)
+        print(f"      {self.image}: POST /v1/sessions answered after {(time.monotonic() - began) * 1000:.1f} ms")
         asked = self.wait_state(session, "waiting_for_user")
         began = time.monotonic()
         try:
             self.fill(asked)
         except AssertionError as failed:   # the form could not be filled; why is the session's to say
             now = self.daemon.api.get(f"/v1/sessions/{session['id']}")
-            raise AssertionError(f"{now}\n{self.provider.notes}") from failed
+            raise AssertionError(f"{now}\n{self.provider.notes}\n{self.provider.broken}\n{self.daemon.vigil('events')[1][-3000:]}") from failed
         with contextlib.suppress(ConnectionError):       # it ends with the session
             for _ in self.events(session):
                 pass
@@ -140,7 +150,11 @@ class SignsIn(VmCase):
         self.assertIn("Logged in using ChatGPT", self.sh(cli["id"], "codex login status 2>&1"))
         self.assertNotIn(ended["browser_vm"], [vm["id"] for vm in self.daemon.api.get("/v1/instances")])
         self.assertEqual(self.daemon.api.get(f"/v1/instances/{cli['id']}")["state"], "ready")
+        self.prompt(cli)
         self.assert_nowhere(asked["url"])
+
+    def prompt(self, cli):
+        """Of a CLI VM whose egress knows the way."""
 
     def assert_nowhere(self, url):
         """What the provider has issued, and the secret of the address, after the session's end. (The address stays among the newest events that the daemon has in memory.)"""
@@ -164,7 +178,24 @@ class InChromium(SignsIn):
 
 
 class WithoutDesktop(SignsIn):
+    """The user's CLI VM is there already, and a prompt is run in it with what was delivered."""
     image, services = "browser", {"clis"}
+
+    def cli_of_the_order(self):
+        cli = self.daemon.create("cli-of-u", image="trusting-cli", vcpus=2, memory_mib=self.memory_mib, egress=EGRESS)
+        event = self.daemon.wait_state(cli, "ready", "failed", "crashed", deadline=READY_S)
+        self.assertEqual(event["body"]["state"], "ready", self.daemon.why(cli))
+        return {"cli_vm": cli["id"]}
+
+    def prompt(self, cli):
+        """By the command line and by the API: codex, as it is, asks with exactly the token that the provider has issued, and prints what is answered."""
+        access = self.rules.issued[-2]
+        code, out, err = self.daemon.vigil("exec", "--user", "agent", "-w", "/home/agent", cli["id"], "--", *PROMPT, timeout=900)
+        self.assertEqual((code, out.strip()), (0, self.assistant.answer), (err[-3000:], self.assistant.notes))
+        told = self.daemon.api.call("POST", f"/v1/instances/{cli['id']}/exec", {"argv": PROMPT, "user": "agent", "cwd": "/home/agent", "timeout_s": 170}, timeout=200)
+        self.assertEqual((told["exit"], base64.b64decode(told["stdout_b64"]).decode().strip()), ({"code": 0}, self.assistant.answer), self.assistant.notes)
+        self.assertEqual([said for said in self.assistant.prompts if said == "say hello"], ["say hello"] * 2)
+        self.assertEqual(set(self.assistant.shown), {"Bearer " + access})
 
     def fill(self, session):
         words = ("/usr/local/bin/browse", session["url"], "username=" + self.account.user, "password=" + self.account.password)

@@ -3,10 +3,10 @@ import html
 import http.cookies
 import http.server
 import json
-import threading
 import urllib.parse
 
 from .rules import Refused
+from .server import TlsServer
 
 MAX_BODY = 64 * 1024
 PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Sign in (test provider)</title></head>
@@ -86,34 +86,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 
 
-class Provider(http.server.ThreadingHTTPServer):
-    """Serves from start() to close(). `notes` says of each request: method, path, and why it was refused ("": it was not)."""
-    daemon_threads = True
+class Provider(TlsServer):
+    """`rules` decides what is let pass."""
 
     def __init__(self, rules, address, context=None):
-        super().__init__(address, Handler)
-        self.rules, self.notes, self.lock, self.context = rules, [], threading.Lock(), context
-        self.thread = threading.Thread(target=self.serve_forever, daemon=True)
-
-    def finish_request(self, request, client_address):
-        """In the connection's own thread: a client that does not shake hands holds up nobody."""
-        request.settimeout(60)
-        if self.context is not None:
-            request = self.context.wrap_socket(request, server_side=True)
-        super().finish_request(request, client_address)
-
-    def handle_error(self, request, client_address):
-        pass                                              # a client that went away, or that does not trust us: its own words say so
-
-    def note(self, method, path, refusal):
-        with self.lock:
-            self.notes.append((method, path, refusal))
-
-    def start(self):
-        self.thread.start()
-        return self
-
-    def close(self):
-        self.shutdown()
-        self.server_close()
-        self.thread.join()
+        super().__init__(address, Handler, context)
+        self.rules = rules

@@ -6,15 +6,18 @@ import io
 import json
 import os
 import pathlib
+import subprocess
 import sys
 import tempfile
 import threading
 import unittest
 import unittest.mock
+import urllib.error
 import urllib.parse
 import urllib.request
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from oauth.assistant import ACCOUNTS, RESPONSES, Assistant, account_of  # noqa: E402
 from oauth.authority import make_authority  # noqa: E402
 from oauth.browse import browse  # noqa: E402
 from oauth.provider import Provider  # noqa: E402
@@ -122,6 +125,7 @@ class OverTls(unittest.TestCase):
             address = base + "/oauth/authorize?" + urllib.parse.urlencode({**ASKED, "redirect_uri": redirect})
             with self.assertRaisesRegex(OSError, "CERTIFICATE_VERIFY_FAILED"):
                 urllib.request.urlopen(address, timeout=30)
+            self.assertEqual(provider.notes, [])
             with unittest.mock.patch.dict(os.environ, {"SSL_CERT_FILE": str(authority.certificate), "no_proxy": "*"}), contextlib.redirect_stdout(io.StringIO()) as told:
                 self.assertEqual(browse(address, {"username": "u@test", "password": "secret"}), 200)
                 grant = urllib.parse.urlencode({"grant_type": "authorization_code", "code": callback.got["code"][0], "redirect_uri": redirect, "client_id": "app", "code_verifier": VERIFIER})
@@ -131,6 +135,42 @@ class OverTls(unittest.TestCase):
             self.assertNotIn(callback.got["code"][0], told.getvalue())
             self.assertEqual(rules.issued[-1], tokens["refresh_token"])
             self.assertEqual([note for note in provider.notes if note[2]], [])
+
+
+class Prompts(unittest.TestCase):
+    """What answers a prompt: by the token of its own provider alone."""
+
+    def setUp(self):
+        self.rules = Rules("https://issuer.test", "app", [REDIRECT], Account("u@test", "secret"))
+        self.token = self.rules.issue(self.rules.ask(lists(ASKED))[1])["access_token"]
+        self.assistant = Assistant(lambda: self.rules.issued, "hello", ("127.0.0.1", 0)).start()
+        self.addCleanup(self.assistant.close)
+
+    def ask(self, path, token, body=None, **fields):
+        request = urllib.request.Request(f"http://127.0.0.1:{self.assistant.server_port}{path}", body, {"Authorization": "Bearer " + token, **fields})
+        try:
+            with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=30) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as refused:
+            with refused:
+                return refused.code, refused.read().decode()
+
+    def test_who_shows_a_token_of_the_provider_is_answered_in_events(self):
+        said = {"role": "user", "content": [{"type": "input_text", "text": "say hello"}]}
+        body = json.dumps({"input": [said, {**said, "role": "developer"}]}).encode()
+        for sent, fields in ((body, {}), (subprocess.run(["zstd", "-c"], input=body, capture_output=True, check=True).stdout, {"Content-Encoding": "zstd"})):
+            status, text = self.ask(RESPONSES, self.token, sent, **fields)
+            self.assertEqual((status, text.count("event: "), text.rstrip().split("\n\n")[-1].split("\n")[0]), (200, 5, "event: response.completed"))
+            self.assertIn('"delta": "hello"', text)
+        self.assertEqual((self.assistant.prompts, self.assistant.shown), (["say hello"] * 2, ["Bearer " + self.token] * 2))
+        self.assertIn(account_of(self.token), self.ask(ACCOUNTS, self.token)[1])
+
+    def test_another_token_another_path_and_a_websocket_are_refused(self):
+        for path, token, body, fields, status in ((RESPONSES, self.token + "x", b"{}", {}, 401), (RESPONSES, self.rules.jwt({}), b"{}", {}, 401), (ACCOUNTS, "", None, {}, 401),
+                                                  (RESPONSES + "/other", self.token, b"{}", {}, 404), ("/backend-api/codex/models", self.token, None, {}, 404),
+                                                  (RESPONSES, self.token, None, {"Upgrade": "websocket"}, 426)):
+            self.assertEqual(self.ask(path, token, body, **fields)[0], status, path)
+        self.assertEqual(self.assistant.prompts, [])
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ const again_ms = [250, 1000, 2000, 5000];   // between attempts to attach to a s
 let view = null;          // the daemon's newest word
 let rfb = null;           // the screen that is attached
 let ending = null;        // {code, reason} of the last one
+let silence = null;       // [sentence, command, detail] while the daemon says nothing: what it said last is not what is
 let failures = 0;
 let timer = 0;
 let client = null;        // the noVNC module, once it was asked for
@@ -35,16 +36,18 @@ function show_attached(attached) {
 }
 
 function show() {
+  if (!view && silence) say(...silence);
   if (!view) return;
   document.title = view.vm ? `${view.vm} · desktop` : 'Desktop';
   at('name').textContent = view.vm || vm_id;
   at('state').textContent = view.state;
   at('state').dataset.state = view.state;
-  at('note').textContent = rfb && view.unready.length ? `not ready: ${view.unready.map((each) => `${each.name} (${each.state})`).join(', ')}` : '';
+  at('note').textContent = rfb && !silence && view.unready.length ? `not ready: ${view.unready.map((each) => `${each.name} (${each.state})`).join(', ')}` : '';
   fill_list(at('stages'), view.stages, (stage) => stage.name);
   fill_list(at('unready'), view.unready, (service) => `${service.name} is ${service.state}`);
   const last = ending && ending.reason ? `The screen was closed (${ending.code}): ${ending.reason}` : '';
-  if (view.phase === 'attach' && !rfb) say(`Attaching to the screen of ${view.vm}`, view.command, last);
+  if (silence && !rfb) say(...silence);
+  else if (view.phase === 'attach' && !rfb) say(`Attaching to the screen of ${view.vm}`, view.command, last);
   else say(view.sentence, view.command, last);
 }
 
@@ -104,18 +107,17 @@ function follow() {
   const source = new EventSource('/view');
   source.addEventListener('view', (event) => {
     view = JSON.parse(event.data);
+    silence = null;
     show();
     if (view.phase === 'removed') source.close();
     if (view.phase === 'attach' && !rfb && !timer) attach();
   });
   source.addEventListener('error', () => {
-    at('note').textContent = '';
     if (view && view.phase === 'removed') return;
-    if (source.readyState === EventSource.CLOSED) {   // it was refused: an answer, but no stream
-      say('This browser may not see this desktop, or not any more', `vigil desktop ${vm_id}`, 'The command prints an address that lets one browser in, once.');
-    } else if (!rfb) {
-      say('The daemon does not answer; this page comes back when it does', 'vigil doctor', '');
-    }
+    silence = source.readyState === EventSource.CLOSED   // it was refused: an answer, but no stream
+      ? ['This browser may not see this desktop, or not any more', `vigil desktop ${vm_id}`, 'The command prints an address that lets one browser in, once.']
+      : ['The daemon does not answer; this page comes back when it does', 'vigil doctor', ''];
+    show();
   });
 }
 

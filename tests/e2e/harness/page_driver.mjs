@@ -36,6 +36,10 @@ const deeds = {
   point: async (order) => page.mouse.click(...(await on_page(order)), {clickCount: order.times ?? 1, button: order.button ?? 'left', delay: 60}),
   window: ({width, height}) => page.setViewportSize({width, height}),
   screen: () => page.locator('#screen canvas').evaluate((canvas) => [canvas.width, canvas.height]),
+  tries: async (order) => {
+    for (let i = 0; i < order.times; i++) await page.waitForEvent('websocket', timeout(order));
+  },
+  is_wide: (order) => page.waitForFunction((pixels) => document.querySelector('#screen canvas').width === pixels, order.pixels, timeout(order)).then(() => null),
   colours: () => page.locator('#screen canvas').evaluate((canvas) => {
     const {data} = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
     const seen = new Set();
