@@ -18,7 +18,7 @@
 namespace vigil::guest::egress {
 
 inline constexpr std::uint16_t proxy_port = 3128;
-inline constexpr std::size_t max_connections = 128;
+inline constexpr std::size_t max_connections = 288;   // more than the host takes, which tells of those that it refuses
 
 /// 127.0.0.1; port 0: any free one.
 Result<UniqueFd> listen_loopback(std::uint16_t port);

@@ -17,7 +17,7 @@ struct Special {
 
 /// First match wins. What is not of 2000::/3 is not routed anywhere.
 constexpr Special specials_v4[] = {{"0.0.0.0/8", "this host"},       {"10.0.0.0/8", "private"},           {"100.64.0.0/10", "shared by a carrier"}, {"127.0.0.0/8", "loopback"},
-                                   {"169.254.0.0/16", "link-local"}, {"172.16.0.0/12", "private"},        {"192.0.0.0/24", "of a protocol"},         {"192.0.2.0/24", "documentation"},
+                                   {"168.63.129.16/32", "a cloud's own"}, {"169.254.0.0/16", "link-local"}, {"172.16.0.0/12", "private"},        {"192.0.0.0/24", "of a protocol"},         {"192.0.2.0/24", "documentation"},
                                    {"192.88.99.0/24", "a relay"},    {"192.168.0.0/16", "private"},       {"198.18.0.0/15", "for benchmarks"},       {"198.51.100.0/24", "documentation"},
                                    {"203.0.113.0/24", "documentation"}, {"224.0.0.0/4", "multicast"},     {"240.0.0.0/4", "reserved"}};
 constexpr Special specials_v6[] = {{"::/128", "this host"},     {"::1/128", "loopback"},         {"fe80::/10", "link-local"},   {"fc00::/7", "private"},     {"ff00::/8", "multicast"},

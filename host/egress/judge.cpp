@@ -1,6 +1,8 @@
 #include "host/egress/judge.hpp"
 
 #include <algorithm>
+#include <iterator>
+#include <string_view>
 
 namespace vigil::egress {
 
@@ -24,6 +26,16 @@ bool rule_allows(const machine::EgressRule& rule, const Destination& destination
     return port && host_matches(rule.host, destination);
 }
 
+/// Names that mean the resolver's own machine, or its cloud's metadata, to whoever resolves them.
+bool is_of_the_machine(const std::string& host) {
+    constexpr std::string_view names[] = {"localhost", "metadata", "metadata.google.internal", "metadata.goog", "instance-data", "instance-data.ec2.internal"};
+    return host.ends_with(".localhost") || std::ranges::find(names, host) != std::end(names);
+}
+
+bool names_itself(const machine::EgressPolicy& policy, const Destination& destination) {
+    return std::ranges::any_of(policy.allow, [&](const auto& rule) { return rule.host == destination.host && rule_allows(rule, destination); });
+}
+
 }  // namespace
 
 protocol::Cause denied(const Destination& destination, std::vector<std::string> why) {
@@ -35,7 +47,9 @@ std::optional<protocol::Cause> may_not_go(const machine::EgressPolicy& policy, c
     const bool by_rules = policy.mode == EgressMode::allow || (policy.mode == EgressMode::upstream && !policy.allow.empty());
     const bool allowed = std::ranges::any_of(policy.allow, [&](const auto& rule) { return rule_allows(rule, destination); });
     if (by_rules && !allowed) return denied(destination, {"no rule of the policy allows it"});
-    // Through an upstream proxy names are resolved there; an address that is named here is checked here.
+    // Through an upstream proxy names are resolved there; what means a machine of the host's side is checked here: such a name, and an address.
+    if (policy.mode == EgressMode::upstream && is_of_the_machine(destination.host) && !names_itself(policy, destination))
+        return denied(destination, {destination.host + " would be the upstream proxy's own machine or its cloud's metadata; only a rule of that name can allow it"});
     if (destination.address && choose_addresses(policy, {*destination.address}).addresses.empty())
         return denied(destination, choose_addresses(policy, {*destination.address}).left_out);
     return std::nullopt;

@@ -18,6 +18,7 @@ namespace {
 constexpr int egress_backlog = 128;
 constexpr unsigned egress_mode = 0600;
 constexpr std::chrono::milliseconds accept_pause{100};
+constexpr std::size_t told_beyond_limit = 16;
 }
 
 Listener::Listener(asio::io_context& io, std::string socket_path, machine::EgressPolicy policy, Outside& outside, EgressOwner& owner, const Clock& clock)
@@ -28,7 +29,7 @@ Listener::Listener(asio::io_context& io, std::string socket_path, machine::Egres
       host_{policy_,
             outside.limits,
             outside.counters,
-            outside.pool,
+            std::make_shared<Lookups>(io.get_executor(), outside.pool),
             outside.credentials_dir,
             [&owner](const BootId& boot, const std::string& token) { return owner.is_agent(boot, token); },
             [this, &owner, &clock](const protocol::Cause& cause) {
@@ -72,18 +73,23 @@ void Listener::admit(UniqueFd connection) {
 }
 
 void Listener::let_in(streams::StreamSocket socket) {
-    if (connections_ >= outside_.limits.max_connections) return;   // closes it
+    const auto limit = outside_.limits.max_connections;
+    if (connections_ >= limit + told_beyond_limit) {
+        ++outside_.counters.refused["too_many"];
+        return;   // closes it
+    }
+    const auto room = connections_ >= limit ? Room::none : Room::free;
     ++connections_;
     auto shared = std::make_shared<streams::StreamSocket>(std::move(socket));
-    tasks_.spawn("egress.connection", [this, shared] { return serve(shared); });
+    tasks_.spawn("egress.connection", [this, shared, room] { return serve(shared, room); });
 }
 
-asio::awaitable<void> Listener::serve(std::shared_ptr<streams::StreamSocket> socket) {
+asio::awaitable<void> Listener::serve(std::shared_ptr<streams::StreamSocket> socket, Room room) {
     struct Leave {
         std::size_t& connections;
         ~Leave() { --connections; }
     } const leave{connections_};
-    co_await serve_connection(std::move(*socket), &host_);
+    co_await serve_connection(std::move(*socket), &host_, room);
 }
 
 asio::awaitable<void> Listener::stop() {

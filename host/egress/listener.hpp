@@ -24,7 +24,7 @@ class EgressOwner {
 
 /// What all listeners of a daemon share.
 struct Outside {
-    boost::asio::thread_pool pool{2};    // resolvers block
+    boost::asio::thread_pool pool{16};   // resolvers block; a VM has four of them at most
     Counters counters;
     std::string credentials_dir;
     Limits limits;
@@ -43,7 +43,7 @@ class Listener {
   private:
     boost::asio::awaitable<void> accept_loop();
     void let_in(streams::StreamSocket socket);
-    boost::asio::awaitable<void> serve(std::shared_ptr<streams::StreamSocket> socket);
+    boost::asio::awaitable<void> serve(std::shared_ptr<streams::StreamSocket> socket, Room room);
 
     boost::asio::io_context& io_;
     std::string socket_path_;

@@ -80,7 +80,10 @@ Result<std::string> read_credentials(const std::string& folder, const std::strin
 
 class Session {
   public:
-    Session(StreamSocket socket, SessionHost& host) : executor_(socket.get_executor()), agent_(std::move(socket)), host_(host), outside_(executor_) { ++host_.counters.open; }
+    Session(StreamSocket socket, SessionHost& host, Room room)
+        : executor_(socket.get_executor()), agent_(std::move(socket)), host_(host), room_(room), outside_(executor_) {
+        ++host_.counters.open;
+    }
     ~Session() { --host_.counters.open; }
     Session(const Session&) = delete;
     Session& operator=(const Session&) = delete;
@@ -96,6 +99,10 @@ class Session {
         auto reading = read_request();
         auto read = co_await async::with_deadline(std::move(reading), host_.limits.head_deadline, "the request");
         if (!read) co_return co_await refuse(400, "invalid", "malformed proxy request", read.error().message());
+        if (room_ == Room::none) {
+            auto full = denied(request_.destination, {std::to_string(host_.limits.max_connections) + " connections leave this VM already; the next has to wait for the end of one"});
+            co_return co_await refuse_by(std::move(full));
+        }
         auto cause = co_await reach();
         if (cause) co_return co_await refuse_by(std::move(*cause));
         ++host_.counters.passed;
@@ -160,7 +167,7 @@ class Session {
 
     asio::awaitable<Result<std::vector<Address>>> addresses_of(Destination destination) {
         if (destination.address) co_return std::vector<Address>(1, *destination.address);
-        auto found = co_await resolve(&host_.pool, &host_.policy, destination.host, host_.limits.resolve_deadline);
+        auto found = co_await resolve(host_.lookups.get(), &host_.policy, destination.host, host_.limits.resolve_deadline);
         co_return found;
     }
 
@@ -358,6 +365,7 @@ class Session {
     asio::any_io_executor executor_;
     StreamSocket agent_;                       // until the hello
     SessionHost& host_;
+    Room room_;
     StreamSocket outside_;
     std::optional<streams::GuestPipe> guest_;
     std::string unread_, from_outside_, method_, first_line_;
@@ -368,8 +376,8 @@ class Session {
 
 }  // namespace
 
-asio::awaitable<void> serve_connection(StreamSocket socket, SessionHost* host) {
-    Session session(std::move(socket), *host);
+asio::awaitable<void> serve_connection(StreamSocket socket, SessionHost* host, Room room) {
+    Session session(std::move(socket), *host, room);
     co_await session.run();
 }
 

@@ -7,19 +7,20 @@
 
 #include "host/egress/counters.hpp"
 #include "host/egress/judge.hpp"
+#include "host/egress/lookups.hpp"
 #include "host/streams/raw_relay.hpp"
 #include "shared/base/ids.hpp"
 
-#include <boost/asio/thread_pool.hpp>
 
 #include <functional>
+#include <memory>
 #include <string>
 
 namespace vigil::egress {
 
 struct Limits {
     std::chrono::milliseconds hello_deadline{10'000}, head_deadline{30'000}, resolve_deadline{15'000}, connect_deadline{15'000}, upstream_deadline{30'000}, linger{60'000}, farewell_deadline{5'000};
-    std::size_t max_connections = 256;   // of one VM
+    std::size_t max_connections = 256;   // of one VM; sixteen more are told so, and what comes then is hung up
     std::size_t max_tries = 4;           // addresses of one name
 };
 
@@ -28,12 +29,15 @@ struct SessionHost {
     const machine::EgressPolicy& policy;
     const Limits& limits;
     Counters& counters;
-    boost::asio::thread_pool& pool;
+    std::shared_ptr<Lookups> lookups;
     std::string credentials_dir;
     std::function<bool(const BootId& boot, const std::string& token)> is_agent;
     std::function<void(const protocol::Cause& cause)> refused;
 };
 
-boost::asio::awaitable<void> serve_connection(streams::StreamSocket socket, SessionHost* host);
+/// Whether the VM may have one more connection; of one that it may not have the refusal has to be told.
+enum class Room { free, none };
+
+boost::asio::awaitable<void> serve_connection(streams::StreamSocket socket, SessionHost* host, Room room);
 
 }  // namespace vigil::egress

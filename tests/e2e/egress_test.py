@@ -3,6 +3,7 @@
 import http.server
 import json
 import re
+import signal
 import socket
 import ssl
 import subprocess
@@ -67,6 +68,25 @@ class Egress(VmCase):
         code, out, err = self.sh(script)
         sent, back = out.split("\n")[:2]
         self.assertEqual((code, sent), (0, back), err)
+
+    def test_a_daemon_that_starts_anew_ends_tunnels_and_the_way_out_works_again(self):
+        """Both an orderly end and a kill: the program in the VM sees the end of its tunnel, the VM stays as it is."""
+        boot = self.sh("cat /proc/sys/kernel/random/boot_id")[1]
+        for end in (signal.SIGTERM, signal.SIGKILL):
+            script = f"rm -f /tmp/ended; (socat -t 1 PROXY:127.0.0.1:site.test:{self.raw},proxyport=3128 EXEC:'sleep 300'; echo $? >/tmp/ended) >/dev/null 2>&1 & sleep 2; test ! -e /tmp/ended"
+            code, _, err = self.sh(script)
+            self.assertEqual(code, 0, err)
+            opened = self.daemon.api.get("/v1/daemon")["egress"]["open"]
+            self.assertGreaterEqual(opened, 1)
+            self.daemon.process.send_signal(end)
+            self.daemon.process.wait(30)
+            self.daemon.start()
+            self.daemon.wait_for(self.vm, lambda e: e["type"] == "adopted", 30)
+            code, out, err = self.sh("for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do test -e /tmp/ended && break; sleep 1; done; cat /tmp/ended")
+            self.assertEqual(code, 0, err)
+            code, out, err = self.sh(f"busybox wget -q -O - http://site.test:{self.web}/again")
+            self.assertEqual((code, out), (0, f"site.test:{self.web} /again"), err)
+        self.assertEqual(self.sh("cat /proc/sys/kernel/random/boot_id")[1], boot, "the VM is another")
 
     def test_what_the_policy_does_not_name_is_refused_with_its_cause_and_told(self):
         code, _, err = self.sh(f"busybox wget -O - http://other.test:{self.web}/")

@@ -14,6 +14,7 @@ import tempfile
 import unittest
 import urllib.request
 
+from harness.api import UnixConnection
 from harness.case import VmCase, busybox_sh
 
 
@@ -122,6 +123,7 @@ class Streams(VmCase):
         events = re.findall(rb"event: (\w+)\ndata: (.*)", answer)
         self.assertEqual(sorted((kind, json.loads(data)) for kind, data in events[:2]), [(b"stderr", {"text": "err\n"}), (b"stdout", {"text": "out\n"})])
         self.assertEqual((events[2][0], json.loads(events[2][1])), (b"exit", {"code": 7}))
+        self.assertEqual(self.run_in_parts("sandbox"), ["first", "second", 0])
         status, large = api.raw("GET", "/instances/sandbox/filesystem/srv/large", timeout=120)
         digest = self.cli("exec", "sandbox", "sha256sum", "/srv/large", check=0).stdout.split()[0]
         self.assertEqual((status, len(large), hashlib.sha256(large).hexdigest().encode()), (200, 3_000_000, digest))
@@ -130,6 +132,24 @@ class Streams(VmCase):
         self.assertEqual(api.raw("GET", "/instances/sandbox/filesystem/no/such")[0], 404)
         record = next(api.follow("/instances/sandbox/stream/logs?service=ticker"))
         self.assertEqual(record["service"], "ticker")
+
+    def run_in_parts(self, vm):
+        """The second word is said when the first has arrived here: an answer that is gathered first would never come."""
+        connection = UnixConnection(self.daemon.socket, 60)
+        self.addCleanup(connection.close)
+        command = "echo first; while [ ! -e /srv/heard ]; do sleep 0.2; done; echo second"
+        connection.request("POST", f"/instances/{vm}/run", json.dumps({"command": command}), {"Content-Type": "application/json"})
+        answer, told = connection.getresponse(), []
+        while len(told) < 3:
+            line = answer.readline()
+            self.assertTrue(line, "the answer ended early")
+            if not line.startswith(b"data:"):
+                continue
+            data = json.loads(line[5:])
+            told.append(data["code"] if "code" in data else data["text"].strip())
+            if told == ["first"]:
+                self.cli("exec", vm, "touch", "/srv/heard", check=0)
+        return told
 
     def test_a_service_answers_a_client_outside_the_vm(self):
         vm = self.start("port")

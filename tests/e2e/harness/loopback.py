@@ -9,7 +9,10 @@ def each_client(listener, answer):
         except OSError:
             return
         with client:
-            answer(client)
+            try:
+                answer(client)
+            except OSError:
+                pass   # it has gone: the next
 
 
 def echo(listener):

@@ -207,6 +207,25 @@ TEST_CASE("egress: refusals are answers with their cause, and events", "[host][e
     CHECK_FALSE(fixture.outer.was_called());
 }
 
+TEST_CASE("egress: one connection more than a VM may have is refused by name, and more than that are hung up and counted", "[host][egress]") {
+    Fixture fixture;
+    fixture.outside.limits.max_connections = 1;
+    fixture.open(to_loopback);
+    const std::string wanted = "CONNECT site.test:" + fixture.outer.port + " HTTP/1.1\r\nHost: x\r\n\r\n";
+    Agent first(fixture.path, "right");
+    first.say(wanted);
+    REQUIRE(fixture.hears(first, "HTTP/1.1 200"));
+    Agent second(fixture.path, "right");
+    second.say(wanted);
+    CHECK(fixture.hears(second, "HTTP/1.1 403"));
+    CHECK(fixture.hears(second, "1 connections leave this VM already"));
+    CHECK(fixture.told == std::vector<std::string>{"egress.denied"});
+    std::vector<std::unique_ptr<test::UnixClient>> more;
+    for (int n = 0; n < 40; ++n) more.push_back(std::make_unique<test::UnixClient>(fixture.path));
+    CHECK(pump_until(fixture.io, [&] { return more.back()->closed(); }));
+    CHECK(fixture.outside.counters.refused["too_many"] > 0);
+}
+
 TEST_CASE("egress: who does not show the boot's token, or breaks the proxy's language, gets nowhere", "[host][egress]") {
     Fixture fixture;
     fixture.open(to_loopback);

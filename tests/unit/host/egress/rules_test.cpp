@@ -66,7 +66,7 @@ TEST_CASE("egress request: an absolute target decides, whatever Host says", "[ho
 }
 
 TEST_CASE("egress address: what is not of the public internet is known as such", "[host][egress]") {
-    for (const auto* text : {"127.0.0.1", "127.255.255.255", "0.0.0.0", "10.1.2.3", "172.16.0.1", "172.31.255.255", "192.168.1.1", "169.254.169.254", "100.64.0.1", "192.0.0.8", "224.0.0.1",
+    for (const auto* text : {"127.0.0.1", "127.255.255.255", "0.0.0.0", "10.1.2.3", "172.16.0.1", "172.31.255.255", "192.168.1.1", "169.254.169.254", "168.63.129.16", "100.64.0.1", "192.0.0.8", "224.0.0.1",
                              "255.255.255.255", "198.18.0.1", "::", "::1", "fe80::1", "fec0::1", "fc00::1", "fd00:ec2::254", "ff02::1", "::ffff:127.0.0.1", "::ffff:8.8.8.8%", "64:ff9b::7f00:1",
                              "2002:7f00:1::", "2001::1", "2001:db8::1", "::127.0.0.1", "4000::1"}) {
         CAPTURE(text);
@@ -118,6 +118,13 @@ TEST_CASE("egress judge: the policy's words, and no address behind them", "[host
     CHECK(may(policy(R"({"allow":["127.0.0.1:22"],"networks":["127.0.0.1/32"]})"), "127.0.0.1:22"));
     CHECK_FALSE(may(policy(R"({"mode":"upstream","upstream":{"proxy":"p:1"}})"), "169.254.169.254:80"));
     CHECK(may(policy(R"({"mode":"upstream","upstream":{"proxy":"p:1"}})"), "example.com:80"));
+    for (const auto* own : {"localhost:22", "LOCALHOST.:22", "x.localhost:80", "metadata.google.internal:80", "metadata:80", "168.63.129.16:80"}) {
+        CAPTURE(own);
+        CHECK_FALSE(may(policy(R"({"mode":"upstream","upstream":{"proxy":"p:1"}})"), own));
+        CHECK_FALSE(may(policy(R"({"mode":"upstream","upstream":{"proxy":"p:1"},"allow":["*"]})"), own));
+    }
+    CHECK(may(policy(R"({"mode":"upstream","upstream":{"proxy":"p:1"},"allow":["localhost:8080"]})"), "localhost:8080"));
+    CHECK_FALSE(may(policy(R"({"mode":"upstream","upstream":{"proxy":"p:1"},"allow":["localhost:8080"]})"), "localhost:22"));
     const auto mixed = choose_addresses(policy(R"({"mode":"direct","family":"ipv4"})"), {*parse_address("10.0.0.1"), *parse_address("8.8.8.8"), *parse_address("2606:4700::1")});
     CHECK(mixed.addresses == std::vector<Address>{*parse_address("8.8.8.8")});
     CHECK(mixed.left_out.size() == 2);
