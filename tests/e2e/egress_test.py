@@ -2,6 +2,7 @@
 """What leaves a VM: by its policy alone, through the proxy in it; the outside is a server on this machine's loopback that the policy names."""
 import http.server
 import json
+import os
 import re
 import signal
 import socket
@@ -10,6 +11,7 @@ import subprocess
 import tempfile
 import threading
 import unittest
+import unittest.mock
 
 from harness import image
 from harness.case import VmCase
@@ -136,20 +138,48 @@ class Egress(VmCase):
         report = self.daemon.api.post(f"/v1/instances/{vm['id']}/egress/test", {})
         self.assertEqual((report["passed"], [each["passed"] for each in report["reports"]]), (False, [True, False, False]))
 
-    def test_a_certificate_that_nobody_vouches_for_fails_the_tls_step(self):
-        with tempfile.TemporaryDirectory() as folder:
-            subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=site.test", "-addext", "subjectAltName=DNS:site.test",
-                            "-keyout", f"{folder}/key", "-out", f"{folder}/certificate"], check=True, capture_output=True)
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain(f"{folder}/certificate", f"{folder}/key")
+    def serve_tls(self):
+        """A site on self.tls; the certificate that it vouches for itself with."""
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        certificate, key = f"{folder.name}/certificate", f"{folder.name}/key"
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=site.test", "-addext", "subjectAltName=DNS:site.test",
+                        "-keyout", key, "-out", certificate], check=True, capture_output=True)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, key)
         server = http.server.ThreadingHTTPServer(("127.0.0.1", self.tls), Site)
         server.socket = context.wrap_socket(server.socket, server_side=True)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         self.addCleanup(server.server_close)
         self.addCleanup(server.shutdown)
+        return certificate
+
+    def past_events(self):
+        _, data = self.daemon.api.raw("GET", f"/v1/events?after=0&follow=0&instance={self.vm['id']}")
+        return [json.loads(line[5:]) for line in data.splitlines() if line.startswith(b"data:")]
+
+    def start_daemon_anew(self):
+        seen = max((e["seq"] for e in self.past_events()), default=0)
+        self.daemon.process.send_signal(signal.SIGTERM)
+        self.daemon.process.wait(30)
+        self.daemon.start()
+        self.daemon.wait_for(self.vm, lambda e: e["seq"] > seen and e["type"] == "link_up", 60)
+
+    def test_a_certificate_that_nobody_vouches_for_fails_the_tls_step(self):
+        self.serve_tls()
         report, steps = self.way_out(f"site.test:{self.tls}")
         self.assertEqual((report["cause"], list(steps)), ("egress.tls_failed", ["proxy", "policy", "resolve", "connect", "tls"]), report)
         self.assertIn("self-signed certificate", steps["tls"]["detail"])
+
+    def test_a_certificate_that_the_host_trusts_passes_every_step(self):
+        with unittest.mock.patch.dict(os.environ, {"SSL_CERT_FILE": self.serve_tls()}):
+            self.start_daemon_anew()
+        self.addCleanup(self.start_daemon_anew)
+        report, steps = self.way_out(f"https://site.test:{self.tls}/page")
+        self.assertTrue(report["passed"], report)
+        self.assertEqual(list(steps), ["proxy", "policy", "resolve", "connect", "tls", "status"])
+        self.assertEqual(steps["status"]["detail"], "HTTP 200 OK")
+        self.assertIn("TLSv1", steps["tls"]["detail"])
 
     def test_what_does_not_speak_tls_fails_the_tls_step(self):
         report, steps = self.way_out(f"https://site.test:{self.web}/")
