@@ -41,6 +41,18 @@ void look_at(const http1::RequestHead& head) {
     require(http1::upgrade_of(again->fields).has_value() == asked->upgrade.has_value(), "an upgrade that we did not see");
 }
 
+void look_at_answer(const http1::ResponseHead& answer, After after, const char* method) {
+    const auto framing = http1::response_framing(answer, method);
+    const auto passed = for_client(answer, after, 1);
+    if (!framing || !passed) return;
+    const auto again = http1::parse_response_head(http1::to_text(*passed));
+    if (!again) return require(passed->fields.size() > http1::max_fields, "what goes to the client is no head");
+    const auto seen = http1::response_framing(*again, method);
+    require(seen && seen->kind == framing->kind && seen->length == framing->length, "the client sees another body than we do");
+    require(http1::upgrade_of(again->fields).has_value() == (after == After::upgrade), "an upgrade that the guest did not agree to");
+    require(again->status == answer.status, "the client sees another status");
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -48,12 +60,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto end = http1::head_size(bytes);
     if (!end || !*end) return 0;
     if (const auto head = http1::parse_request_head(bytes.substr(0, **end))) look_at(*head);
-    if (auto answer = http1::parse_response_head(bytes.substr(0, **end))) {
-        const auto framing = http1::response_framing(*answer, "GET");
-        const auto passed = for_client(std::move(*answer), After::close, 1);
-        if (!framing || !passed) return 0;
-        const auto again = http1::response_framing(*passed, "GET");
-        require(again && again->kind == framing->kind && again->length == framing->length, "the client sees another body than we do");
-    }
+    const auto answer = http1::parse_response_head(bytes.substr(0, **end));
+    if (!answer) return 0;
+    for (const auto after : {After::close, After::keep, After::upgrade})
+        for (const char* method : {"GET", "HEAD"}) look_at_answer(*answer, after, method);
     return 0;
 }
