@@ -22,6 +22,5 @@ ROWS = [
     runs("window-manager-elsewhere", "the window manager manages another display", "service.no_window_manager", "exec env DISPLAY=:2 openbox", {},
          {**display(window_manager=True), "after": ["<first>", "<second>"]},
          others={"<first>": {"exec": ["/bin/sh", "-c", SERVER], **display(), "restart": "never"},
-                 "<second>": {"exec": ["/bin/sh", "-c", SERVER.replace(":1", ":2")], "ready": {"x11": {"display": ":2"}}, "restart": "never"}}, later_s=STARTS_S,
-         **SLOW),
+                 "<second>": {"exec": ["/bin/sh", "-c", SERVER.replace(":1", ":2")], "ready": {"x11": {"display": ":2"}}, "restart": "never"}}, later_s=STARTS_S, **SLOW),
 ]
