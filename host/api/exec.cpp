@@ -1,10 +1,12 @@
-// A program in the guest in one call: for clients that want its result and no stream.
+// A program in the guest in one call: its result when it has ended, or, for a client that accepts text/event-stream, its output while it runs.
 #include "host/api/error_to_http.hpp"
+#include "host/api/program_events.hpp"
 #include "host/api/request_reading.hpp"
 #include "host/api/to_json.hpp"
 #include "host/streams/run_program.hpp"
 #include "shared/base/encoding.hpp"
 #include "shared/json/json.hpp"
+#include "shared/streams/chunk.hpp"
 #include "shared/streams/opening.hpp"
 
 #include <nlohmann/json.hpp>
@@ -21,7 +23,7 @@ constexpr std::size_t max_input_bytes = 256 * 1024;                   // what th
 
 struct ExecOrder {
     std::string opening, input;
-    std::chrono::seconds timeout{default_timeout_s};
+    std::optional<std::chrono::seconds> timeout;
 };
 
 Result<ExecOrder> parse_exec(const std::string& body) {
@@ -34,7 +36,7 @@ Result<ExecOrder> parse_exec(const std::string& body) {
         exec.input = std::move(input);
     }
     TRY(timeout, try_read_integer(order, "timeout_s", 1, max_timeout_s));
-    exec.timeout = std::chrono::seconds(timeout.value_or(default_timeout_s));
+    if (timeout) exec.timeout = std::chrono::seconds(*timeout);
     order.erase("stdin_b64");
     order.erase("timeout_s");
     order["v"] = 1;
@@ -51,6 +53,34 @@ json result_json(const streams::ProgramResult& result) {
             {"stdout_lost", result.out_lost}, {"stderr_lost", result.err_lost}};
 }
 
+bool wants_events(const Request& request) { return request.header("accept").value_or("").find("text/event-stream") != std::string::npos; }
+
+void tell_while_it_runs(const Context& context, const InstanceId& id, ExecOrder exec, const Reply& reply) {
+    if (exec.timeout) return reply.send(to_response(Error(Errc::invalid, "timeout_s: a streamed answer ends with the program and has no deadline; leave it out, or do not ask for text/event-stream")));
+    std::string chunks;
+    if (!exec.input.empty()) {
+        streams::append_chunks(chunks, streams::Channel::data, exec.input);
+        streams::append_end(chunks, streams::Channel::data);
+    }
+    auto opened = [reply, chunks = std::move(chunks), executor = context.relays.executor()](Result<streams::GuestStream> stream) {
+        if (!stream) return reply.send(to_response(stream.error()));
+        reply.stream(program_events(executor, std::move(*stream), chunks));
+    };
+    context.control.open_stream(id, std::move(exec.opening), std::move(opened));
+}
+
+void answer_at_its_end(const Context& context, const InstanceId& id, ExecOrder exec, const Reply& reply) {
+    auto ended = [reply](Result<streams::ProgramResult> result) {
+        reply.send(result ? http::json_response(200, result_json(*result)) : to_response(result.error()));
+    };
+    const auto timeout = exec.timeout.value_or(std::chrono::seconds(default_timeout_s));
+    auto opened = [reply, &relays = context.relays, input = std::move(exec.input), timeout, ended](Result<streams::GuestStream> stream) {
+        if (!stream) return reply.send(to_response(stream.error()));
+        relays.run(std::move(*stream), input, {timeout}, ended);
+    };
+    context.control.open_stream(id, std::move(exec.opening), std::move(opened));
+}
+
 }  // namespace
 
 void run_exec(const Context& context, const Request& request, const Reply& reply) {
@@ -58,14 +88,8 @@ void run_exec(const Context& context, const Request& request, const Reply& reply
     if (!id) return reply.send(to_response(id.error()));
     auto exec = parse_exec(request.body);
     if (!exec) return reply.send(to_response(exec.error()));
-    auto ended = [reply](Result<streams::ProgramResult> result) {
-        reply.send(result ? http::json_response(200, result_json(*result)) : to_response(result.error()));
-    };
-    auto opened = [reply, &relays = context.relays, input = std::move(exec->input), timeout = exec->timeout, ended](Result<streams::GuestStream> stream) {
-        if (!stream) return reply.send(to_response(stream.error()));
-        relays.run(std::move(*stream), input, {timeout}, ended);
-    };
-    context.control.open_stream(*id, std::move(exec->opening), std::move(opened));
+    const auto& answer = wants_events(request) ? tell_while_it_runs : answer_at_its_end;
+    answer(context, *id, std::move(*exec), reply);
 }
 
 }  // namespace vigil::api

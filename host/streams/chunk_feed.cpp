@@ -2,6 +2,7 @@
 
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/write.hpp>
 
 #include <optional>
 #include <utility>
@@ -19,6 +20,7 @@ struct ChunkFeed::State : std::enable_shared_from_this<ChunkFeed::State> {
 
   asio::local::stream_protocol::socket socket;
   std::vector<char> block;
+  std::string input;
   std::shared_ptr<const void> in_use;
   ChunkReader reader;
   std::vector<Chunk> ready;
@@ -39,6 +41,12 @@ struct ChunkFeed::State : std::enable_shared_from_this<ChunkFeed::State> {
     }
   }
 
+  void write() {
+    if (input.empty()) return;
+    auto written = [self = shared_from_this()](boost::system::error_code, std::size_t) { self->input = {}; };  // a broken stream is told by the read
+    asio::async_write(socket, asio::buffer(input), std::move(written));
+  }
+
   void read_more() {
     if (reading || over || problem || closed || !ready.empty()) return;
     reading = true;
@@ -54,10 +62,12 @@ struct ChunkFeed::State : std::enable_shared_from_this<ChunkFeed::State> {
   }
 };
 
-ChunkFeed::ChunkFeed(asio::any_io_executor executor, GuestStream stream) : state_(std::make_shared<State>(executor)) {
+ChunkFeed::ChunkFeed(asio::any_io_executor executor, GuestStream stream, std::string input) : state_(std::make_shared<State>(executor)) {
   state_->socket.assign(asio::local::stream_protocol(), stream.fd.release());
   state_->in_use = std::move(stream.in_use);
   state_->reader.feed(stream.unread);
+  state_->input = std::move(input);
+  state_->write();
   state_->parse();
   state_->read_more();
 }

@@ -16,7 +16,8 @@ namespace vigil::streams {
 
 class ChunkFeed {
 public:
-  ChunkFeed(boost::asio::any_io_executor executor, GuestStream stream);
+  /// `input`: chunks for the guest, written while its own are read; a guest that reads none of them holds back nothing else.
+  ChunkFeed(boost::asio::any_io_executor executor, GuestStream stream, std::string input = {});
   ~ChunkFeed();
   ChunkFeed(const ChunkFeed&) = delete;
   ChunkFeed& operator=(const ChunkFeed&) = delete;

@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 import pathlib
+import re
 import secrets
 import ssl
 import subprocess
@@ -192,8 +193,11 @@ class WithoutDesktop(SignsIn):
         access = self.rules.issued[-2]
         code, out, err = self.daemon.vigil("exec", "--user", "agent", "-w", "/home/agent", cli["id"], "--", *PROMPT, timeout=900)
         self.assertEqual((code, out.strip()), (0, self.assistant.answer), (err[-3000:], self.assistant.notes))
-        told = self.daemon.api.call("POST", f"/v1/instances/{cli['id']}/exec", {"argv": PROMPT, "user": "agent", "cwd": "/home/agent", "timeout_s": 170}, timeout=200)
-        self.assertEqual((told["exit"], base64.b64decode(told["stdout_b64"]).decode().strip()), ({"code": 0}, self.assistant.answer), self.assistant.notes)
+        order = {"argv": PROMPT, "user": "agent", "cwd": "/home/agent"}
+        status, answer = self.daemon.api.raw("POST", f"/v1/instances/{cli['id']}/exec", order, timeout=900, headers={"Accept": "text/event-stream"})
+        told = re.findall(rb"event: (\w+)\ndata: (.*)", answer)
+        out = "".join(json.loads(data)["text"] for kind, data in told if kind == b"stdout")
+        self.assertEqual((status, told[-1][0], json.loads(told[-1][1]), out.strip()), (200, b"exit", {"code": 0}, self.assistant.answer), self.assistant.notes)
         self.assertEqual([said for said in self.assistant.prompts if said == "say hello"], ["say hello"] * 2)
         self.assertEqual(set(self.assistant.shown), {"Bearer " + access})
 

@@ -123,7 +123,8 @@ class Streams(VmCase):
         events = re.findall(rb"event: (\w+)\ndata: (.*)", answer)
         self.assertEqual(sorted((kind, json.loads(data)) for kind, data in events[:2]), [(b"stderr", {"text": "err\n"}), (b"stdout", {"text": "out\n"})])
         self.assertEqual((events[2][0], json.loads(events[2][1])), (b"exit", {"code": 7}))
-        self.assertEqual(self.run_in_parts("sandbox"), ["first", "second", 0])
+        command = "echo first; while [ ! -e /srv/heard ]; do sleep 0.2; done; echo second"
+        self.assertEqual(self.run_in_parts("sandbox", "/instances/sandbox/run", {"command": command}), ["first", "second", 0])
         status, large = api.raw("GET", "/instances/sandbox/filesystem/srv/large", timeout=120)
         digest = self.cli("exec", "sandbox", "sha256sum", "/srv/large", check=0).stdout.split()[0]
         self.assertEqual((status, len(large), hashlib.sha256(large).hexdigest().encode()), (200, 3_000_000, digest))
@@ -133,13 +134,13 @@ class Streams(VmCase):
         record = next(api.follow("/instances/sandbox/stream/logs?service=ticker"))
         self.assertEqual(record["service"], "ticker")
 
-    def run_in_parts(self, vm):
+    def run_in_parts(self, vm, path, order):
         """The second word is said when the first has arrived here: an answer that is gathered first would never come."""
         connection = UnixConnection(self.daemon.socket, 60)
         self.addCleanup(connection.close)
-        command = "echo first; while [ ! -e /srv/heard ]; do sleep 0.2; done; echo second"
-        connection.request("POST", f"/instances/{vm}/run", json.dumps({"command": command}), {"Content-Type": "application/json"})
+        connection.request("POST", path, json.dumps(order), {"Content-Type": "application/json", "Accept": "text/event-stream"})
         answer, told = connection.getresponse(), []
+        self.assertEqual(answer.getheader("Content-Type"), "text/event-stream")
         while len(told) < 3:
             line = answer.readline()
             self.assertTrue(line, "the answer ended early")
@@ -150,6 +151,23 @@ class Streams(VmCase):
             if told == ["first"]:
                 self.cli("exec", vm, "touch", "/srv/heard", check=0)
         return told
+
+    def test_an_exec_is_told_while_it_runs_with_its_input(self):
+        vm = self.start("told")
+        path = f"/v1/instances/{vm}/exec"
+        order = {"argv": ["sh", "-c", "read x; echo $x; while [ ! -e /srv/heard ]; do sleep 0.2; done; cat"], "stdin_b64": base64.b64encode(b"first\nsecond").decode()}
+        self.assertEqual(self.run_in_parts(vm, path, order), ["first", "second", 0])
+        large = os.urandom(256 * 1024)   # more than a socket holds: it is written while the guest reads
+        told = [*self.told(path, {"argv": ["sha256sum"], "stdin_b64": base64.b64encode(large).decode()})]
+        self.assertEqual((told[0]["text"].split()[0], told[-1]), (hashlib.sha256(large).hexdigest(), {"code": 0}))
+        self.assertEqual([*self.told(path, {"argv": ["sh", "-c", "kill -TERM $$"]})][-1]["signal"], signal.SIGTERM)
+        refused = self.daemon.api.raw("POST", path, {"argv": ["true"], "timeout_s": 5}, headers={"Accept": "text/event-stream"})
+        self.assertEqual((refused[0], "leave it out" in json.loads(refused[1])["detail"]), (400, True))
+
+    def told(self, path, order):
+        status, answer = self.daemon.api.raw("POST", path, order, headers={"Accept": "text/event-stream"})
+        self.assertEqual(status, 200, answer)
+        return [json.loads(line[5:]) for line in answer.splitlines() if line.startswith(b"data:")]
 
     def test_a_service_answers_a_client_outside_the_vm(self):
         vm = self.start("port")

@@ -36,11 +36,11 @@ class Api:
     def __init__(self, socket_path):
         self.socket_path = socket_path
 
-    def raw(self, method, path, body=None, timeout=30):
+    def raw(self, method, path, body=None, timeout=30, headers=None):
         connection = UnixConnection(self.socket_path, timeout)
         try:
             payload = None if body is None else json.dumps(body)
-            connection.request(method, path, payload, {"Content-Type": "application/json"} if payload else {})
+            connection.request(method, path, payload, {**({"Content-Type": "application/json"} if payload else {}), **(headers or {})})
             response = connection.getresponse()
             return response.status, response.read()
         finally:

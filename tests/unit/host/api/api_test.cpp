@@ -215,6 +215,9 @@ TEST_CASE("api: an exec is checked before the guest is asked", "[host][api]") {
     CHECK(fixture.control.done.empty());
     CHECK(exec(R"({"argv":["cat"],"stdin_b64":"aGk="})") == 503);
     CHECK(fixture.control.done.back().find(R"("stdin":true)") != std::string::npos);
+    const auto told = [&](const std::string& body) { return fixture.ask(http::Method::post, "/v1/instances/demo/exec", body, {{"accept", "text/event-stream"}}).status; };
+    CHECK(told(R"({"argv":["cat"],"timeout_s":5})") == 400);
+    CHECK(told(R"({"argv":["cat"]})") == 503);
 }
 
 TEST_CASE("api: a policy is shown, tried for later, held, leased and paused, each with an end", "[host][api]") {

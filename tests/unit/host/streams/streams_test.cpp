@@ -257,6 +257,20 @@ TEST_CASE("chunk feed: chunks as they come, the guest held back until they are t
         CHECK(pump_until(io, [&] { return woken == 3; }));
         CHECK(feed.take().error().code() == Errc::unavailable);
     }
+    SECTION("and a guest that reads no input holds back nothing") {
+        const std::string input(8 * 1024 * 1024, 'i');   // more than the socket holds
+        int more[2];
+        REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, more) == 0);
+        UniqueFd other(more[0]);
+        ChunkFeed fed(io.get_executor(), GuestStream{UniqueFd(more[1]), "{}", early}, input);
+        CHECK(fed.take()->chunks.size() == 1);
+        std::string got, block(64 * 1024, '\0');
+        CHECK(pump_until(io, [&] {
+            for (ssize_t count; (count = ::recv(other.get(), block.data(), block.size(), MSG_DONTWAIT)) > 0;) got.append(block, 0, static_cast<std::size_t>(count));
+            return got.size() == input.size();
+        }));
+        CHECK(got == input);
+    }
     SECTION("a chunk of no channel is beyond repair") {
         says(std::string("\x09\x01\x00\x00\x00x", 6));
         CHECK(pump_until(io, [&] { return woken == 2; }));
