@@ -150,6 +150,15 @@ Result<std::string> Database::text(const char* sql) {
   return has_row ? statement.text(0) : std::string();
 }
 
+void Database::count_log_pages() {
+  log_pages_ = std::make_shared<std::uint64_t>(0);
+  const auto count = [](void* pages, sqlite3*, const char*, int in_log) {
+    *static_cast<std::uint64_t*>(pages) = static_cast<std::uint64_t>(in_log);
+    return SQLITE_OK;
+  };
+  sqlite3_wal_hook(handle_.get(), count, log_pages_.get());
+}
+
 void Database::roll_back() {
   if (sqlite3_get_autocommit(handle_.get()) == 0) sqlite3_exec(handle_.get(), "ROLLBACK", nullptr, nullptr, nullptr);
 }

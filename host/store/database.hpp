@@ -60,10 +60,15 @@ public:
   Result<std::string> text(const char* sql);
   void roll_back();
 
+  /// From now on no commit makes a checkpoint by itself; log_pages() says how long the write-ahead log was after the last one.
+  void count_log_pages();
+  std::uint64_t log_pages() const { return log_pages_ ? *log_pages_ : 0; }
+
 private:
   struct Close { void operator()(sqlite3* handle) const; };
   std::unique_ptr<sqlite3, Close> handle_;
   std::shared_ptr<KeptStatements> kept_;        // goes before the handle
+  std::shared_ptr<std::uint64_t> log_pages_;    // SQLite holds its address
 };
 
 }  // namespace vigil::store

@@ -14,6 +14,7 @@ Result<void> BatchState::commit() {
     return written.error().with_context("store " + std::to_string(encoded_.size()) + " events");
   }
   keep();
+  if (store_.checkpointer) store_.checkpointer->committed();
   return {};
 }
 

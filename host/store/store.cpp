@@ -32,6 +32,9 @@ Result<std::unique_ptr<Store>> Store::open(const std::string& path) {
   if (!database) return database.error().with_context("open the store");
   auto state = StoreState::load(std::move(*database));
   if (!state) return state.error().with_context("read the store " + path);
+  auto checkpointer = Checkpointer::start(path, (*state)->database);
+  if (!checkpointer) return checkpointer.error().with_context("open the store");
+  (*state)->checkpointer = std::move(*checkpointer);
   return std::unique_ptr<Store>(new Store(std::move(*state)));
 }
 

@@ -1,6 +1,7 @@
 // What the store keeps in memory beside the file: who exists, and the marks of the streams in use. Private to this folder.
 #pragma once
 
+#include "host/store/checkpointer.hpp"
 #include "host/store/database.hpp"
 #include "host/store/store.hpp"
 #include "host/store/streams.hpp"
@@ -43,6 +44,7 @@ public:
   void forget_streams(std::uint64_t instance);
 
   Database database;
+  std::unique_ptr<Checkpointer> checkpointer;                // none for a store that is only looked at
   machine::EventSeq next_event = 1;
   std::uint64_t next_instance_row = 1;
   std::unordered_map<InstanceId, KnownInstance> instances;   // all existing ones, and removed ones that were asked for
