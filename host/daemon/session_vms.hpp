@@ -16,6 +16,7 @@ public:
   std::shared_ptr<const void> use(const InstanceId& id, const std::string& session) override {
     return registry_.use(id, policy::HolderKind::session, session);
   }
+  bool is_in_use(const InstanceId& id) const override { return registry_.is_worked_in(id); }
   const machine::VmState* state_of(const InstanceId& id) const override { return registry_.state_of(id); }
   void open_stream(const InstanceId& id, std::string opening, std::function<void(Result<streams::GuestStream>)> done) override {
     registry_.open_stream(id, std::move(opening), std::move(done));

@@ -12,6 +12,7 @@ using Step = protocol::SigninReport::Step;
 namespace {
 
 constexpr std::size_t max_history = 256;
+constexpr std::uint32_t max_steps = 256;   // of one session that change something: a CLI has a dozen
 constexpr UnixUs us_a_second = 1'000'000;
 
 bool is_signing_in(State state) { return state >= State::cli_starting && state <= State::callback_seen; }
@@ -36,7 +37,7 @@ std::uint32_t seconds_for(State state, const Patience& patience) {
 
 void go_to(Session& session, State state, UnixUs at) {
   session.state = state;
-  if (session.history.size() < max_history) session.history.push_back({state, at});
+  if (session.history.size() < max_history || is_terminal(state)) session.history.push_back({state, at});
   const auto seconds = seconds_for(state, session.order.patience);
   session.deadline_unix_us = seconds == 0 ? 0 : at + seconds * us_a_second;
   if (is_terminal(state)) session.url.clear();
@@ -82,6 +83,13 @@ State state_after(Step step, State now) {
   std::abort();
 }
 
+/// What is told again and again is not written down again and again.
+bool says_nothing_new(const Session& session, const Stepped& stepped) {
+  const bool is_late = session.last_step && stepped.step <= *session.last_step && state_after(stepped.step, session.state) <= session.state;
+  const bool is_known = (stepped.url.empty() || stepped.url == session.url) && (stepped.cli_version.empty() || stepped.cli_version == session.cli_version);
+  return is_late && is_known && stepped.detail == session.last_detail && (!stepped.credential || stepped.credential == session.found);
+}
+
 Outcome take_step(Session& session, const Stepped& stepped, UnixUs at) {
   session.vm_seq = std::max(session.vm_seq, stepped.vm_seq);
   if (stepped.attempt != session.attempt || !is_signing_in(session.state)) return Outcome::stray;
@@ -89,9 +97,16 @@ Outcome take_step(Session& session, const Stepped& stepped, UnixUs at) {
     end_with(session, State::failed, at, stepped.cause.value_or(make_cause(CauseCode::unknown, {}, {"the guest gave no cause"})));
     return Outcome::changed;
   }
+  if (says_nothing_new(session, stepped)) return Outcome::stray;
+  if (++session.steps > max_steps) {
+    end_with(session, State::failed, at, make_cause(CauseCode::signin_not_started, {{"reason", "its VM reports steps without end"}}));
+    return Outcome::changed;
+  }
   if (!stepped.url.empty()) session.url = stepped.url;
   if (!stepped.cli_version.empty()) session.cli_version = stepped.cli_version;
   if (stepped.credential) session.found = stepped.credential;
+  session.last_detail = stepped.detail;
+  session.last_step = session.last_step ? std::max(*session.last_step, stepped.step) : stepped.step;
   const auto next = state_after(stepped.step, session.state);
   if (next > session.state) go_to(session, next, at);   // what comes late changes no state
   return Outcome::changed;
@@ -139,6 +154,8 @@ Outcome on(Session& session, const VmReady&, UnixUs at) {
 Outcome on(Session& session, const Resumed&, UnixUs at) {
   return when(is_signing_in(session.state), [&] {
     ++session.attempt;
+    session.last_step.reset();
+    session.steps = 0;
     session.url.clear();
     go_to(session, State::cli_starting, at);
   });

@@ -169,6 +169,9 @@ struct Session {
   std::optional<protocol::Cause> cause;  // why it failed, timed out or was cancelled
   UnixUs deadline_unix_us = 0;  // of the state; 0: none
   UnixUs lease_unix_us = 0;
+  std::optional<protocol::SigninReport::Step> last_step;  // of this attempt; the furthest
+  std::string last_detail;
+  std::uint32_t steps = 0;  // of this attempt
   std::uint64_t refusals = 0;
   std::string last_refusal;
   friend bool operator==(const Session&, const Session&) = default;

@@ -18,7 +18,7 @@ namespace asio = boost::asio;
 
 namespace {
 
-constexpr std::size_t max_served = 1000, max_ended = 1000, max_live = 200;
+constexpr std::size_t max_served = 1000, max_ended = 1000, max_live = 200, max_live_of_owner = 100;
 constexpr UnixUs us_of_second = 1'000'000, kept_after_end = 30ULL * 86'400 * us_of_second;
 constexpr std::chrono::seconds retry_deadlines{1};
 
@@ -46,6 +46,7 @@ Sessions::Sessions(asio::io_context& io, const Clock& clock, Vms& vms, vault::Va
       log_path_(std::move(log_path)),
       scale_(scale),
       delivery_(vms, vault, clock, std::chrono::seconds(30) * scale),
+      turns_(io.get_executor()),
       deadline_(io),
       tasks_(io.get_executor()) {}
 
@@ -68,7 +69,7 @@ Result<void> Sessions::take_up() {
     auto& entry = entries_[event.session];
     if (!entry) entry = std::make_unique<Entry>(io_.get_executor());
     reduce(entry->session, event);
-    entry->served.push_back({event.seq, event_type(event.body), served_event(event, entry->session.state)});
+    serve(*entry, event);
   }
   std::erase_if(entries_, [](const auto& each) { return each.second->session.id.empty(); });
   TRY(cli_vms, log_->cli_vms());
@@ -104,14 +105,17 @@ Opened Sessions::scaled(Opened order) const {
 
 Result<std::string> Sessions::open(Opened order) {
   if (problem_) return *problem_;
-  std::size_t live = 0;
+  std::size_t live = 0, of_owner = 0;
   for (const auto& [id, entry] : entries_) {
     if (is_terminal(entry->session.state)) continue;
     ++live;
+    if (entry->session.order.owner == order.owner) ++of_owner;
     if (is_same_sign_in(entry->session.order, order))
       return Error(Errc::conflict, "session " + id + " signs " + order.user + " in to " + std::string(vigil::to_text(order.provider)) +
                                        " already: wait for it, or vigil session cancel " + id);
   }
+  if (of_owner >= max_live_of_owner)
+    return Error(Errc::conflict, std::to_string(of_owner) + " sessions of this owner are under way, no more are begun until one has ended");
   if (live >= max_live)
     return Error(Errc::conflict, std::to_string(live) + " sessions are under way, no more are begun until one has ended");
   if (order.cli_vm) {
@@ -126,7 +130,7 @@ Result<std::string> Sessions::open(Opened order) {
   Event event{0, id, clock_.unix_us(), scaled(std::move(order))};
   TRY_VOID(log_->append(event));
   reduce(made.session, event);
-  made.served.push_back({event.seq, event_type(event.body), served_event(event, made.session.state)});
+  serve(made, event);
   entries_[id] = std::move(entry);
   spdlog::info("session.opened session={} provider={} actor=\"{}\"", id, vigil::to_text(made.session.order.provider),
                made.session.order.actor);
@@ -239,8 +243,7 @@ Result<void> Sessions::record(Entry& entry, EventBody body) {
   const bool is_other_state = next.state != entry.session.state;
   entry.session = std::move(next);
   if (is_other_state) spdlog::info("session.state session={} state={}", entry.session.id, vigil::to_text(entry.session.state));
-  if (entry.served.size() >= max_served) entry.served.erase(entry.served.begin() + 1);
-  entry.served.push_back({event.seq, event_type(event.body), served_event(event, entry.session.state)});
+  serve(entry, event);
   if (is_other_state && is_terminal(entry.session.state))
     for (auto& told : entry.served) forget_url(told.data);
   const auto viewers = entry.viewers;   // one that is woken may leave
@@ -248,6 +251,12 @@ Result<void> Sessions::record(Entry& entry, EventBody body) {
   schedule_work(entry);
   arm_deadline();
   return {};
+}
+
+/// The first is kept: it says what was ordered.
+void Sessions::serve(Entry& entry, const Event& event) {
+  if (entry.served.size() >= max_served) entry.served.erase(entry.served.begin() + 1);
+  entry.served.push_back({event.seq, event_type(event.body), served_event(event, entry.session.state)});
 }
 
 void Sessions::apply_unrecorded(Entry& entry, EventBody body) {
@@ -325,7 +334,9 @@ void Sessions::deadlines_passed() {
   bool is_refused = false;
   for (const auto& [id, entry] : entries_) {
     if (entry->session.deadline_unix_us == 0 || entry->session.deadline_unix_us > now) continue;
-    const auto recorded = record(*entry, DeadlinePassed{!entry->viewers.empty()});
+    const auto& vm = entry->session.vm;
+    const bool in_use = !entry->viewers.empty() || (vm && vms_.is_in_use(*vm));
+    const auto recorded = record(*entry, DeadlinePassed{in_use});
     if (!recorded) spdlog::error("session.not_recorded session={} err=\"{}\"", id, recorded.error().message());
     is_refused = is_refused || !recorded;
   }

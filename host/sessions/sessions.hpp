@@ -11,6 +11,7 @@
 #include "host/sessions/delivery.hpp"
 #include "host/sessions/reduce.hpp"
 #include "host/sessions/session_log.hpp"
+#include "host/sessions/turns.hpp"
 #include "host/sessions/vms.hpp"
 #include "host/vault/vault.hpp"
 
@@ -63,6 +64,7 @@ private:
   // sessions.cpp
   Result<void> take_up();
   Result<void> record(Entry& entry, EventBody body);
+  static void serve(Entry& entry, const Event& event);
   void apply_unrecorded(Entry& entry, EventBody body);
   void schedule_work(const Entry& entry);
   void work_on(Entry& entry);
@@ -81,6 +83,7 @@ private:
   void take_vm_state(const InstanceId& vm, const machine::StateChanged& state, std::uint64_t seq);
   void look_at_vm(Entry& entry);
   void wake_waiting(const InstanceId& vm);
+  void refuse(Entry& entry, std::string why, std::uint64_t seq);
   std::vector<Entry*> live_in(const InstanceId& vm) const;
 
   // sign_in.cpp: each is one Work
@@ -93,7 +96,9 @@ private:
   boost::asio::awaitable<Result<CliVm>> cli_vm_for(std::string id);
   boost::asio::awaitable<void> wait_until_up(InstanceId vm, std::chrono::seconds limit);
   boost::asio::awaitable<void> remove_vm(std::string id);
+  void deliver_at_start(const InstanceId& vm, RunNumber run);
   boost::asio::awaitable<void> deliver_all(CliVm to, UserKey of);
+  boost::asio::awaitable<Delivered> deliver_once(vault::EntryKey of, CliVm to, std::string actor);
   void note_delivery(const vault::EntryKey& of, const InstanceId& vm, const Delivered& delivered);
   boost::asio::awaitable<void> record_surely(std::string id, EventBody body);
   boost::asio::awaitable<void> pause(std::chrono::milliseconds time);
@@ -106,10 +111,17 @@ private:
   std::string log_path_;
   std::uint32_t scale_;
   Delivery delivery_;
+  Turns turns_;  // of deliveries into a VM
   std::optional<SessionLog> log_;
   std::optional<Error> problem_;
   std::map<std::string, std::unique_ptr<Entry>> entries_;
   std::map<UserKey, CliVm> cli_vms_;
+  struct Start {
+    RunNumber run;
+    int tries = 0;
+    bool is_done = false;
+  };
+  std::map<InstanceId, Start> starts_;  // of CLI VMs: whether this run's was answered with their credentials
   std::multimap<InstanceId, std::shared_ptr<async::Notification>> waiting_;  // for a VM to be something else than booting
   std::unique_ptr<events::Subscription> vm_events_;
   boost::asio::steady_timer deadline_;

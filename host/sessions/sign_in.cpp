@@ -5,6 +5,7 @@
 #include "host/async/deadline.hpp"
 #include "host/async/notification.hpp"
 #include "host/machine/derive.hpp"
+#include "shared/base/encoding.hpp"
 #include "shared/signin/credential.hpp"
 #include "shared/streams/chunk.hpp"
 #include "shared/streams/control.hpp"
@@ -171,12 +172,18 @@ asio::awaitable<void> Sessions::store(std::string id) {
   }
 }
 
+/// A VM that was there before stays, and would keep what it is not told to forget: it is told again when it did not hear.
 asio::awaitable<Forgotten> Sessions::tell_to_forget(InstanceId vm, std::string guest_session, std::string sha256) {
   const streams::SigninForgetOpening opening{guest_session, sha256};
-  auto told = co_await delivery_.open(vm, streams::encode(opening));
   Forgotten forgotten;
-  if (!told && told.error().code() != Errc::not_found) forgotten.problem = told.error().message();
-  co_return std::move(forgotten);
+  for (int tries = 1;; ++tries) {
+    auto told = co_await delivery_.open(vm, streams::encode(opening));
+    if (told || told.error().code() == Errc::not_found) co_return std::move(forgotten);
+    forgotten.problem = told.error().message();
+    if (!may_help_again(told.error()) || tries >= max_tries) co_return std::move(forgotten);
+    co_await pause(between_tries);
+    forgotten.problem.clear();
+  }
 }
 
 /// Until it is up, or will not be.
@@ -236,9 +243,8 @@ asio::awaitable<void> Sessions::hand_over(std::string id) {
     auto cli_vm = co_await cli_vm_for(id);
     if (!cli_vm) delivered.problem = cli_vm.error().message();
     if (cli_vm) {
-      auto done = co_await delivery_.deliver(of, *cli_vm, "session " + id, Delivery::Replace::always);
+      auto done = co_await deliver_once(of, *cli_vm, "session " + id);
       delivered = std::move(done);
-      note_delivery(of, cli_vm->vm, delivered);
     }
     EventBody body = std::move(delivered);
     co_await record_surely(id, std::move(body));
@@ -268,6 +274,18 @@ asio::awaitable<void> Sessions::remove_vm(std::string id) {
   co_await record_surely(id, std::move(body));
 }
 
+/// What the VM was given already, and may have renewed, is not written over; two at once would not know of each other.
+asio::awaitable<Delivered> Sessions::deliver_once(vault::EntryKey of, CliVm to, std::string actor) {
+  auto turn = co_await turns_.take(to.vm);
+  const auto entry = vault_.find(of);
+  const auto before = log_->delivered_version(of, to.vm);
+  const bool is_there = entry && *entry && before && *before == (*entry)->version;
+  const auto replace = is_there ? Delivery::Replace::only_what_is_missing : Delivery::Replace::always;
+  auto delivered = co_await delivery_.deliver(of, to, actor, replace);
+  note_delivery(of, to.vm, delivered);
+  co_return std::move(delivered);
+}
+
 void Sessions::note_delivery(const vault::EntryKey& of, const InstanceId& vm, const Delivered& delivered) {
   const auto entry = vault_.find(of);
   if (!delivered.problem.empty() || !entry || !*entry) return;
@@ -282,17 +300,17 @@ asio::awaitable<void> Sessions::deliver_all(CliVm to, UserKey of) {
     spdlog::error("session.not_delivered vm={} err=\"{}\"", to.vm.value(), entries.error().message());
     co_return;
   }
+  bool is_done = true;
   for (const auto& entry : *entries) {
     if (entry.of.owner != of.owner || entry.of.user != of.user) continue;
-    const auto before = log_->delivered_version(entry.of, to.vm);
-    const auto replace = before && *before == entry.version ? Delivery::Replace::only_what_is_missing : Delivery::Replace::always;
-    auto delivered = co_await delivery_.deliver(entry.of, to, "start of " + to.vm.value(), replace);
-    note_delivery(entry.of, to.vm, delivered);
+    auto delivered = co_await deliver_once(entry.of, to, "start of " + to.vm.value());
+    is_done = is_done && delivered.problem.empty();
     if (delivered.problem.empty())
-      spdlog::info("session.delivered vm={} provider={} path={}", to.vm.value(), entry.of.provider, delivered.path);
+      spdlog::info("session.delivered vm={} provider={} path={}", to.vm.value(), entry.of.provider, escape_for_terminal(delivered.path, Lines::escape));
     else
-      spdlog::warn("session.not_delivered vm={} provider={} err=\"{}\"", to.vm.value(), entry.of.provider, delivered.problem);
+      spdlog::warn("session.not_delivered vm={} provider={} err=\"{}\"", to.vm.value(), entry.of.provider, escape_for_terminal(delivered.problem, Lines::escape));
   }
+  if (const auto start = starts_.find(to.vm); is_done && start != starts_.end()) start->second.is_done = true;
 }
 
 }  // namespace vigil::sessions

@@ -3,6 +3,7 @@
 
 #include "host/machine/derive.hpp"
 #include "host/verdict/verdict.hpp"
+#include "shared/base/encoding.hpp"
 #include "shared/signin/provider.hpp"
 
 #include <spdlog/spdlog.h>
@@ -19,6 +20,10 @@ using protocol::RunState;
 namespace {
 
 constexpr std::size_t vm_page = 256, max_shown_name = 80;
+constexpr int max_tries_a_run = 5;
+constexpr std::uint64_t max_recorded_refusals = 32;   // of one session; further ones are counted
+
+std::string shown(const std::string& guest_text) { return escape_for_terminal(guest_text.substr(0, max_shown_name), Lines::escape); }
 
 bool is_up(RunState state) { return state == RunState::ready || state == RunState::degraded; }
 bool is_down(RunState state) { return state == RunState::crashed || state == RunState::failed || state == RunState::stopped; }
@@ -33,12 +38,12 @@ protocol::Cause lost_because(const std::optional<protocol::Cause>& cause, RunSta
 std::string why_refused(const Session& session, const protocol::SigninReport& report) {
   const auto& row = signin::provider_row(session.order.provider);
   if (report.provider != to_text(session.order.provider))
-    return "its VM reports of the provider " + report.provider.substr(0, max_shown_name);
+    return "its VM reports of the provider " + shown(report.provider);
   if (!report.private_url.empty() && !signin::is_sign_in_url(row, report.private_url))
     return "its VM names an address that is not " + std::string(row.title) + "'s sign-in page";
   if (!report.credential) return "";
   if (report.credential->schema != row.schema)
-    return "its VM has a credential of the shape " + report.credential->schema.substr(0, max_shown_name);
+    return "its VM has a credential of the shape " + shown(report.credential->schema);
   if (report.credential->bytes > row.max_credential_bytes)
     return "its VM has a credential of " + std::to_string(report.credential->bytes) + " bytes";
   return "";
@@ -82,6 +87,7 @@ void Sessions::take_vm_event(const events::Published& event) {
   if (report != nullptr && !reported->partial) return take_report(event->instance, *report, event->seq);
   if (!std::holds_alternative<machine::Removed>(decoded->body)) return;
   wake_waiting(event->instance);
+  starts_.erase(event->instance);
   for (auto* const entry : live_in(event->instance))
     if (event->seq > entry->session.vm_seq) (void)record(*entry, VmLost{lost_because(std::nullopt, RunState::stopped), event->seq});
 }
@@ -99,18 +105,14 @@ void Sessions::take_report(const InstanceId& vm, const Report& report, std::uint
   const auto is_named = [&](const Entry* entry) { return name == entry->session.id || name.starts_with(entry->session.id + "-"); };
   const auto named = std::ranges::find_if(live, is_named);
   if (named == live.end()) {
-    const auto why = "its VM " + vm.value() + " speaks for the session " + name.substr(0, max_shown_name);
-    spdlog::warn("session.claim_refused vm={} claimed={}", vm.value(), name.substr(0, max_shown_name));
+    const auto why = "its VM " + vm.value() + " speaks for the session " + shown(name);
     for (auto* const entry : live)
-      if (seq > entry->session.vm_seq) (void)record(*entry, Refused{why, seq});
+      if (seq > entry->session.vm_seq) refuse(*entry, why, seq);
     return;
   }
   auto& entry = **named;
   if (seq <= entry.session.vm_seq || name != guest_name(entry.session)) return;   // known already, or of an earlier attempt
-  if (const auto why = why_refused(entry.session, report); !why.empty()) {
-    spdlog::warn("session.report_refused session={} vm={} reason=\"{}\"", entry.session.id, vm.value(), why);
-    return void(record(entry, Refused{why, seq}));
-  }
+  if (auto why = why_refused(entry.session, report); !why.empty()) return refuse(entry, std::move(why), seq);
   Stepped step{entry.session.attempt, report.step,       report.detail, report.private_url,
                report.cli_version,    report.credential, report.cause,  seq};
   if (const auto recorded = record(entry, std::move(step)); !recorded)
@@ -130,10 +132,29 @@ void Sessions::take_vm_state(const InstanceId& vm, const machine::StateChanged& 
   wake_waiting(vm);
   const auto* const now = vms_.state_of(vm);   // the event may be an old one
   if (!is_up(state.state) || now == nullptr || !is_up(machine::derive(*now))) return;
+  deliver_at_start(vm, now->run->number);
+}
+
+/// Once a run: one that is up and down and up again has them already. What went wrong is tried again then, but not for ever.
+void Sessions::deliver_at_start(const InstanceId& vm, RunNumber run) {
+  const bool is_cli_vm = std::ranges::any_of(cli_vms_, [&](const auto& each) { return each.second.vm == vm; });
+  if (!is_cli_vm) return;
+  auto& start = starts_[vm];
+  if (start.run != run) start = Start{run};
+  if (start.is_done || start.tries >= max_tries_a_run) return;
+  ++start.tries;
   for (const auto& [key, cli_vm] : cli_vms_) {
     if (cli_vm.vm != vm) continue;
     tasks_.spawn("session.deliver_all", [this, to = cli_vm, of = key] { return deliver_all(to, of); });
   }
+}
+
+/// A VM that says what is not its to say may say it thousands of times: neither disk nor log has all of it.
+void Sessions::refuse(Entry& entry, std::string why, std::uint64_t seq) {
+  Refused refused{std::move(why), seq};
+  if (entry.session.refusals >= max_recorded_refusals) return apply_unrecorded(entry, std::move(refused));
+  spdlog::warn("session.report_refused session={} reason=\"{}\"", entry.session.id, refused.reason);
+  (void)record(entry, std::move(refused));
 }
 
 void Sessions::wake_waiting(const InstanceId& vm) {

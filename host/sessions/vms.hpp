@@ -24,6 +24,8 @@ public:
   virtual void remove(const InstanceId& id, const std::string& rule, std::function<void(Result<void>)> done) = 0;
   /// The session needs it as long as the token lives: no policy stops it.
   virtual std::shared_ptr<const void> use(const InstanceId& id, const std::string& session) = 0;
+  /// Somebody looks at its screen, or works in it.
+  virtual bool is_in_use(const InstanceId& id) const = 0;
   /// nullptr: it was removed.
   virtual const machine::VmState* state_of(const InstanceId& id) const = 0;
   virtual void open_stream(const InstanceId& id, std::string opening, std::function<void(Result<streams::GuestStream>)> done) = 0;

@@ -17,6 +17,8 @@ struct Vault::Opened {
 
 namespace {
 
+constexpr UnixUs refusals_gathered_us = 60'000'000;
+constexpr std::size_t max_refused_actors = 1024;
 constexpr char outcome_ok[] = "ok", outcome_missing[] = "not_found", outcome_damaged[] = "damaged";
 
 Error no_credential(const EntryKey& of) {
@@ -144,8 +146,19 @@ Result<void> Vault::note_check(const EntryKey& of, const Check& check) {
 Result<void> Vault::note_refusal(const EntryKey& of, const std::string& action, const std::string& actor, const std::string& why) {
   TRY(vault, opened(MayMake::no));
   if (vault == nullptr) return {};
+  const auto now = clock_.unix_us();
+  std::erase_if(refused_, [&](const auto& each) { return each.second.told_unix_us + 10 * refusals_gathered_us < now; });
+  const auto known = refused_.find(actor);
+  if (known == refused_.end() && refused_.size() >= max_refused_actors) return {};
+  auto& refused = known == refused_.end() ? refused_[actor] : known->second;
+  if (refused.told_unix_us != 0 && now < refused.told_unix_us + refusals_gathered_us) {
+    ++refused.count;
+    return {};
+  }
+  const auto outcome = refused.count == 0 ? why : why + ", and " + std::to_string(refused.count) + " times before";
+  refused = {now, 0};
   return in_transaction(vault->database,
-                        [&] { return append_audit(vault->database, vault->keys.audit, {0, clock_.unix_us(), actor, action, of, why}); });
+                        [&] { return append_audit(vault->database, vault->keys.audit, {0, now, actor, action, of, outcome}); });
 }
 
 Result<Rotation> Vault::rotate(const std::string& actor) {

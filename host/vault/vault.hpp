@@ -13,6 +13,7 @@
 #include "shared/base/result.hpp"
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -82,7 +83,7 @@ public:
   Result<Secret> reveal(const EntryKey& of, const std::string& action, const std::string& actor);
   Result<void> remove(const EntryKey& of, const std::string& actor);
   Result<void> note_check(const EntryKey& of, const Check& check);
-  /// Something was not allowed: told in the audit log, too.
+  /// Something was not allowed: told in the audit log, too; of one actor once a minute, with how many there were: the log is bounded, and who may do nothing shall not push out what was done.
   Result<void> note_refusal(const EntryKey& of, const std::string& action, const std::string& actor, const std::string& why);
   Result<Rotation> rotate(const std::string& actor);
 
@@ -98,6 +99,11 @@ private:
   VaultPlaces places_;
   const Clock& clock_;
   std::unique_ptr<Opened> opened_;
+  struct Refusals {
+    UnixUs told_unix_us = 0;
+    std::uint64_t count = 0;  // since
+  };
+  std::map<std::string, Refusals> refused_;  // by actor
 };
 
 }  // namespace vigil::vault

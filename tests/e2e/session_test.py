@@ -36,6 +36,7 @@ echo 'Successfully logged in'
 
 
 class Sessions(VmCase):
+    daemon_options = ("--desktop-listen", "127.0.0.1:0")
 
     def put(self, vm, path, content, mode=0o600):
         source = self.daemon.base / "put"
@@ -250,6 +251,8 @@ class Sessions(VmCase):
             self.skipTest("the agent in this image knows no sign-in yet")
         self.assertEqual(code, 0, shown)
         self.assertIn(ADDRESS, lines)
+        desktops = [line for line in lines if line.startswith(f"http://{browser['id']}.localhost:")]
+        self.assertEqual(len(desktops), 2, shown)   # when it has its VM, and when the user is wanted: an address works once, for a minute
         self.assertIn("completed: codex of frank is in the vault (version 1", shown)
         self.assertIn("and in " + cli["id"] + " at /root/.codex/auth.json", shown)
         self.assertIn("its own CLI says: valid", shown)

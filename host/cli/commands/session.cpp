@@ -71,10 +71,20 @@ std::string progress_of(const json& event, const std::string& last_state) {
   return state == last_state ? "" : state;
 }
 
+/// An address of its VM's screen works once, and for a minute: it is asked for when it is shown.
+void show_desktop(Cli& cli, const std::string& vm) {
+  const auto invitation = cli.client().post(instance_path(vm) + "/desktop", json::object());
+  if (invitation)
+    std::printf("           its desktop, for one browser within %s s (again: vigil desktop %s):\n%s\n", text(*invitation, "valid_s").c_str(), vm.c_str(),
+                safe(text(*invitation, "url")).c_str());
+  else
+    std::printf("           its desktop has no address: %s\n", safe(invitation.error().message()).c_str());
+}
+
 int watch_session(Cli& cli, const std::string& id) {
   auto client = cli.client();
   std::int64_t begun = 0;
-  std::string state;
+  std::string state, vm;
   const auto followed = client.follow(session_path(id) + "/events", [&](const StreamedEvent& streamed) {
     const auto event = parse_json(streamed.data);
     if (!event || !event->contains("body")) return true;
@@ -83,6 +93,10 @@ int watch_session(Cli& cli, const std::string& id) {
     state = text(*event, "state");
     if (!cli.json && !line.empty())
       std::printf("%9s  %s\n", milliseconds((number(*event, "at_unix_us") - begun) / 1000).c_str(), line.c_str());
+    const bool is_given = text(*event, "type") == "vm_given";
+    if (is_given) vm = safe(text(event->at("body"), "vm"));
+    const bool is_wanted = is_given || (text(*event, "type") == "step" && event->at("body").contains("url"));
+    if (!cli.json && is_wanted && !vm.empty()) show_desktop(cli, vm);
     return std::fflush(stdout) == 0;
   });
   const auto session = client.get(session_path(id));

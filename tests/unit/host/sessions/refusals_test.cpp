@@ -87,6 +87,45 @@ TEST_CASE("refused: a VM that speaks for another's session", "[host][sessions]")
   CHECK(scene.vault.list()->empty());
 }
 
+TEST_CASE("refused: what a VM says without end is neither on the disk nor served without end, and harms its own session alone", "[host][sessions]") {
+  Scene scene;
+  const auto id = scene.begin();
+  scene.vm_is(RunState::ready, scene.guest.browser_vm);
+  auto forged = scene.a_report(id, Step::cli_started);
+  forged.provider = "a\x1b[2J\nforged";
+  for (int i = 0; i < 300; ++i) scene.report(forged, scene.guest.browser_vm);
+  CHECK(scene.session(id).refusals == 300);
+  CHECK(scene.session(id).last_refusal.find("a\\x1b[2J\\x0aforged") != std::string::npos);
+  CHECK(scene.sessions->events_of(id, 0).size() < 50);
+  for (int i = 0; i < 300; ++i) scene.step(id, Step::cli_started);   // the same again
+  CHECK(scene.session(id).state == State::waiting_for_address);
+  CHECK(scene.sessions->events_of(id, 0).size() < 50);
+  for (int i = 0; i < 300; ++i) {
+    auto other = scene.a_report(id, Step::cli_started);
+    other.detail = std::to_string(i);
+    scene.report(other, scene.guest.browser_vm);
+  }
+  const auto& session = scene.session(id);
+  CHECK(session.state == State::failed);
+  REQUIRE(session.cause);
+  CHECK(protocol::sentence(*session.cause).find("steps without end") != std::string::npos);
+  CHECK(scene.sessions->events_of(id, 0).size() < 320);
+}
+
+TEST_CASE("refused: one owner cannot have all the sessions there are", "[host][sessions]") {
+  Scene scene;
+  auto order = scene.order(false);
+  order.owner = "greedy";
+  int begun = 0;
+  for (int i = 0; i < 150; ++i) {
+    order.user = "user" + std::to_string(i);
+    begun += scene.sessions->open(order) ? 1 : 0;
+  }
+  CHECK(begun == 100);
+  order.owner = "modest";
+  CHECK(scene.sessions->open(order));
+}
+
 TEST_CASE("refused: a report of another provider, or of an address that is not the provider's", "[host][sessions]") {
   Scene scene;
   const auto id = scene.begin();

@@ -22,6 +22,7 @@
 #include <algorithm>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -60,6 +61,7 @@ public:
     const auto end = [this, who](const void*) { --needed[who]; };
     return std::shared_ptr<const void>(static_cast<const void*>(this), end);
   }
+  bool is_in_use(const InstanceId& id) const override { return in_use.contains(id); }
   const machine::VmState* state_of(const InstanceId& id) const override { return id == cli_vm ? &cli_state : &state; }
   void open_stream(const InstanceId& id, std::string opening, std::function<void(Result<streams::GuestStream>)> answer) override {
     const auto decoded = streams::decode_opening(opening);
@@ -112,6 +114,7 @@ public:
   std::vector<std::string> done;
   std::vector<OpenStream> open;
   std::map<std::string, int> needed;  // "SESSION needs VM"
+  std::set<InstanceId> in_use;
   std::map<std::string, Error> refuses;
   std::string credential = a_credential, written_to;
   std::optional<std::uint64_t> counted;

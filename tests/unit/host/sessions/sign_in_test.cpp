@@ -62,6 +62,21 @@ TEST_CASE("sign-in: the guest is not told to forget what the vault has not", "[h
   CHECK(scene.session(id).cause->code == protocol::CauseCode::signin_not_stored);
 }
 
+TEST_CASE("sign-in: a guest that does not hear that it may forget is told again", "[host][sessions]") {
+  Scene scene;
+  scene.guest.refuses.emplace("signin.forget", Error(Errc::unavailable, "not now"));
+  const auto id = scene.begin();
+  scene.sign_in_until_found(id);
+  CHECK(scene.session(id).state == State::delivering);
+  CHECK_FALSE(scene.session(id).forgotten);
+  scene.guest.refuses.clear();
+  scene.io.restart();
+  scene.io.run_for(std::chrono::milliseconds(1500));
+  REQUIRE(scene.session(id).forgotten);
+  CHECK(scene.session(id).forgotten->problem.empty());
+  CHECK(scene.session(id).state == State::completed);
+}
+
 TEST_CASE("sign-in: a credential is in no file, event or answer of the host", "[host][sessions]") {
   Scene scene;
   const auto id = scene.begin();
@@ -167,6 +182,53 @@ TEST_CASE("sign-in: without a CLI VM it is in the vault, and goes to one when th
   scene.guest.open.clear();
   scene.vm_is(RunState::ready, scene.guest.cli_vm);
   CHECK_FALSE(scene.guest.written_by_host("file.write").find(a_credential) != std::string::npos);
+}
+
+TEST_CASE("sign-in: a CLI VM that is up and down and up again is given its credentials once a run", "[host][sessions]") {
+  Scene scene;
+  const auto id = scene.begin();
+  scene.sign_in_until_found(id);
+  REQUIRE(scene.session(id).state == State::completed);
+  const auto written = [&] { return std::ranges::count(scene.guest.done, "file.write " + scene.guest.cli_vm.value()); };
+  CHECK(written() == 1);
+  scene.guest.has_file = true;   // and its CLI may have renewed it
+  const auto asked = [&] { return std::ranges::count(scene.guest.done, "exec " + scene.guest.cli_vm.value()); };
+  const auto before = asked();
+  for (int i = 0; i < 20; ++i) {
+    scene.vm_is(RunState::ready, scene.guest.cli_vm);
+    scene.vm_is(RunState::degraded, scene.guest.cli_vm);
+  }
+  CHECK(written() == 1);
+  CHECK(asked() <= before + 1);
+}
+
+TEST_CASE("sign-in: a CLI VM that takes no credential is asked a few times a run, not for ever", "[host][sessions]") {
+  Scene scene;
+  scene.guest.refuses.emplace("file.write", Error(Errc::io, "no"));
+  const auto id = scene.begin();
+  scene.sign_in_until_found(id);
+  for (int i = 0; i < 50; ++i) scene.vm_is(RunState::ready, scene.guest.cli_vm);
+  const auto tries = std::ranges::count(scene.guest.done, "file.write " + scene.guest.cli_vm.value());
+  CHECK(tries > 1);
+  CHECK(tries < 10);
+}
+
+TEST_CASE("sign-in: who looks at its VM's screen holds it beyond its deadline", "[host][sessions]") {
+  for (const bool looks : {false, true}) {
+    CAPTURE(looks);
+    Scene scene;
+    auto order = scene.order();
+    order.patience.user_s = order.patience.lease_s = 1;
+    const auto id = *scene.sessions->open(order);
+    scene.turn();
+    if (looks) scene.guest.in_use.insert(scene.guest.browser_vm);
+    scene.vm_is(RunState::ready, scene.guest.browser_vm);
+    scene.step(id, Step::cli_started);
+    scene.step(id, Step::url_found);
+    scene.io.restart();
+    scene.io.run_for(std::chrono::milliseconds(1500));
+    CHECK(scene.session(id).state == (looks ? State::waiting_for_user : State::timed_out));
+  }
 }
 
 TEST_CASE("sign-in: a daemon that comes later begins the CLI anew, and takes what the guest still holds", "[host][sessions]") {

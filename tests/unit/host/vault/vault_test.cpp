@@ -169,6 +169,21 @@ TEST_CASE("vault: every access is in its log, refused ones too, and nothing of t
   CHECK(vault.audit(1)->size() == 1);
 }
 
+TEST_CASE("vault: who is refused again and again is told once a minute, and pushes nothing out of the log", "[host][vault]") {
+  VaultScene scene;
+  Vault vault(scene.places(), scene.clock);
+  REQUIRE(scene.put(vault, scene.alice, "x"));
+  for (int i = 0; i < 1000; ++i) REQUIRE(vault.note_refusal(scene.alice, "reveal", "mallory", "denied"));
+  REQUIRE(vault.note_refusal(scene.alice, "reveal", "eve", "denied"));
+  CHECK(vault.audit()->size() == 3);
+  scene.clock.now += 61'000'000;
+  REQUIRE(vault.note_refusal(scene.alice, "reveal", "mallory", "denied"));
+  const auto log = *vault.audit();
+  REQUIRE(log.size() == 4);
+  CHECK(log[0].outcome == "denied, and 999 times before");
+  CHECK(log[1].actor == "eve");
+}
+
 TEST_CASE("vault: keeps what the provider's tool said of a credential, until the next one", "[host][vault]") {
   VaultScene scene;
   Vault vault(scene.places(), scene.clock);
