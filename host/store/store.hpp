@@ -3,7 +3,7 @@
 // Shape:  events are appended in batches, one transaction a batch, durable when commit() returns (WAL, synchronous=FULL). The tables of instances, streams,
 //         partials and tokens are written in the same transaction. Reports are admitted once: (instance, run, epoch, boot, seq) from the link in order
 //         against a high-water mark a stream; console digests below or beside it once each, replaced by the full report of the same identity.
-// Thread: one, that of the daemon; one process (the daemon holds the state directory's lock).
+// Thread: one, that of the daemon (the log is taken into the file on one of its own, which nobody sees); one process (the daemon holds the state directory's lock).
 // Errors: open: Errc::unsupported (written by a newer version), Errc::io (cannot be read, corrupt: the message says which), never silently recreated.
 //         events, history: Errc::io naming an event that is not as it was written.
 //         commit: Errc::limit with "host.disk_full" in the message when the disk is full (is_disk_full()), Errc::io otherwise; nothing of the batch is then
