@@ -37,7 +37,7 @@ class ImportBuild(Build):
             tar = pathlib.Path(scratch) / "base.tar"
             left_out = import_source.bring(self.source, tar)
             if left_out:
-                self.progress.tell("left_out", f"import: {len(left_out)} device nodes in dev/ are left out; the guest makes its own", names=left_out[:50])
+                self.progress.tell("left_out", f"import: {len(left_out)} device nodes are left out, the guest makes its own: {named(left_out)}", names=left_out[:50])
             self.profile.services.extend(self.services_in(tar))
             digest = hash_of_file(tar)
 
@@ -53,6 +53,10 @@ class ImportBuild(Build):
             names = service_files.check_directory(pathlib.Path(folder))
             agent.check_services(self.request.agent, pathlib.Path(folder))
             return names
+
+
+def named(paths, shown=12):
+    return ", ".join(map(repr, paths[:shown])) + (f" and {len(paths) - shown} more" if len(paths) > shown else "")
 
 
 def packages_in(tar):

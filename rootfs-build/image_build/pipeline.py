@@ -6,7 +6,7 @@ import os
 import pathlib
 import types
 
-from . import (accounts, agent, boot_test, cpio, initrd, kernel, kernel_source, kernel_steps, local_archive, manifest, modules, npm_tree, package_store, packages, publish,
+from . import (accounts, agent, boot_test, cpio, guest_tree, initrd, kernel, kernel_source, kernel_steps, local_archive, manifest, modules, npm_tree, package_store, packages, publish,
                root, service_files, sizes, suite_tools, vmlinux)
 from .lint import runner, subject, units, worker
 from .errors import BuildError
@@ -130,7 +130,7 @@ class Build:
 
     def root(self, base, base_key, npm, npm_key, helper, e2fsprogs):
         programs, programs_key = e2fsprogs
-        key = key_of(root.inputs(self.profile, base_key, npm_key, helper, programs_key, self.epoch), root, accounts, sizes)
+        key = key_of(root.inputs(self.profile, base_key, npm_key, helper, programs_key, self.epoch), root, accounts, guest_tree, service_files, sizes)
         identity = root.image_id(key)
 
         def build(directory):
@@ -138,7 +138,9 @@ class Build:
             manifest.keep_facts("root", directory)
         directory = self.steps.get("root", key, f"root.ext4 with {len(self.profile.services)} services", build)
         found = json.loads((directory / root.PARTS).read_text())
-        self.progress.tell("parts", sizes.told(found["parts"], found["bytes"]), **found)
+        self.progress.tell("parts", sizes.told(found["parts"], found["bytes"]), parts=found["parts"], bytes=found["bytes"])
+        if found["replaced"]:
+            self.progress.tell("replaced", "root: the profile's files replace those of packages: " + ", ".join(found["replaced"]), paths=found["replaced"])
         return directory, identity
 
     def overlay(self, e2fsprogs):
