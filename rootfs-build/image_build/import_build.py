@@ -47,6 +47,9 @@ class ImportBuild(Build):
             key = key_of({"tar": digest}, import_source, packages)
             return self.steps.get("base", key, f"{self.source.name}, {hashlib.sha256(digest.encode()).hexdigest()[:12]}", build), key
 
+    def declared_programs(self):
+        return None
+
     def services_in(self, tar):
         with tempfile.TemporaryDirectory() as folder:
             import_source.service_files(tar, pathlib.Path(folder))

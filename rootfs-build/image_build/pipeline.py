@@ -22,6 +22,7 @@ from .tools import Tools, check_tools
 EPOCH = 1_735_689_600       # 2025-01-01
 # Beside the manifest, not in it: what a boot took differs each time, and the image must not.
 BOOT_TEST = "boot-test.json"
+LINT_NOTES = "notes.json"
 
 
 def epoch_of_build():
@@ -164,11 +165,20 @@ class Build:
         """Kept when it passed: an image that did not change is not looked at again."""
         def build(directory):
             files = {part: parts[part] / manifest.FILES[part] for part in ("root", "initrd", "config")}
-            lint_step.refuse(lint_step.faults(files["root"], files["initrd"], files["config"], described, self.profile.programs, self.profile.lint_allow,
-                                              root.as_owner_of_files(), directory, self.tools, programs.all()))
-        seen = {**{part: described[part]["sha256"] for part in ("root", "initrd", "config")}, "programs": self.profile.programs,
+            found, notes = lint_step.looked_over(files["root"], files["initrd"], files["config"], described, self.declared_programs(), self.profile.lint_allow,
+                                                 root.as_owner_of_files(), directory, self.tools, programs.all(), described["agent"])
+            lint_step.refuse(found)
+            (directory / LINT_NOTES).write_text(json.dumps(notes))
+        seen = {**{part: described[part]["sha256"] for part in ("root", "initrd", "config")}, "programs": self.declared_programs(),
                 "allow": self.profile.lint_allow, "memory": self.profile.min_memory_mib, "agent": described["agent"]}
-        self.steps.get("lint", key_of(seen, lint_step, runner, subject, worker, units, *runner.all_rules().values()), f"{len(runner.all_rules())} rules", build)
+        key = key_of(seen, lint_step, runner, subject, worker, units, *runner.all_rules().values())
+        directory = self.steps.get("lint", key, f"{len(runner.all_rules())} rules", build)
+        for note in json.loads((directory / LINT_NOTES).read_text()):
+            self.progress.tell("note", f"lint: {runner.noted(note)}", note=note)
+
+    def declared_programs(self):
+        """What must run in the image, and names every program of a service; None where nobody declared any."""
+        return self.profile.programs
 
     def boot_test(self, parts, described):
         """The step's directory with boot-test.json, or None where the caller does without."""

@@ -1,5 +1,5 @@
 """Unpacks an image's root where its files have their owners (as its own process: perhaps in a user namespace) and runs the rules over it. Takes the
-path of a JSON file {"root","initrd","config","manifest","scratch","e2fsck","debugfs","programs","allow"}, answers with one JSON line {"faults": [...]}."""
+path of a JSON file {"root","initrd","config","manifest","scratch","e2fsck","debugfs","programs","allow","agent"}, answers with one JSON line {"faults": [...], "notes": [...]}."""
 import json
 import os
 import pathlib
@@ -87,21 +87,23 @@ def confined(tree):
 
 
 def main(job):
+    """(faults, notes)"""
     tree = pathlib.Path(job["scratch"]) / "tree"
     damage = unpack(job, tree)
     if damage:
-        return damaged(job, damage)
+        return damaged(job, damage), []
     try:
         seen = subject.Tree(tree, modes_of(job, tree))
         members = {path: data for path, (_, data) in cpio.members(pathlib.Path(job["initrd"]).read_bytes()).items()} if job["initrd"] else {}
     except BadNames as error:
-        return damaged(job, str(error))
+        return damaged(job, str(error)), []
     except cpio.CpioError as error:
-        return [{"rule": "agent_is_another", "item": "initrd", "cause": str(error), "prevents": "an initramfs that the kernel cannot unpack"}]
+        return [{"rule": "agent_is_another", "item": "initrd", "cause": str(error), "prevents": "an initramfs that the kernel cannot unpack"}], []
     config = kernel_config.parse(pathlib.Path(job["config"]).read_text()) if job["config"] else {}
-    image = subject.Subject(seen, job["manifest"], members, config, job["programs"], confined(tree))
-    return runner.faults(image, job["allow"])
+    image = subject.Subject(seen, job["manifest"], members, config, job["programs"], confined(tree), job["agent"])
+    return runner.looked_over(image, job["allow"])
 
 
 if __name__ == "__main__":
-    print(json.dumps({"faults": main(json.loads(pathlib.Path(sys.argv[1]).read_text()))}))
+    found, told = main(json.loads(pathlib.Path(sys.argv[1]).read_text()))
+    print(json.dumps({"faults": found, "notes": told}))
