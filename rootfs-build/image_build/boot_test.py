@@ -9,6 +9,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -16,7 +17,8 @@ from . import manifest as manifests
 from .errors import BuildError
 from .tools import clean_environment
 
-UP_S, TIMES_S, HEALTH_S, STOP_S, LOOK_S = 900, 60, 60, 120, 0.5
+UP_S, TIMES_S, HEALTH_S, STOP_S, DAEMON_S, LOOK_S = 900, 60, 60, 120, 30, 0.5
+GUARD = pathlib.Path(__file__).with_name("boot_guard.py")
 NAME = "boot-test"
 PROGRAMS = ("vigild", "vigil", "vigil-shim", "vhost-device-vsock")
 LOG_TAIL = 100_000
@@ -48,8 +50,9 @@ class Daemon:
         read_end, write_end = os.pipe()
         with open(self.base / "vigild.log", "ab") as log:
             words = [self.programs / "vigild", "--state", self.base / "s", "--run", self.base / "r", "--socket", self.socket, "--ready-fd", str(write_end)]
-            self.process = subprocess.Popen([str(word) for word in words], stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=[write_end],
-                                            env=self.environment)
+            # In a session of its own: a Ctrl-C is for the build, which ends the VM in good order.
+            self.process = subprocess.Popen([sys.executable, "-I", GUARD, str(self.base), *map(str, words)], stdin=subprocess.PIPE, stdout=log, stderr=log,
+                                            pass_fds=[write_end], env=self.environment, start_new_session=True)
         os.close(write_end)
         with os.fdopen(read_end, "rb") as ready:
             if not ready.read(1):
@@ -81,10 +84,11 @@ class Daemon:
             self.vigil("rm", "--force", NAME, timeout=60)
         self.process.send_signal(signal.SIGTERM)
         try:
-            self.process.wait(30)
+            self.process.wait(DAEMON_S)
         except subprocess.TimeoutExpired:
-            self.process.kill()
+            self.process.stdin.close()      # the guard kills it, and what it started
             self.process.wait()
+        self.process.stdin.close()
 
     def keep_logs(self):
         """What the daemon and the VM said, into the build's log."""

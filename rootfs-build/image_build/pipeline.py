@@ -48,7 +48,7 @@ class Build:
         self.profile, self.request, self.progress = profile, request, progress
         self.epoch = epoch_of_build()
         self.tools = Tools(log, self.epoch)
-        self.steps = StepCache(request.cache / "steps", progress)
+        self.steps = StepCache(request.cache / "steps", progress, profile.name)
         self.resolver = Resolver(request.cache, request.mirror, request.refresh, progress, self.tools)
         self.lock = Lock(request.lock) if request.lock else self.resolver.default_lock(profile.name)
 
@@ -217,4 +217,6 @@ class Build:
                     self.progress.unchanged("publish", before[0][:12])
                     return before[0], False
             with self.progress.step("publish", str(directory)):
-                return publish.publish(directory, files, described, tried / BOOT_TEST if tried else None), True
+                digest = publish.publish(directory, files, described, tried / BOOT_TEST if tried else None)
+                self.progress.published = f"{self.profile.name}@{digest[:12]}"
+                return digest, True
