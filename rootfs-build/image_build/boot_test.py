@@ -9,6 +9,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -16,7 +17,8 @@ from . import manifest as manifests
 from .errors import BuildError
 from .tools import clean_environment
 
-STARTED_S, UP_S, HEALTH_S, STOP_S = 30, 900, 60, 120
+UP_S, TIMES_S, HEALTH_S, STOP_S, DAEMON_S, LOOK_S = 900, 60, 60, 120, 30, 0.5
+GUARD = pathlib.Path(__file__).with_name("boot_guard.py")
 NAME = "boot-test"
 PROGRAMS = ("vigild", "vigil", "vigil-shim", "vhost-device-vsock")
 LOG_TAIL = 100_000
@@ -48,8 +50,9 @@ class Daemon:
         read_end, write_end = os.pipe()
         with open(self.base / "vigild.log", "ab") as log:
             words = [self.programs / "vigild", "--state", self.base / "s", "--run", self.base / "r", "--socket", self.socket, "--ready-fd", str(write_end)]
-            self.process = subprocess.Popen([str(word) for word in words], stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=[write_end],
-                                            env=self.environment)
+            # In a session of its own: a Ctrl-C is for the build, which ends the VM in good order.
+            self.process = subprocess.Popen([sys.executable, "-I", GUARD, str(self.base), *map(str, words)], stdin=subprocess.PIPE, stdout=log, stderr=log,
+                                            pass_fds=[write_end], env=self.environment, start_new_session=True)
         os.close(write_end)
         with os.fdopen(read_end, "rb") as ready:
             if not ready.read(1):
@@ -81,10 +84,11 @@ class Daemon:
             self.vigil("rm", "--force", NAME, timeout=60)
         self.process.send_signal(signal.SIGTERM)
         try:
-            self.process.wait(30)
+            self.process.wait(DAEMON_S)
         except subprocess.TimeoutExpired:
-            self.process.kill()
+            self.process.stdin.close()      # the guard kills it, and what it started
             self.process.wait()
+        self.process.stdin.close()
 
     def keep_logs(self):
         """What the daemon and the VM said, into the build's log."""
@@ -132,7 +136,7 @@ def try_out(daemon, described):
     if code != 0:
         _, why = daemon.vigil("why", NAME, timeout=60)
         raise BuildError(item, f"does not come up: {' / '.join((why or said).split(chr(10))[:6]).strip(' /')}", "see the log: it has the console and the daemon's log")
-    vm = daemon.get(f"/v1/instances/{NAME}")
+    vm = with_times(daemon, described["services"])
     if faults := list(faults_of(vm, described["services"])):
         raise BuildError(item, "; ".join(faults), "see the log: it has the console and the daemon's log")
     timeline = daemon.get(f"/v1/instances/{NAME}/timeline")
@@ -144,6 +148,22 @@ def try_out(daemon, described):
     return {"ready_ms": vm["ready_after_ms"], "stages_ms": {stage["stage"]: stage["since_start_ms"] for stage in timeline["stages"]}, "memory_peak_mib": peak,
             "memory_mib": described["min_memory_mib"], "vmm": described["pinned"]["vmm"], "accelerator": timeline.get("accelerator", ""),
             "services": {service["name"]: service["state"] for service in vm["services"]}, "probes": probes_of(vm["services"]), "tried_unix": int(time.time())}
+
+
+def with_times(daemon, services):
+    """The VM when every probe that has passed says when. The console's short word that it has passed may come before the agent's own, which has the time."""
+    deadline = time.monotonic() + TIMES_S
+    while True:
+        vm = daemon.get(f"/v1/instances/{NAME}")
+        if list(faults_of(vm, services)) or not without_time(vm["services"]):
+            return vm
+        if time.monotonic() >= deadline:
+            raise BuildError(", ".join(without_time(vm["services"])), f"passed, and the agent has not told when within {TIMES_S} s", "see the log")
+        time.sleep(LOOK_S)
+
+
+def without_time(services):
+    return [f"{service['name']}: {probe['probe']}" for service in services for probe in service.get("probes", []) if probe.get("passed") and "passed_us" not in probe]
 
 
 def probes_of(services):
@@ -171,11 +191,12 @@ def faults_of(vm, services):
 
 
 def memory_peak(daemon):
-    """MiB in use inside the guest at most, by the agent's own count; the first health report may take a while."""
-    deadline = time.monotonic() + HEALTH_S
+    """MiB in use inside the guest at most, by the agent's own count, in a report that came after the VM was ready: an earlier one has not seen the whole boot.
+    None when none came."""
+    before, deadline = daemon.get(f"/v1/instances/{NAME}").get("health"), time.monotonic() + HEALTH_S
     while time.monotonic() < deadline:
         health = daemon.get(f"/v1/instances/{NAME}").get("health")
-        if health and health.get("memory_peak_kib"):
+        if health and health != before and health.get("memory_peak_kib"):
             return round(health["memory_peak_kib"] / 1024, 1)
-        time.sleep(0.5)
+        time.sleep(LOOK_S)
     return None

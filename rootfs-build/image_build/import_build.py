@@ -37,7 +37,7 @@ class ImportBuild(Build):
             tar = pathlib.Path(scratch) / "base.tar"
             left_out = import_source.bring(self.source, tar)
             if left_out:
-                self.progress.tell("left_out", f"import: {len(left_out)} device nodes in dev/ are left out; the guest makes its own", names=left_out[:50])
+                self.progress.tell("left_out", f"import: {len(left_out)} device nodes are left out, the guest makes its own: {named(left_out)}", names=left_out[:50])
             self.profile.services.extend(self.services_in(tar))
             digest = hash_of_file(tar)
 
@@ -47,12 +47,19 @@ class ImportBuild(Build):
             key = key_of({"tar": digest}, import_source, packages)
             return self.steps.get("base", key, f"{self.source.name}, {hashlib.sha256(digest.encode()).hexdigest()[:12]}", build), key
 
+    def declared_programs(self):
+        return None
+
     def services_in(self, tar):
         with tempfile.TemporaryDirectory() as folder:
             import_source.service_files(tar, pathlib.Path(folder))
             names = service_files.check_directory(pathlib.Path(folder))
             agent.check_services(self.request.agent, pathlib.Path(folder))
             return names
+
+
+def named(paths, shown=12):
+    return ", ".join(map(repr, paths[:shown])) + (f" and {len(paths) - shown} more" if len(paths) > shown else "")
 
 
 def packages_in(tar):

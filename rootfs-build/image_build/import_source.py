@@ -1,6 +1,7 @@
 """What a user brings, a tar or a directory, as base.tar: every member looked at, what would write or reach outside of the image refused by its name.
 
-Absolute symbolic links are kept as they are (every Debian root has them; in the guest they lead to the guest's own files) and never gone through.
+Absolute symbolic links are kept as they are (every Debian root has them; in the guest they lead to the guest's own files) and never gone through; only where
+we write ourselves (OURS) they are refused.
 Device nodes right below dev/ are left out, for the guest has a devtmpfs there; others are refused.
 """
 import os
@@ -14,7 +15,10 @@ import tempfile
 from .errors import BuildError
 
 MAX_MEMBERS, MAX_BYTES, MAX_FAULTS = 2_000_000, 64 << 30, 12
+CAPABILITY = "security.capability"
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+# Directories that the build and the agent write to: they are the image's own.
+OURS = ("dev", "etc", "etc/vigil", "proc", "run", "sys", "tmp", "usr", "usr/libexec", "usr/libexec/vigil", "var")
 MEND = "take these out of what is imported; nothing was published"
 
 
@@ -44,6 +48,11 @@ class Members:
             return f"it is of an unknown kind ({info.type!r})"
         return ""
 
+    def led_out(self):
+        """"NAME: why" of directories that we write to and that are links which lead out of the image."""
+        return [f"{name!r}: a directory that the image needs for itself is a link that leads out of it: {self.links[name]}" for name in OURS
+                if name in self.links and leads_out(name, self.links[name])]
+
     def link_on_the_way(self, name):
         parts = name.split("/")[:-1]
         return next((path for depth in range(1, len(parts) + 1) if (path := "/".join(parts[:depth])) in self.links), None)
@@ -65,6 +74,16 @@ def plain(name):
     return None if ".." in parts else "/".join(parts)
 
 
+def leads_out(name, target):
+    """Of a symbolic link: is it absolute, or does it climb above the root?"""
+    depth = name.count("/")
+    for part in target.split("/"):
+        depth += -1 if part == ".." else part not in ("", ".")
+        if depth < 0:
+            return True
+    return target.startswith("/")
+
+
 def copy(source, out, item):
     """Writes the members of the open archive `source` to the open archive `out`; BuildError naming those that are refused."""
     seen, refused, left_out, count, size = Members(), [], [], 0, 0
@@ -83,6 +102,7 @@ def copy(source, out, item):
             continue
         seen.add(info, name)
         write(source, out, info, name)
+    refused += seen.led_out()
     if refused:
         raise BuildError(item, "; ".join(refused), MEND)
     if not seen.files:
@@ -130,10 +150,19 @@ def add(packed, full, root):
     if os.geteuid() != 0:
         info.uid = info.gid = 0
     if info.isreg():
+        info.pax_headers = attributes(full)
         with open(full, "rb") as file:
             packed.addfile(info, file)
     else:
         packed.addfile(info)
+
+
+def attributes(path):
+    """A program's capabilities, as GNU tar writes them. (What else there may be is the machine's: its labels, its access lists.)"""
+    try:
+        return {f"SCHILY.xattr.{CAPABILITY}": os.getxattr(path, CAPABILITY, follow_symlinks=False).decode("utf-8", "surrogateescape")}
+    except OSError:
+        return {}
 
 
 def bring(path, out):

@@ -70,6 +70,21 @@ def faults_in(directory):
         yield f"manifest.json: format {manifest.get('format')!r} is not known here"
     for part, file_name in FILES.items():
         yield from part_faults(directory, part, manifest.get(part), file_name)
+    yield from pinned_faults(manifest)
+
+
+def pinned_faults(manifest):
+    """The tuple that belongs together, against the parts that the image has."""
+    pinned = manifest.get("pinned")
+    if pinned is None:
+        return      # of a builder that pinned nothing
+    if not isinstance(pinned, dict):
+        yield "manifest.json: pinned: not an object"
+        return
+    for part in ("kernel", "config", "initrd"):
+        facts = manifest.get(part)
+        if isinstance(facts, dict) and pinned.get(f"{part}_sha256") != facts.get("sha256"):
+            yield f"manifest.json: pinned.{part}_sha256 is {pinned.get(f'{part}_sha256')}, but {part} is {facts.get('sha256')}: not the tuple that was tried"
 
 
 def part_faults(directory, part, facts, file_name):

@@ -6,7 +6,7 @@ import os
 import pathlib
 import types
 
-from . import (accounts, agent, boot_test, cpio, initrd, kernel, kernel_source, kernel_steps, local_archive, manifest, modules, npm_tree, package_store, packages, publish,
+from . import (accounts, agent, boot_test, cpio, guest_tree, initrd, kernel, kernel_source, kernel_steps, local_archive, manifest, modules, npm_tree, package_store, packages, publish,
                root, service_files, sizes, suite_tools, vmlinux)
 from .lint import runner, subject, units, worker
 from .errors import BuildError
@@ -22,6 +22,7 @@ from .tools import Tools, check_tools
 EPOCH = 1_735_689_600       # 2025-01-01
 # Beside the manifest, not in it: what a boot took differs each time, and the image must not.
 BOOT_TEST = "boot-test.json"
+LINT_NOTES = "notes.json"
 
 
 def epoch_of_build():
@@ -47,7 +48,7 @@ class Build:
         self.profile, self.request, self.progress = profile, request, progress
         self.epoch = epoch_of_build()
         self.tools = Tools(log, self.epoch)
-        self.steps = StepCache(request.cache / "steps", progress)
+        self.steps = StepCache(request.cache / "steps", progress, profile.name)
         self.resolver = Resolver(request.cache, request.mirror, request.refresh, progress, self.tools)
         self.lock = Lock(request.lock) if request.lock else self.resolver.default_lock(profile.name)
 
@@ -130,7 +131,7 @@ class Build:
 
     def root(self, base, base_key, npm, npm_key, helper, e2fsprogs):
         programs, programs_key = e2fsprogs
-        key = key_of(root.inputs(self.profile, base_key, npm_key, helper, programs_key, self.epoch), root, accounts, sizes)
+        key = key_of(root.inputs(self.profile, base_key, npm_key, helper, programs_key, self.epoch), root, accounts, guest_tree, service_files, sizes)
         identity = root.image_id(key)
 
         def build(directory):
@@ -138,7 +139,9 @@ class Build:
             manifest.keep_facts("root", directory)
         directory = self.steps.get("root", key, f"root.ext4 with {len(self.profile.services)} services", build)
         found = json.loads((directory / root.PARTS).read_text())
-        self.progress.tell("parts", sizes.told(found["parts"], found["bytes"]), **found)
+        self.progress.tell("parts", sizes.told(found["parts"], found["bytes"]), parts=found["parts"], bytes=found["bytes"])
+        if found["replaced"]:
+            self.progress.tell("replaced", "root: the profile's files replace those of packages: " + ", ".join(found["replaced"]), paths=found["replaced"])
         return directory, identity
 
     def overlay(self, e2fsprogs):
@@ -162,11 +165,20 @@ class Build:
         """Kept when it passed: an image that did not change is not looked at again."""
         def build(directory):
             files = {part: parts[part] / manifest.FILES[part] for part in ("root", "initrd", "config")}
-            lint_step.refuse(lint_step.faults(files["root"], files["initrd"], files["config"], described, self.profile.programs, self.profile.lint_allow,
-                                              root.as_owner_of_files(), directory, self.tools, programs.all()))
-        seen = {**{part: described[part]["sha256"] for part in ("root", "initrd", "config")}, "programs": self.profile.programs,
+            found, notes = lint_step.looked_over(files["root"], files["initrd"], files["config"], described, self.declared_programs(), self.profile.lint_allow,
+                                                 root.as_owner_of_files(), directory, self.tools, programs.all(), described["agent"])
+            lint_step.refuse(found)
+            (directory / LINT_NOTES).write_text(json.dumps(notes))
+        seen = {**{part: described[part]["sha256"] for part in ("root", "initrd", "config")}, "programs": self.declared_programs(),
                 "allow": self.profile.lint_allow, "memory": self.profile.min_memory_mib, "agent": described["agent"]}
-        self.steps.get("lint", key_of(seen, lint_step, runner, subject, worker, units, *runner.all_rules().values()), f"{len(runner.all_rules())} rules", build)
+        key = key_of(seen, lint_step, runner, subject, worker, units, *runner.all_rules().values())
+        directory = self.steps.get("lint", key, f"{len(runner.all_rules())} rules", build)
+        for note in json.loads((directory / LINT_NOTES).read_text()):
+            self.progress.tell("note", f"lint: {runner.noted(note)}", note=note)
+
+    def declared_programs(self):
+        """What must run in the image, and names every program of a service; None where nobody declared any."""
+        return self.profile.programs
 
     def boot_test(self, parts, described):
         """The step's directory with boot-test.json, or None where the caller does without."""
@@ -205,4 +217,6 @@ class Build:
                     self.progress.unchanged("publish", before[0][:12])
                     return before[0], False
             with self.progress.step("publish", str(directory)):
-                return publish.publish(directory, files, described, tried / BOOT_TEST if tried else None), True
+                digest = publish.publish(directory, files, described, tried / BOOT_TEST if tried else None)
+                self.progress.published = f"{self.profile.name}@{digest[:12]}"
+                return digest, True

@@ -11,6 +11,8 @@ class Progress:
     def __init__(self, as_json=False, out=None):
         self.as_json, self.out = as_json, out or sys.stdout
         self.began = time.monotonic()
+        # For whoever has to say where a build stood: the step, what it published, its log.
+        self.current, self.published, self.log = "", "", "none yet"
 
     def elapsed(self):
         return time.monotonic() - self.began
@@ -28,6 +30,7 @@ class Progress:
         """Names the step in every BuildError that comes out of it, and tells its start, end and time."""
         began = time.monotonic()
         self.tell("step", f"{name}: {what}", step=name, state="started", detail=what)
+        self.current, outer = name, self.current    # stays with what was under way when something is raised
         try:
             yield
         except BuildError as error:
@@ -35,6 +38,7 @@ class Progress:
             raise
         except OSError as error:
             raise BuildError(str(error.filename or what), error.strerror or str(error), mend_of(error), name) from error
+        self.current = outer
         seconds = time.monotonic() - began
         self.tell("step", f"{name}: built in {seconds:.1f} s", step=name, state="built", seconds=round(seconds, 3))
 

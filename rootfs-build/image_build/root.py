@@ -51,7 +51,7 @@ def build(profile, base, npm, core_helper, identity, epoch, directory, tools, pr
     answer = json.loads(out.decode().strip().splitlines()[-1])
     if answer["faults"]:
         raise BuildError("services and users", "; ".join(answer["faults"]), "add the package that brings it, or mend the service file or the profile's users")
-    (directory / PARTS).write_text(json.dumps({"parts": answer["parts"], "bytes": answer["bytes"]}))
+    (directory / PARTS).write_text(json.dumps({"parts": answer["parts"], "bytes": answer["bytes"], "replaced": answer["replaced"]}))
 
 
 def overlay_inputs(profile, tools_key, epoch):

@@ -1,5 +1,6 @@
 """Lays the profile's files over the base and packs the tree as ext4. Run as its own process, for it may have to run in a user namespace
-where the root's files have their owners. Takes one JSON argument, answers with one JSON line: {"faults": [..], "parts": [[NAME, BYTES]..], "bytes": N}."""
+where the root's files have their owners. Whatever it writes below the tree it writes through guest_tree, for the base may be anybody's. Takes one JSON argument,
+answers with one JSON line: {"faults": [..], "parts": [[NAME, BYTES]..], "bytes": N, "replaced": [PATH..]}."""
 import json
 import os
 import pathlib
@@ -9,6 +10,7 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from image_build import accounts, sizes  # noqa: E402  (the path is set just above)
+from image_build.guest_tree import GuestTree, TreeError  # noqa: E402
 from image_build.service_files import missing_programs  # noqa: E402
 
 # Where guest/init/core_pattern.hpp looks for it.
@@ -23,75 +25,64 @@ REMOVED = ("etc/apt", "var/lib/apt", "var/cache/apt", "var/log/apt", "var/log/dp
 
 
 def main(job):
-    tree = pathlib.Path(job["work"])
-    tree.mkdir(parents=True)
+    work = pathlib.Path(job["work"])
+    work.mkdir(parents=True)
     os.umask(0o022)
-    subprocess.run(["tar", "--extract", "--file", job["base"], "--directory", tree, "--numeric-owner", "--same-permissions", "--xattrs",
+    unpack(job, work)
+    with GuestTree(work) as tree:
+        faults, replaced = fill(job, tree)
+        largest, total = sizes.largest(tree)
+    if not faults:
+        clamp_times(work, job["epoch"])
+        pack(work, pathlib.Path(job["out"]), job["uuid"], job["mke2fs"])
+    shutil.rmtree(work)
+    print(json.dumps({"faults": faults, "parts": largest, "bytes": total, "replaced": replaced}))
+
+
+def unpack(job, work):
+    """All attributes, capabilities, too: tar takes those of users alone unless it is told."""
+    subprocess.run(["tar", "--extract", "--file", job["base"], "--directory", work, "--numeric-owner", "--same-permissions", "--xattrs", "--xattrs-include=*",
                     "--exclude=./dev/*", "--exclude=./run/*"], check=True)
     if job["npm"]:
-        subprocess.run(["tar", "--extract", "--file", job["npm"], "--directory", tree, "--same-permissions"], check=True)
+        subprocess.run(["tar", "--extract", "--file", job["npm"], "--directory", work, "--same-permissions"], check=True)
+
+
+def fill(job, tree):
+    """(faults, package files that the profile's own replace)."""
+    packaged = {path for _, paths in sizes.debian_packages(tree) for path in paths}
     faults = accounts.add(tree, job["users"], job["epoch"])
-    for layer in job["layers"]:
-        lay_over(pathlib.Path(layer), tree)
+    laid = [path for layer in job["layers"] for path in lay_over(pathlib.Path(layer), tree)]
     accounts.give_homes(tree, job["users"])
-    install_core_helper(job["core_helper"], tree)
+    tree.copy_in(job["core_helper"], CORE_HELPER, 0o755)
     configure(tree, job["image_id"])
-    faults += missing_programs(tree / "etc/vigil/services.d", str(tree))
-    largest, total = sizes.largest(tree)
-    if not faults:
-        clamp_times(tree, job["epoch"])
-        pack(tree, pathlib.Path(job["out"]), job["uuid"], job["mke2fs"])
-    shutil.rmtree(tree)
-    print(json.dumps({"faults": faults, "parts": largest, "bytes": total}))
+    return faults + list(missing_programs(tree)), sorted(packaged.intersection(laid))
 
 
 def lay_over(files, tree):
-    """A checkout keeps no owners and only the executable bit: everything becomes root's, 0755 or 0644."""
+    """A checkout keeps no owners and only the executable bit: everything becomes root's, 0755 or 0644. Gives the paths of what is no directory."""
     for source in sorted(files.rglob("*")):
-        target = tree / source.relative_to(files)
-        if source.is_dir() and not source.is_symlink():
-            if not target.is_dir():
-                target.mkdir(mode=0o755)
-            continue
-        target.unlink(missing_ok=True)
+        path = str(source.relative_to(files))
         if source.is_symlink():
-            target.symlink_to(os.readlink(source))
+            tree.symlink(os.readlink(source), path)
+        elif source.is_dir():
+            os.close(tree.directory(path))
             continue
-        shutil.copyfile(source, target)
-        target.chmod(0o755 if source.stat().st_mode & 0o100 else 0o644)
-
-
-def install_core_helper(source, tree):
-    target = tree / CORE_HELPER
-    target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(source, target)
-    target.chmod(0o755)
+        else:
+            tree.copy_in(source, path, 0o755 if source.stat().st_mode & 0o100 else 0o644)
+        yield f"/{path}"
 
 
 def configure(tree, image_id):
     for name in REMOVED:
-        remove(tree / name)
+        tree.remove(name)
     for name, mode in MOUNT_POINTS.items():
-        (tree / name).mkdir(exist_ok=True)
-        (tree / name).chmod(mode)
-    write(tree / "etc/vigil/image-id", f"{image_id}\n")
-    write(tree / "etc/hostname", "vigil\n")
-    write(tree / "etc/hosts", "127.0.0.1 localhost\n127.0.1.1 vigil\n::1 localhost\n")
-    write(tree / "etc/machine-id", "")
-
-
-def remove(path):
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
-
-
-def write(path, text):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.unlink(missing_ok=True)
-    path.write_text(text)
-    path.chmod(0o644)
+        fd = tree.directory(name)
+        os.fchmod(fd, mode)
+        os.close(fd)
+    tree.write("etc/vigil/image-id", f"{image_id}\n")
+    tree.write("etc/hostname", "vigil\n")
+    tree.write("etc/hosts", "127.0.0.1 localhost\n127.0.1.1 vigil\n::1 localhost\n")
+    tree.write("etc/machine-id", "")
 
 
 def clamp_times(tree, epoch):
@@ -131,5 +122,7 @@ def pack(tree, out, uuid, mke2fs):
 if __name__ == "__main__":
     try:
         main(json.loads(sys.argv[1]))
+    except TreeError as error:
+        sys.exit(f"error: {error.filename}: {error.strerror}")
     except (subprocess.CalledProcessError, OSError) as error:
         sys.exit(f"error: {error}")

@@ -11,6 +11,7 @@ import tempfile
 from . import jsonc
 from .errors import BuildError
 
+SERVICES = "etc/vigil/services.d"
 NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,62}")
 
 
@@ -218,17 +219,23 @@ def gathered(directories):
         yield pathlib.Path(folder)
 
 
-def programs(directory):
-    """Each service's exec[0], to be looked for in the finished root: [(service, path)]."""
-    names = check_directory(directory)
-    return [(name, jsonc.parse((directory / f"{name}.json").read_text())["exec"][0]) for name in names]
+def programs(tree):
+    """Each service's exec[0] in a finished root (a GuestTree), to be looked for there: [(service, path)]; "" of a file that does not parse."""
+    for name in tree.names(SERVICES):
+        if name.endswith(".json"):
+            try:
+                yield name.removesuffix(".json"), str(jsonc.parse(tree.read_text(f"{SERVICES}/{name}") or "")["exec"][0])
+            except (jsonc.JsoncError, LookupError, TypeError, RecursionError):
+                yield name.removesuffix(".json"), ""
 
 
-def missing_programs(directory, root):
+def missing_programs(tree):
     """Faults of those that the root does not hold or that cannot be executed there."""
-    for name, path in programs(directory):
-        found = inside(root, path)
-        if found is None or not os.path.isfile(found):
+    for name, path in programs(tree):
+        found = inside(tree.root, path) if path else None
+        if not path:
+            yield f"{name}.json: is no service file"
+        elif found is None or not os.path.isfile(found):
             yield f"{name}.json: exec: {path} is not in the image"
         elif not os.access(found, os.X_OK):
             yield f"{name}.json: exec: {path} is not executable"

@@ -1,6 +1,6 @@
 """Each step's output, kept under the hash of everything that went into it: inputs, and the source of the modules that made it.
 
-An entry is a directory DIR/STEP/KEY; it appears by rename when complete, so an interrupted build leaves none behind.
+Of each step the newest few are kept for each owner (the profile), so that profiles do not evict each other. An entry is a directory DIR/STEP/KEY; it appears by rename when complete, so an interrupted build leaves none behind.
 """
 import hashlib
 import inspect
@@ -8,8 +8,12 @@ import json
 import os
 import pathlib
 import shutil
+import time
 
 KEPT_PER_STEP = 3
+# Of an owner (a profile) that was not built for so long nothing is kept for its own sake.
+FORGOTTEN_S = 30 * 86_400
+OWNERS = ".owners"
 
 
 def key_of(inputs, *modules):
@@ -42,8 +46,8 @@ def hash_of_tree(root):
 
 
 class StepCache:
-    def __init__(self, directory, progress):
-        self.directory, self.progress = pathlib.Path(directory), progress
+    def __init__(self, directory, progress, owner=""):
+        self.directory, self.progress, self.owner = pathlib.Path(directory), progress, owner
 
     def has(self, step, key):
         return (self.directory / step / key).is_dir()
@@ -53,6 +57,7 @@ class StepCache:
         entry = self.directory / step / key
         if entry.is_dir() and not refresh:
             os.utime(entry)
+            self.own(step, key)
             self.progress.unchanged(step, what)
             return entry
         with self.progress.step(step, what):
@@ -64,8 +69,18 @@ class StepCache:
                 self.replace(fresh, entry)
             finally:
                 shutil.rmtree(fresh, ignore_errors=True)
+        self.own(step, key)
         self.prune(entry.parent)
         return entry
+
+    def own(self, step, key):
+        """Notes that the owner has used this entry now."""
+        path = self.directory / OWNERS / step / (self.owner or "nobody")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        keys = path.read_text().split() if path.is_file() else []
+        fresh = path.with_name(f".{path.name}-{os.getpid()}")
+        fresh.write_text("\n".join([key, *(kept for kept in keys if kept != key)][:KEPT_PER_STEP]) + "\n")
+        fresh.rename(path)
 
     def replace(self, fresh, entry):
         old = entry.with_name(f".old-{os.getpid()}")
@@ -74,11 +89,22 @@ class StepCache:
         fresh.rename(entry)
         shutil.rmtree(old, ignore_errors=True)
 
-    @staticmethod
-    def prune(step_directory):
-        """Keeps the newest entries. The caller holds the cache's lock, so whatever starts with a dot was left by a killed build."""
+    def prune(self, step_directory):
+        """The caller holds the cache's lock, so whatever starts with a dot was left by a killed build."""
+        owned = self.owned(step_directory.name)
         entries = sorted(step_directory.iterdir(), key=lambda p: p.stat().st_mtime, reverse=True)
-        kept = [p for p in entries if not p.name.startswith(".")][:KEPT_PER_STEP]
+        nobodys = [path.name for path in entries if path.name not in owned and not path.name.startswith(".")]
+        kept = owned.union(nobodys[:max(0, KEPT_PER_STEP - len(owned))])
         for path in entries:
-            if path not in kept:
+            if path.name not in kept:
                 shutil.rmtree(path, ignore_errors=True)
+
+    def owned(self, step):
+        """Keys that some owner keeps; what was not used for long is forgotten."""
+        keys = set()
+        for path in (self.directory / OWNERS / step).glob("*"):
+            if path.name.startswith(".") or time.time() - path.stat().st_mtime > FORGOTTEN_S:
+                path.unlink(missing_ok=True)
+            else:
+                keys.update(path.read_text().split())
+        return keys

@@ -18,3 +18,10 @@ def version():
 def pinned(kernel_facts, kernel_sha256, initrd_sha256):
     """The tuple that belongs together: another member of it is another machine, and was not tried."""
     return {"vmm": version(), "kernel_sha256": kernel_sha256, "config_sha256": kernel_facts["config_sha256"], "initrd_sha256": initrd_sha256}
+
+
+def differences(manifest):
+    """[{"rule","item","note"}]: another VMM here than the image was tried with. That its own parts are the pinned ones is manifest.pinned_faults."""
+    told, here = (manifest.get("pinned") or {}).get("vmm"), version()
+    if told and here and told != here:
+        yield {"rule": "pinned", "item": "vmm", "note": f"the image was made and tried with {told}; this host has {here}"}

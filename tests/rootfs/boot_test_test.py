@@ -5,6 +5,7 @@ import pathlib
 import tempfile
 import types
 import unittest
+from unittest import mock
 
 import made     # noqa: F401  (sets the path of image_build)
 from image_build import boot_test, manifest
@@ -52,9 +53,32 @@ class TheTest(unittest.TestCase):
         with self.assertRaisesRegex(BuildError, "p with 64 MiB: does not come up: service.exited / web ended with code 1"):
             boot_test.try_out(daemon, {"name": "p", "min_memory_mib": 64})
 
+    def looks(self, *answers):
+        """A daemon that answers these one after the other, the last for ever."""
+        left = list(answers)
+        return types.SimpleNamespace(get=lambda path: left.pop(0) if len(left) > 1 else left[0])
+
+    def with_probe(self, **probe):
+        return {"state": "ready", "liveness": "ok", "services": [{"name": "web", "state": "ready", "probes": [{"probe": "http:8080", "passed": True, **probe}]}]}
+
+    def test_waits_until_every_probe_that_passed_says_when(self):
+        with mock.patch.object(boot_test, "LOOK_S", 0):
+            vm = boot_test.with_times(self.looks(self.with_probe(), self.with_probe(), self.with_probe(passed_us=7000)), ["web"])
+            self.assertEqual(boot_test.probes_of(vm["services"]), [["web", "http:8080", 7]])
+            with mock.patch.object(boot_test, "TIMES_S", 0), self.assertRaisesRegex(BuildError, "web: http:8080: passed, and the agent has not told when"):
+                boot_test.with_times(self.looks(self.with_probe()), ["web"])
+
+    def test_takes_the_peak_of_a_report_that_came_after_ready(self):
+        early, late = ({"health": {"memory_peak_kib": mib << 10}} for mib in (30, 50))
+        with mock.patch.object(boot_test, "LOOK_S", 0):
+            self.assertEqual(boot_test.memory_peak(self.looks(early, early, early, late)), 50)
+            self.assertEqual(boot_test.memory_peak(self.looks({"health": None}, late)), 50)
+            with mock.patch.object(boot_test, "HEALTH_S", 0.01):
+                self.assertIsNone(boot_test.memory_peak(self.looks(early)))
+
     def test_a_vm_that_needs_more_than_it_promises_is_refused(self):
         image = types.SimpleNamespace(manifest=json.loads('{"min_memory_mib": 64, "boot_test": {"memory_peak_mib": 64.5}}'))
-        self.assertEqual(list(memory_too_small.faults(image)), [("min_memory_mib", "64 MiB are declared, the boot test used 64 MiB")])
+        self.assertEqual(list(memory_too_small.faults(image)), [("min_memory_mib", "64 MiB are declared, the boot test used 64.5 MiB: less than 12.5% is left for work")])
 
 
 if __name__ == "__main__":

@@ -1,9 +1,11 @@
 """The command itself on bad input: exit code, what it says, and that nothing is published. And the cache of steps."""
+import io
 import json
 import os
 import pathlib
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -11,7 +13,7 @@ import threading
 import unittest
 
 import made
-from image_build import agent, locks, places, root_worker, step_cache, tools
+from image_build import agent, boot_guard, guest_tree, interruption, locks, places, root_worker, step_cache, tools
 from image_build.errors import BuildError
 from image_build.progress import Progress
 
@@ -95,7 +97,9 @@ class TheAgent(InAFolder):
 
     def test_the_core_helper_goes_where_the_agent_looks_for_it(self):
         (self.directory / "helper").write_bytes(b"helper")
-        root_worker.install_core_helper(self.directory / "helper", self.directory / "tree")
+        (self.directory / "tree").mkdir()
+        with guest_tree.GuestTree(self.directory / "tree") as tree:
+            tree.copy_in(self.directory / "helper", root_worker.CORE_HELPER, 0o755)
         header = (places.REPOSITORY / "guest/init/core_pattern.hpp").read_text()
         inside = re.search(r'core_helper = "/([^"]+)"', header).group(1)
         installed = self.directory / "tree" / inside
@@ -106,6 +110,86 @@ class TheAgent(InAFolder):
         self.assertEqual(agent.build_id_in("vigil-guest 1.2.3 (build 0f3a-dirty)"), "0f3a-dirty")
         with self.assertRaises(BuildError):
             agent.version_in("usage: what", "x")
+
+
+class Interrupted(InAFolder):
+    def said(self, **facts):
+        out = io.StringIO()
+        progress = Progress(out=out)
+        progress.log = "/the/log"
+        for key, value in facts.items():
+            setattr(progress, key, value)
+        self.assertEqual(interruption.told(progress), 130)
+        return out.getvalue().split("] ", 1)[1].strip()
+
+    def test_says_the_step_and_whether_something_was_published(self):
+        self.assertEqual(self.said(current="base"), "interrupted in step base; nothing was published; log: /the/log")
+        self.assertEqual(self.said(current="", published="p@12"), "interrupted; p@12 was published before that; log: /the/log")
+
+    def test_a_step_that_was_under_way_stays_the_current_one(self):
+        progress = self.quiet()
+        with progress.step("root", "x"):
+            pass
+        self.assertEqual(progress.current, "")
+        with self.assertRaises(KeyboardInterrupt), progress.step("base", "x"):
+            raise KeyboardInterrupt
+        self.assertEqual(progress.current, "base")
+
+    def test_by_a_closed_terminal_too_in_a_real_build(self):
+        """The step is one that waits: another build holds the lock of the cache."""
+        for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT):
+            with self.subTest(number), locks.locked(self.directory / "cache/lock", self.quiet(), 1):
+                agent_path = self.directory / "vigil-guest"
+                build = subprocess.Popen([sys.executable, BUILD, "minimal", "--json", "--out", self.directory / "out", "--cache", self.directory / "cache",
+                                          "--agent", self.agent(agent_path), "--core-helper", agent_path], stdout=subprocess.PIPE, text=True)
+                events = iter(map(json.loads, build.stdout))
+                event = next(found for found in events if found["event"] in ("waiting", "failed"))
+                self.assertEqual(event["event"], "waiting", event)
+                build.send_signal(number)
+                event = list(events)[-1]
+                build.stdout.close()
+                self.assertEqual((build.wait(), event["event"], event["published"]), (130, "interrupted", ""))
+                self.assertTrue(pathlib.Path(event["log"]).is_file())
+
+    @staticmethod
+    def agent(path):
+        """A static program that says what the agent would."""
+        source = path.with_suffix(".c")
+        source.write_text('#include <stdio.h>\nint main(void) { puts("vigil-guest 1.0 build-id ab"); return 0; }\n')
+        subprocess.run(["gcc", "-static", "-o", path, source], check=True)
+        return path
+
+
+class TheGuard(InAFolder):
+    """What a daemon started ends with the build, also one that was killed."""
+
+    DAEMON = "import os, subprocess, sys, time\np = subprocess.Popen(['setsid', 'sh', '-c', 'sleep 600 & echo $! >' + sys.argv[1] + '; sleep 600'])\n" \
+             "while not (os.path.exists(sys.argv[1]) and open(sys.argv[1]).read()): time.sleep(0.01)\nos.write(int(sys.argv[3]), b'1')\ntime.sleep(600)\n"
+
+    def started(self):
+        (self.directory / "b").mkdir()
+        ready, write_end = os.pipe()
+        guard = subprocess.Popen([sys.executable, "-I", boot_guard.__file__, self.directory / "b", sys.executable, "-c", self.DAEMON, self.directory / "b/pid",
+                                  "--ready-fd", str(write_end)], stdin=subprocess.PIPE, pass_fds=[write_end])
+        self.addCleanup(guard.stdin.close)
+        os.close(write_end)
+        with os.fdopen(ready, "rb") as file:
+            self.assertEqual(file.read(1), b"1")
+        return guard, int((self.directory / "b/pid").read_text())
+
+    def test_ends_all_when_the_build_is_gone(self):
+        guard, orphan = self.started()
+        guard.stdin.close()
+        guard.wait(60)
+        self.assertRaises(ProcessLookupError, os.kill, orphan, 0)
+        self.assertFalse((self.directory / "b").exists())
+
+    def test_ends_all_when_it_is_told_to(self):
+        guard, orphan = self.started()
+        guard.terminate()
+        guard.wait(60)
+        self.assertRaises(ProcessLookupError, os.kill, orphan, 0)
+        self.assertTrue((self.directory / "b").exists())
 
 
 class StepsAreCached(InAFolder):
@@ -142,6 +226,18 @@ class StepsAreCached(InAFolder):
             self.cache.get("root", "k", "what", fail)
         self.assertEqual((caught.exception.step, caught.exception.cause), ("root", "No space left on device"))
         self.assertIn("--cache", caught.exception.mend)
+
+    def test_profiles_do_not_evict_each_other(self):
+        for owner in ("one", "two", "three"):
+            self.cache.owner = owner
+            for number in range(4):
+                self.get(f"{owner}{number}")
+        self.assertEqual(sorted(p.name for p in (self.directory / "step").iterdir()), sorted(f"{owner}{n}" for owner in ("one", "two", "three") for n in (1, 2, 3)))
+        for name in ("one", "three"):
+            os.utime(self.directory / ".owners/step" / name, (1, 1))
+        self.cache.owner = "two"
+        self.get("two4")
+        self.assertEqual(sorted(p.name for p in (self.directory / "step").iterdir()), ["two2", "two3", "two4"])
 
     def test_old_entries_are_removed_and_what_killed_builds_left(self):
         (self.directory / "step/.new-1").mkdir(parents=True)

@@ -46,6 +46,12 @@ HOSTILE = {
 }
 
 
+# An image's own folders as links that lead out of it; and the same where they stay within.
+for ours in ("etc", "usr", "var", "tmp", "dev", "proc", "usr/libexec/vigil"):
+    HOSTILE[f"{ours} leads out"] = ([link(ours, "/somewhere")], f"'{ours}'", "leads out of it: /somewhere")
+    HOSTILE[f"{ours} leads upwards"] = ([link(ours, "../../../../x")], f"'{ours}'", "leads out of it: ../../../../x")
+
+
 class InAFolder(unittest.TestCase):
     def setUp(self):
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="vigil-import-test-"))
@@ -94,6 +100,10 @@ class ATar(InAFolder):
         self.assertEqual((found["./etc/awk"].linkname, found["./up"].linkname, found["./home/u"].uid), ("/etc/alternatives/awk", "../../x", 1000))
         self.assertEqual(found["./cap"].pax_headers, {"SCHILY.xattr.security.capability": "c"})
 
+    def test_its_own_folders_may_be_links_within(self):
+        import_source.bring(self.tar(GOOD, link("tmp", "var/tmp"), link("usr/libexec", "lib/../lib")), self.out)
+        self.assertEqual(self.brought()["./tmp"].linkname, "var/tmp")
+
     def test_device_nodes_in_dev_are_left_out_and_told(self):
         path = self.tar(GOOD, member("./dev/null", type=tarfile.CHRTYPE, devmajor=1, devminor=3))
         self.assertEqual(import_source.bring(path, self.out), ["dev/null"])
@@ -115,6 +125,18 @@ class ATar(InAFolder):
 
 
 class ADirectory(InAFolder):
+    def test_brings_the_capabilities_of_its_programs(self):
+        tree = self.directory / "tree"
+        tree.mkdir()
+        (tree / "ping").write_bytes(b"x")
+        value = b"\1\0\0\2\0\x20\0\0" + b"\0" * 12
+        try:
+            os.setxattr(tree / "ping", "security.capability", value)
+        except OSError as error:
+            self.skipTest(f"no capabilities on files here: {error}")
+        import_source.bring(tree, self.out)
+        self.assertEqual(self.brought()["./ping"].pax_headers["SCHILY.xattr.security.capability"].encode("utf-8", "surrogateescape"), value)
+
     def test_is_judged_as_a_tar_is(self):
         tree = self.directory / "tree"
         (tree / "etc").mkdir(parents=True)

@@ -7,10 +7,12 @@ import subprocess
 import sys
 import tempfile
 import unittest
+from unittest import mock
 
 import lint_fixtures
 import made
-from image_build import cpio, places
+from image_build import agent as agent_module
+from image_build import cpio, places, vmm
 from image_build.errors import BuildError
 from image_build.lint import runner, step, subject, worker
 from image_build.lint.rules import program_does_not_run
@@ -107,7 +109,7 @@ class AnImage(InAFolder):
     def image(self, change=lambda scene: None):
         scene = self.scene()
         change(scene)
-        scene.manifest["boot_test"] = {}
+        scene.manifest.pop("boot_test")
         directory = self.directory / "image"
         directory.mkdir()
         subprocess.run(["mke2fs", "-q", "-t", "ext4", "-d", scene.tree, directory / "root.ext4", "8M"], check=True,
@@ -116,9 +118,14 @@ class AnImage(InAFolder):
         (directory / "manifest.json").write_text(json.dumps(scene.manifest))
         return directory, scene
 
-    def verify(self, directory):
-        done = subprocess.run([sys.executable, places.REPOSITORY / "rootfs-build/verify", directory, "--no-hashes", "--json"], capture_output=True, text=True, check=False)
-        return done.returncode, [json.loads(line) for line in done.stdout.splitlines()], done.stderr
+    def verify(self, directory, *more):
+        done = subprocess.run([sys.executable, places.REPOSITORY / "rootfs-build/verify", directory, "--no-hashes", "--json", "--agent", "/none", *more], capture_output=True, text=True, check=False)
+        return done.returncode, [json.loads(line) for line in done.stdout.splitlines() if '"note"' not in line], done.stderr
+
+    def notes(self, directory, *more):
+        done = subprocess.run([sys.executable, places.REPOSITORY / "rootfs-build/verify", directory, "--no-hashes", "--json", "--agent", "/none", *more],
+                              capture_output=True, text=True, check=False)
+        return [line for line in map(json.loads, done.stdout.splitlines()) if "note" in line]
 
     def test_that_is_right_is_whole(self):
         directory, _ = self.image()
@@ -136,6 +143,37 @@ class AnImage(InAFolder):
         directory, _ = self.image(lambda scene: scene.file("usr/local/bin/root", made.elf(), 0o4755))
         code, found, _ = self.verify(directory)
         self.assertEqual((code, [(fault["rule"], fault["item"]) for fault in found]), (1, [("setuid_surprise", "/usr/local/bin/root")]))
+
+    def test_from_elsewhere_tells_what_it_excuses(self):
+        def change(scene):
+            scene.file("usr/local/bin/root", made.elf(), 0o4755)
+            scene.manifest["lint_allow"] = {"setuid_surprise": ["/usr/local/bin/root", ["odd"]], "default_password": 7}
+        directory, _ = self.image(change)
+        self.assertEqual(self.verify(directory)[0], 0)
+        note = next(note for note in self.notes(directory) if note["rule"] == "setuid_surprise")
+        self.assertEqual((note["item"], note["note"]), ("/usr/local/bin/root", "excused by the lint_allow of fixture itself: is setuid (mode 4755)"))
+
+    def test_of_another_agent_or_vmm_than_this_host_s_says_so(self):
+        directory, _ = self.image(lambda scene: scene.manifest.update(pinned={"vmm": "another VMM 1.0", "kernel_sha256": "0"}))
+        agent = self.directory / "agent"
+        agent.write_bytes(made.elf(notes=made.note("GNU", 3, b"\xab")))
+        agent.chmod(0o755)
+        with mock.patch("image_build.agent.ask", return_value="vigil-guest 7.1 build-id ab"):
+            host = agent_module.read(agent)
+        found, told = step.of_image(directory, json.loads((directory / "manifest.json").read_text()), host)
+        self.assertEqual((found, [note["note"].split(";")[0] for note in told if note["rule"] == "agent_is_another"]),
+                         ([], ["the image's agent is 1 (build b), this host's is 7.1 (build ab)"]))
+        with mock.patch.object(vmm, "version", return_value="QEMU 9"):
+            self.assertEqual([note["note"] for note in vmm.differences({"pinned": {"vmm": "QEMU 8"}})], ["the image was made and tried with QEMU 8; this host has QEMU 9"])
+            self.assertEqual(list(vmm.differences({"pinned": {"vmm": "QEMU 9"}})), [])
+
+    def test_that_is_not_the_tuple_which_was_tried(self):
+        directory, scene = self.image()
+        scene.manifest.update(kernel={"sha256": "a" * 64}, pinned={"vmm": "", "kernel_sha256": "b" * 64})
+        (directory / "manifest.json").write_text(json.dumps(scene.manifest))
+        code, found, _ = self.verify(directory)
+        self.assertEqual((code, found[0]["rule"]), (1, "hash"))
+        self.assertIn("pinned.kernel_sha256 is bbbb", found[0]["cause"])
 
     def test_with_odd_names_is_read_all_the_same(self):
         directory, _ = self.image(lambda scene: scene.file('srv/a "b" c/tool', made.elf(), 0o4755))
@@ -195,6 +233,16 @@ class Programs(InAFolder):
         self.assertEqual((code, said.splitlines()[0]), (0, "65534"), said)
         self.assertEqual([line.split(":")[0].strip() for line in said.splitlines() if ":" in line], ["lo"])
         self.assertEqual(run(["/bin/gone"])[0], 127)
+        self.assertNotIn(str(self.directory), pathlib.Path("/proc/self/mounts").read_text())
+
+    def test_do_not_run_where_a_link_would_have_the_host_written(self):
+        (self.directory / "t").mkdir()
+        outside = self.directory / "outside"
+        outside.mkdir()
+        (self.directory / "t/proc").mkdir()
+        (self.directory / "t/dev").symlink_to(outside)
+        self.assertEqual(worker.confined(self.directory / "t")(["/bin/true"]), (-1, "/dev is a link"))
+        self.assertEqual(list(outside.iterdir()), [])
 
 
 if __name__ == "__main__":

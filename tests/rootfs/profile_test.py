@@ -9,6 +9,7 @@ import unittest
 import made  # noqa: F401  (puts rootfs-build on the path)
 from image_build import jsonc, places, profile, service_files
 from image_build.errors import BuildError
+from image_build.guest_tree import GuestTree
 
 GOOD = {"format": 1, "name": "small", "suite": "trixie", "packages": ["socat"], "min_memory_mib": 128,
         "kernel": {"package": "linux-image-cloud-amd64", "modules": ["virtio_blk"]}}
@@ -153,8 +154,11 @@ class LooksForPrograms(InAFolder):
         (self.root / "usr/bin/plain").chmod(0o644)
 
     def missing(self, program):
-        self.service("web", {"name": "web", "exec": [program]})
-        return list(service_files.missing_programs(self.services, str(self.root)))
+        directory = self.root / service_files.SERVICES
+        directory.mkdir(parents=True, exist_ok=True)
+        (directory / "web.json").write_text(json.dumps({"name": "web", "exec": [program]}))
+        with GuestTree(self.root) as tree:
+            return list(service_files.missing_programs(tree))
 
     def test_found_through_links_within_the_root(self):
         (self.root / "usr/bin/alias").symlink_to("/bin/tool")

@@ -20,16 +20,18 @@ def host_e2fsprogs():
     return {name: [shutil.which(name, path=search_path()) or name] for name in ("e2fsck", "debugfs")}
 
 
-def faults(root, initrd, config, manifest, programs, allowed, owner_prefix, scratch, tools, e2fsprogs):
+def looked_over(root, initrd, config, manifest, programs, allowed, owner_prefix, scratch, tools, e2fsprogs, host_agent=None):
+    """(faults, notes), as the runner tells them."""
     job = {"root": str(root), "initrd": str(initrd or ""), "config": str(config or ""), "manifest": manifest, "scratch": str(scratch),
-           "programs": programs, "allow": allowed, **e2fsprogs}
+           "programs": programs, "allow": allowed, "agent": host_agent, **e2fsprogs}
     path = pathlib.Path(scratch) / "job.json"
     path.write_text(json.dumps(job))
     try:
         out = tools.run([*owner_prefix, sys.executable, "-I", WORKER, path], "lint", "see the log; if space is short, free some")
     finally:
         tools.run([*owner_prefix, "rm", "-rf", pathlib.Path(scratch) / "tree"], "lint")
-    return json.loads(out.decode().strip().splitlines()[-1])["faults"]
+    answer = json.loads(out.decode().strip().splitlines()[-1])
+    return answer["faults"], answer["notes"]
 
 
 def refuse(found):
@@ -41,8 +43,8 @@ def refuse(found):
                          'mend the profile; what is meant to be so goes into its "lint_allow" as {"RULE": ["ITEM"]}')
 
 
-def of_image(directory, manifest, scratch_parent=None):
-    """Faults of an image directory; nothing of it is run."""
+def of_image(directory, manifest, host_agent=None, scratch_parent=None):
+    """(faults, notes) of an image directory; nothing of it is run. What its own manifest excuses is told: a foreign image excuses what it likes."""
     directory = pathlib.Path(directory)
     with contextlib.suppress(OSError, ValueError):
         manifest = {**manifest, "boot_test": json.loads((directory / "boot-test.json").read_bytes())}
@@ -52,5 +54,9 @@ def of_image(directory, manifest, scratch_parent=None):
         config = directory / "kernel.config"
         allowed = manifest.get("lint_allow", {})
         prefix = [] if os.geteuid() == 0 else ["unshare", "--map-root-user", "--map-auto", "--"]
-        return faults(directory / "root.ext4", directory / "initrd", config if config.is_file() else None, manifest, [],
-                      allowed if isinstance(allowed, dict) else {}, prefix, scratch, Tools(log, 0), host_e2fsprogs())
+        return looked_over(directory / "root.ext4", directory / "initrd", config if config.is_file() else None, manifest, None,
+                           lists_of(allowed), prefix, scratch, Tools(log, 0), host_e2fsprogs(), host_agent)
+
+
+def lists_of(allowed):
+    return {rule: items for rule, items in allowed.items() if isinstance(items, list)} if isinstance(allowed, dict) else {}

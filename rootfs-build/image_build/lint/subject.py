@@ -33,6 +33,7 @@ class Tree:
 
     def __init__(self, root, modes=None):
         self.root, self.modes = os.fspath(root), modes or {}
+        self.remembered = {}    # what a rule has seen, for its own notes
         self.entries = sorted(self.walk(), key=lambda entry: entry.path)
         self.by_path = {entry.path: entry for entry in self.entries}
 
@@ -60,6 +61,17 @@ class Tree:
         with open(found, "rb") as file:
             return file.read(limit)
 
+    def pieces(self, path, size, overlap):
+        """A file in parts of `size` bytes, each beginning with the last `overlap` ones of that before it."""
+        found = self.real(path)
+        if found is None or not os.path.isfile(found):
+            return
+        with open(found, "rb") as file:
+            kept = b""
+            while block := file.read(size):
+                yield kept + block
+                kept = (kept + block)[-overlap:] if overlap else b""
+
     def text(self, path):
         return self.read(path).decode(errors="replace")
 
@@ -70,8 +82,9 @@ class Subject:
     manifest: dict          # {} where there is none
     initrd: dict            # path -> contents
     kernel_config: dict     # symbol -> value; {} where unknown
-    programs: list          # argv lists that must run; [] for an image that is not ours
+    programs: list | None   # argv lists that must run; None for an image that is not of a profile
     run: object = None      # argv -> (code, what it said), within the image
+    host_agent: dict | None = None  # version, build_id and sha256 of the agent that this host has
 
     @property
     def has_systemd(self):

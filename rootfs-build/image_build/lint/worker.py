@@ -1,5 +1,5 @@
 """Unpacks an image's root where its files have their owners (as its own process: perhaps in a user namespace) and runs the rules over it. Takes the
-path of a JSON file {"root","initrd","config","manifest","scratch","e2fsck","debugfs","programs","allow"}, answers with one JSON line {"faults": [...]}."""
+path of a JSON file {"root","initrd","config","manifest","scratch","e2fsck","debugfs","programs","allow","agent"}, answers with one JSON line {"faults": [...], "notes": [...]}."""
 import json
 import os
 import pathlib
@@ -14,12 +14,12 @@ from image_build.tools import search_path  # noqa: E402
 
 ANSWER_S = 60
 ROW = re.compile(r"/\d+/(\d+)/\d+/\d+/([^/]*)/\d*/")
-# Nobody, without a network, with a /proc of its own; $1 is the tree.
+# Nobody, without a network, with a /proc of its own; $1 is the tree. The tree is first made a mount of its own that shares nothing: what is mounted below
+# it is seen nowhere else, also where the namespace's other mounts are shared.
 CONFINED = ["--mount", "--pid", "--fork", "--kill-child", "--net", "--ipc", "--uts", "--", "sh", "-c",
-            'tree=$1; shift; mount -t proc proc "$tree/proc" && '
+            'tree=$1; shift; mount --bind "$tree" "$tree" && mount --make-private "$tree" && mount -t proc proc "$tree/proc" && '
             'for node in null zero urandom; do : >"$tree/dev/$node"; mount --bind "/dev/$node" "$tree/dev/$node"; done && '
-            'chroot --userspec=65534:65534 "$tree" "$@"; status=$?; '
-            'umount "$tree/proc" "$tree/dev/null" "$tree/dev/zero" "$tree/dev/urandom"; exit $status', "sh"]
+            'chroot --userspec=65534:65534 "$tree" "$@"; status=$?; umount -R "$tree"; exit $status', "sh"]
 
 
 class BadNames(ValueError):
@@ -64,15 +64,19 @@ def modes_of(job, tree):
 
 
 def unshare_here():
-    """In a chroot "/" is no mount, and its propagation cannot be changed: mounts are then as shared as they were, and end with what they were made for."""
+    """In a chroot "/" is no mount, and its propagation cannot be changed."""
     alone = subprocess.run(["unshare", "--mount", "true"], capture_output=True, check=False)
     return ["unshare"] if alone.returncode == 0 else ["unshare", "--propagation", "unchanged"]
 
 
 def confined(tree):
     unshare = unshare_here()
+    # A link would have us mount and write where it leads on this machine.
+    wrong = [name for name in ("proc", "dev", "dev/null", "dev/zero", "dev/urandom") if os.path.islink(tree / name)]
 
     def run(argv):
+        if wrong:
+            return -1, f"/{wrong[0]} is a link"
         try:
             done = subprocess.run([*unshare, *CONFINED, str(tree), *argv], capture_output=True, timeout=ANSWER_S, check=False, stdin=subprocess.DEVNULL,
                                   env={"PATH": search_path(), "HOME": "/nonexistent", "LC_ALL": "C.UTF-8"})
@@ -83,21 +87,23 @@ def confined(tree):
 
 
 def main(job):
+    """(faults, notes)"""
     tree = pathlib.Path(job["scratch"]) / "tree"
     damage = unpack(job, tree)
     if damage:
-        return damaged(job, damage)
+        return damaged(job, damage), []
     try:
         seen = subject.Tree(tree, modes_of(job, tree))
         members = {path: data for path, (_, data) in cpio.members(pathlib.Path(job["initrd"]).read_bytes()).items()} if job["initrd"] else {}
     except BadNames as error:
-        return damaged(job, str(error))
+        return damaged(job, str(error)), []
     except cpio.CpioError as error:
-        return [{"rule": "agent_is_another", "item": "initrd", "cause": str(error), "prevents": "an initramfs that the kernel cannot unpack"}]
+        return [{"rule": "agent_is_another", "item": "initrd", "cause": str(error), "prevents": "an initramfs that the kernel cannot unpack"}], []
     config = kernel_config.parse(pathlib.Path(job["config"]).read_text()) if job["config"] else {}
-    image = subject.Subject(seen, job["manifest"], members, config, job["programs"], confined(tree))
-    return runner.faults(image, job["allow"])
+    image = subject.Subject(seen, job["manifest"], members, config, job["programs"], confined(tree), job["agent"])
+    return runner.looked_over(image, job["allow"])
 
 
 if __name__ == "__main__":
-    print(json.dumps({"faults": main(json.loads(pathlib.Path(sys.argv[1]).read_text()))}))
+    found, told = main(json.loads(pathlib.Path(sys.argv[1]).read_text()))
+    print(json.dumps({"faults": found, "notes": told}))

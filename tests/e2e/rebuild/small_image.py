@@ -14,6 +14,8 @@ from image_build import initrd, root, suite_tools, tools  # noqa: E402  (the pat
 from image_build.step_cache import hash_of_file  # noqa: E402
 
 EPOCH = 1_735_689_600
+# cap_net_raw, permitted and effective, as a file system keeps it.
+CAPABILITY = "\x01\0\0\x02\0\x20\0\0" + "\0" * 12
 
 
 def member(name, data=None, **facts):
@@ -32,7 +34,7 @@ def members():
     yield member("usr/bin/su", b"\x7fELF" * 3000, mode=0o4755)
     yield member("usr/bin/again", b"", type=tarfile.LNKTYPE, linkname="./usr/bin/su", size=0)
     yield member("bin", b"", type=tarfile.SYMTYPE, linkname="usr/bin", size=0)
-    yield member("usr/bin/ping", b"#!/bin/sh\n", mode=0o755, pax_headers={"SCHILY.xattr.user.note": "kept"})
+    yield member("usr/bin/ping", b"#!/bin/sh\n", mode=0o755, pax_headers={"SCHILY.xattr.user.note": "kept", "SCHILY.xattr.security.capability": CAPABILITY})
     yield from (member(f"var/lib/{(number * 37) % 211:03d}-{'n' * (number % 40)}", b"x" * number * 50) for number in range(200))
     yield member("etc/newer", b"", mtime=2_000_000_000)
 

@@ -1,12 +1,16 @@
 """A program whose loader or libraries were left out is found by the first user, not by the build."""
 import os
+import re
 import struct
 
+from ... import jsonc
 from ...elf import PT_INTERP, Elf, ElfError
 
 PREVENTS = "a program that cannot start"
 FOLDERS = ("/bin", "/sbin", "/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin", "/usr/libexec/vigil")
 LIBRARIES = ("/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu", "/lib64", "/usr/lib64", "/lib", "/usr/lib")
+SERVICES = "/etc/vigil/services.d"
+EXEC = re.compile(r"^[ \t]*Exec(?:Start|StartPre|StartPost|Condition|Reload|Stop|StopPost)[ \t]*=[ \t]*[-@:+!]*(/[^\s;]*)", re.MULTILINE)
 DT_NEEDED, DT_STRTAB, DT_RPATH, DT_RUNPATH = 1, 5, 15, 29
 PT_LOAD, PT_DYNAMIC = 1, 2
 
@@ -15,10 +19,36 @@ def faults(subject):
     for entry in subject.tree.entries:
         if entry.is_file and entry.mode & 0o111 and os.path.dirname(entry.path) in FOLDERS:
             yield from ((entry.path, fault) for fault in missing_parts(subject.tree, entry.path))
-    for argv in subject.programs:
+    for argv in subject.programs or []:
         code, said = subject.run(argv)
         if code != 0:
             yield argv[0], f"`{' '.join(argv)}` ended with code {code} in the image: {said[-200:].strip() or 'it said nothing'}"
+
+
+    if subject.programs is not None:
+        yield from undeclared(subject.tree, subject.programs)
+
+
+def undeclared(tree, programs):
+    """What a service starts and nobody tried: a program counts as tried that is a word of a command line in `programs`."""
+    tried = {tree.real(word) for argv in programs for word in argv if word.startswith("/")}
+    for path, program in sorted(set(started(tree))):
+        if tree.real(program) not in tried:
+            yield path, f"starts {program}, which is not among the profile's programs: nobody knows that it runs"
+
+
+def started(tree):
+    """(file, program) of the services of the agent, and of units and drop-ins that are not Debian's."""
+    for entry in tree.below(SERVICES):
+        if entry.path.endswith(".json"):
+            try:
+                spec = jsonc.parse(tree.text(entry.path))
+                yield from ((entry.path, argv[0]) for argv in (spec["exec"], (spec.get("ready") or {}).get("exec", {}).get("argv")) if argv)
+            except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+                yield entry.path, "what cannot be read"
+    for entry in (*tree.below("/etc/systemd/system"), *tree.below("/usr/lib/systemd/system")):
+        if entry.is_file and (entry.path.startswith("/etc/") or entry.path.endswith("-vigil.conf")):
+            yield from ((entry.path, program) for program in EXEC.findall(tree.text(entry.path)) if not program.startswith("/run/"))
 
 
 def missing_parts(tree, path):
