@@ -11,7 +11,8 @@
 namespace vigil::guest::process {
 namespace {
 
-constexpr std::size_t max_file_bytes = 1024 * 1024;
+constexpr std::size_t max_file_bytes = 1024 * 1024, max_environment_bytes = 64 * 1024;
+constexpr std::string_view exported = "export ", blanks = " \t\r";
 
 std::vector<std::string_view> split(std::string_view text, char separator) {
   std::vector<std::string_view> parts;
@@ -64,14 +65,44 @@ std::vector<gid_t> groups_of(std::string_view groups, std::string_view user) {
   return ids;
 }
 
+std::string_view without_blanks(std::string_view text) {
+  text.remove_prefix(std::min(text.find_first_not_of(blanks), text.size()));
+  return text.substr(0, text.find_last_not_of(blanks) + 1);
+}
+
+std::string_view without_quotes(std::string_view text) {
+  const bool is_quoted = text.size() >= 2 && text.front() == text.back() && (text.front() == '"' || text.front() == '\'');
+  return is_quoted ? text.substr(1, text.size() - 2) : text;
+}
+
+bool is_variable_name(std::string_view text) {
+  const auto is_letter = [](char c) { return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_'; };
+  return !text.empty() && is_letter(text.front()) &&
+         std::all_of(text.begin(), text.end(), [&](char c) { return is_letter(c) || (c >= '0' && c <= '9'); });
+}
+
 }  // namespace
 
+std::map<std::string, std::string> parse_environment(std::string_view text) {
+  std::map<std::string, std::string> found;
+  for (std::string_view line : split(text, '\n')) {
+    line = without_blanks(line);
+    if (line.starts_with(exported)) line = without_blanks(line.substr(exported.size()));
+    const auto equals = line.find('=');
+    if (equals == std::string_view::npos || !is_variable_name(line.substr(0, equals)) || line.find('\0') != std::string_view::npos)
+      continue;
+    found.insert_or_assign(std::string(line.substr(0, equals)), std::string(without_quotes(line.substr(equals + 1))));
+  }
+  return found;
+}
+
 std::map<std::string, std::string> environment_of(const Account& account) {
-  return {{"PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
-          {"HOME", account.home},
-          {"USER", account.name},
-          {"LOGNAME", account.name},
-          {"SHELL", account.shell}};
+  std::map<std::string, std::string> all = {{"PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}};
+  for (auto& [name, value] : parse_environment(read_small_file("/etc/environment", max_environment_bytes).value_or(""))) all[name] = value;
+  all["HOME"] = account.home;
+  all["USER"] = all["LOGNAME"] = account.name;
+  all["SHELL"] = account.shell;
+  return all;
 }
 
 Result<Account> find_account(std::string_view passwd, std::string_view groups, std::string_view user, std::string_view group) {

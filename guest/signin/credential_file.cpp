@@ -48,6 +48,19 @@ Result<FileMark> check_file(int fd, const std::string& path, uid_t owner) {
   return FileMark{status.st_ino, static_cast<std::uint64_t>(status.st_size), nanoseconds(status.st_mtim), nanoseconds(status.st_ctim)};
 }
 
+/// As much of `into` as there is.
+Result<std::size_t> read_whole(int fd, std::string& into) {
+  std::size_t size = 0;
+  while (size < into.size()) {
+    const ssize_t count = ::read(fd, into.data() + size, into.size() - size);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return Error::from_errno("a credential file", errno);
+    if (count == 0) break;
+    size += static_cast<std::size_t>(count);
+  }
+  return size;
+}
+
 std::string directory_of(std::string_view path) {
   const auto slash = path.rfind('/');
   return slash == std::string_view::npos ? "." : std::string(path.substr(0, slash));
@@ -60,16 +73,16 @@ Result<CredentialFile> read_credential(const std::string& home, std::string_view
   TRY(fd, open_beneath(home, name, O_RDONLY));
   TRY(mark, check_file(fd.get(), name, owner));
   CredentialFile file{mark, std::string(max_bytes + 1, '\0')};
-  std::size_t size = 0;
-  while (size < file.bytes.size()) {
-    const ssize_t count = ::read(fd.get(), file.bytes.data() + size, file.bytes.size() - size);
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return Error::from_errno("~/" + name, errno);
-    if (count == 0) break;
-    size += static_cast<std::size_t>(count);
+  const auto size = read_whole(fd.get(), file.bytes);
+  const auto after = check_file(fd.get(), name, owner);
+  if (size && after && *after == mark) {
+    file.bytes.resize(*size);
+    return file;
   }
-  file.bytes.resize(size);
-  return file;
+  wipe(file.bytes);
+  if (!size) return size.error();
+  if (!after) return after.error();
+  return Error(Errc::conflict, "~/" + name + " has changed while it was read");
 }
 
 Result<FileMark> mark_of(const std::string& home, std::string_view path, uid_t owner) {

@@ -12,15 +12,29 @@ using protocol::CauseCode;
 
 namespace {
 
-constexpr std::size_t max_fields_bytes = 400;
+constexpr std::size_t max_fields_bytes = 400, max_differences = 3;
 
 class Course {
 public:
   explicit Course(State& state) : state_(state) {}
 
   void on(const CliStarted& started) {
-    report({Step::cli_started, started.detail, "", started.version, {}, {}});
+    const auto& known = state_.provider->known_versions;
+    std::string detail;
+    if (std::find(known.begin(), known.end(), started.version) == known.end()) {
+      state_.unknown_version = started.version.empty() ? "its version" : "version " + started.version;
+      detail = state_.unknown_version + " is not known, only " + known_versions() + ": it is tried";
+    }
+    report({Step::cli_started, detail, "", started.version, {}, {}});
     arm(Timer::url, state_.deadlines.url);
+  }
+
+  void on(const ScreenAnswered& answer) { state_.answered.push_back(answer.name); }
+
+  void on(const AddressDiffers& address) {
+    const auto& told = state_.differences;
+    if (told.size() < max_differences && std::find(told.begin(), told.end(), address.how) == told.end())
+      state_.differences.push_back(address.how);
   }
 
   void on(const UrlSeen& seen) {
@@ -86,6 +100,8 @@ private:
   void report(TellStep step) {
     if (has_reported(step.step)) return;
     state_.reported.push_back(step.step);
+    for (; state_.answers_told < state_.answered.size(); ++state_.answers_told)
+      step.detail += (step.detail.empty() ? "" : "; ") + ("screen answered: " + std::string(state_.answered[state_.answers_told]));
     effects_.emplace_back(std::move(step));
   }
   void arm(Timer timer, std::chrono::milliseconds after) { effects_.emplace_back(Arm{timer, after}); }
@@ -95,9 +111,9 @@ private:
     const std::string& url = state_.browser_url.empty() ? state_.screen_url : state_.browser_url;
     effects_.emplace_back(Disarm{Timer::settle});
     effects_.emplace_back(Disarm{Timer::url});
-    report({.step = Step::url_found,
-            .detail = state_.browser_url.empty() ? "on the screen" : "by the browser that the CLI asked for",
-            .url = url});
+    std::string detail = state_.browser_url.empty() ? "on the screen" : "by the browser that the CLI asked for";
+    if (!state_.unknown_version.empty()) detail += "; " + differences();
+    report({.step = Step::url_found, .detail = std::move(detail), .url = url});
     arm(Timer::user, state_.deadlines.user);
     open(url);
   }
@@ -127,9 +143,33 @@ private:
     return state_.reported.empty() ? "" : "the last step was " + std::string(to_text(state_.reported.back()));
   }
 
+  bool is_address_known() const { return !state_.browser_url.empty() || !state_.screen_url.empty(); }
+
+  std::string known_versions() const {
+    std::string all;
+    for (const auto each : state_.provider->known_versions) all += (all.empty() ? "" : ", ") + std::string(each);
+    return all;
+  }
+
+  /// Of a version that is not known, or of addresses that are none of the known forms.
+  std::string differences() const {
+    std::string all;
+    for (const auto& answer : state_.provider->answers)
+      if (std::find(state_.answered.begin(), state_.answered.end(), answer.name) == state_.answered.end())
+        all += (all.empty() ? "screen not met: " : ", ") + std::string(answer.name);
+    for (const auto& each : state_.differences) all += (all.empty() ? "" : "; ") + ("address of another form: " + each);
+    if (!has_reported(Step::url_found) && !is_address_known()) all += (all.empty() ? "" : "; ") + std::string("no address of a known form");
+    return "unlike " + known_versions() + ": " + (all.empty() ? "nothing, its screens and its address are as known" : all);
+  }
+
   std::vector<std::string> evidence(std::string line) const {
     std::vector<std::string> lines;
     if (!line.empty()) lines.push_back(std::move(line));
+    const bool has_shown_address = has_reported(Step::url_found);
+    if (!has_shown_address && !state_.unknown_version.empty())
+      lines.push_back(state_.unknown_version + " is not known; " + differences());
+    else if (!has_shown_address && !state_.differences.empty())
+      lines.push_back(differences());
     if (state_.exit) lines.push_back(std::string(state_.provider->title) + " ended with " + protocol::to_text(*state_.exit));
     return lines;
   }

@@ -1,6 +1,7 @@
 // The course of one sign-in, as a pure function: state and event give the next state and what is to be done.
 //
-// Shape:  no I/O, no clock: time comes as Expired events of timers that effects have armed. Steps are reported in their order, each at most once; `finished` is final, whatever comes.
+// Shape:  no I/O, no clock: time comes as Expired events of timers that effects have armed. Steps are reported in their order, each at most once, with the screens that were answered since the
+//         one before; `finished` is final, whatever comes. A version that is not known is tried: what differs from the known ones is in url_found or in the failure.
 // Source: CONTRACTS "Cause codes" signin.
 #pragma once
 
@@ -26,7 +27,14 @@ struct Deadlines {
 };
 
 struct CliStarted {
-  std::string version, detail;
+  std::string version;  // empty: the CLI's package does not tell it
+};
+struct ScreenAnswered {
+  std::string_view name;  // of the table
+};
+/// An address that looks like a sign-in's and is none of the known forms.
+struct AddressDiffers {
+  std::string how;
 };
 enum class UrlSource { screen, browser };
 struct UrlSeen {
@@ -54,7 +62,8 @@ struct Cancelled {
 struct Expired {
   Timer timer = Timer::settle;
 };
-using Event = std::variant<CliStarted, UrlSeen, BrowserEnded, CallbackSeen, CredentialFits, CredentialUnfit, CliExited, Cancelled, Expired>;
+using Event = std::variant<CliStarted, ScreenAnswered, AddressDiffers, UrlSeen, BrowserEnded, CallbackSeen, CredentialFits, CredentialUnfit,
+                           CliExited, Cancelled, Expired>;
 
 struct TellStep {
   Step step = Step::cli_started;
@@ -85,6 +94,10 @@ struct State {
   const vigil::signin::ProviderRow* provider = nullptr;
   Deadlines deadlines{};
   std::vector<Step> reported{};
+  std::vector<std::string_view> answered{};  // screens, in their order; the first answers_told of them are in a report
+  std::size_t answers_told = 0;
+  std::string unknown_version{};  // "version 9.9.9", when no transcript of it is kept
+  std::vector<std::string> differences{};  // of addresses
   std::string screen_url{}, browser_url{}, opened_url{};
   std::optional<protocol::ExitStatus> exit{};
   std::optional<vigil::signin::CredentialProblem> unfit{};

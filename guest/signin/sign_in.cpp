@@ -15,8 +15,8 @@ namespace vigil::guest::signin {
 namespace {
 
 constexpr std::chrono::milliseconds screen_look_after{50}, screen_look_later{250}, answer_after{300}, file_stable_for{100},
-    callback_look_every{500}, kill_after{2'000}, browser_patience{3'000}, last_words{3'000};
-constexpr std::size_t max_screen_bytes = 8 * 1024, max_names_told = 8;
+    callback_look_every{500}, kill_after{2'000}, browser_patience{10'000}, last_words{3'000};
+constexpr std::size_t max_screen_bytes = 8 * 1024, max_names_told = 8, max_evidence = 8;
 
 Deadlines deadlines_of(const vigil::streams::SigninRunOpening& opening, const vigil::signin::ProviderRow& provider, int scale) {
   Deadlines deadlines;
@@ -62,10 +62,10 @@ Result<void> SignIn::launch() {
   if (auto mark = mark_of(account_.home, state_.provider->credential_path, account_.credentials.uid)) before_ = *mark;
   TRY(door, OpenUrlDoor::open(host_.exec.loop, host_.directory + "/" + opening_.session, host_.program, account_.credentials.uid,
                               [this](std::string url) {
-                                if (is_sign_in_url(*state_.provider, url))
-                                  happened(UrlSeen{std::move(url), UrlSource::browser});
-                                else
-                                  log::info("signin.other_url", {{"session", opening_.session}});
+                                if (is_sign_in_url(*state_.provider, url)) return happened(UrlSeen{std::move(url), UrlSource::browser});
+                                log::info("signin.other_url", {{"session", opening_.session}});
+                                if (const auto difference = address_difference(*state_.provider, url))
+                                  happened(AddressDiffers{*difference});
                               }));
   door_ = std::move(door);
   file_watch_.begin();
@@ -99,13 +99,9 @@ vigil::streams::ExecOpening SignIn::cli_opening() const {
 
 void SignIn::tell_started(const std::string& program) {
   const auto version = installed_version(program);
-  const auto& known = state_.provider->known_versions;
-  std::string detail;
-  for (const auto each : known) detail += (detail.empty() ? "" : ", ") + std::string(each);
-  const bool is_known = std::find(known.begin(), known.end(), version) != known.end();
   log::info("signin.started",
             {{"session", opening_.session}, {"provider", to_text(state_.provider->provider)}, {"pid", cli_->pid()}, {"version", version}});
-  happened(CliStarted{version, is_known ? "" : "its screens are known of version " + detail + " only: it is tried"});
+  happened(CliStarted{version});
 }
 
 void SignIn::session_changed() {
@@ -160,6 +156,7 @@ void SignIn::answer_screen(const std::vector<Line>& lines) {
   if (answer != nullptr && answer == std::exchange(pending_, answer)) {
     answers_.count(*answer);
     log::info("signin.answered", {{"session", opening_.session}, {"screen", answer->name}});
+    happened(ScreenAnswered{answer->name});
     cli_->write_input(answer->keys);
     pending_ = nullptr;
   }
@@ -183,6 +180,7 @@ void SignIn::take_credential(const FileMark& mark) {
   const auto& row = *state_.provider;
   auto file = read_credential(account_.home, row.credential_path, account_.credentials.uid, row.max_credential_bytes);
   if (!file || !(file->mark == mark)) {
+    if (file) wipe(file->bytes);
     file_look_ = host_.exec.loop.after(file_stable_for, [this] { look_for_credential(); });
     return;
   }
@@ -228,6 +226,10 @@ void SignIn::perform(const TellStep& step) {
 }
 
 void SignIn::add_evidence(protocol::Cause& cause) const {
+  if (state_.opened_url.empty())   // one that is still being drawn would look like another form: so only now
+    for (const auto& each :
+         find_differences(*state_.provider, screen_.cells().lines_with_history(), static_cast<std::size_t>(screen_.cells().columns())))
+      if (cause.evidence.size() < max_evidence) cause.evidence.push_back("on its screen an address of another form: " + each);
   if (!trap_.empty()) cause.evidence.push_back("not read: " + trap_);
   if (cause.code == protocol::CauseCode::signin_cancelled || cause.code == protocol::CauseCode::signin_url_not_found) return;
   std::string names;

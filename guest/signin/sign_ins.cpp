@@ -99,8 +99,7 @@ void SignIns::finished(const std::string& session, std::optional<HeldCredential>
   held_.push_back({session, std::move(*credential), {}});
   held_.back().expiry = host_.exec.loop.after(keep_held_, [this, session] {
     log::warning("signin.forgotten_untaken", {{"session", session}});
-    wipe(held(session)->credential.bytes);
-    held_.remove_if([&](const Held& each) { return each.session == session; });
+    lose(session);
   });
   if (stream != nullptr) stream->finish(vigil::streams::Done{bytes});
 }
@@ -135,15 +134,20 @@ void SignIns::take(streams::Stream& stream, const vigil::streams::SigninTakeOpen
 void SignIns::forget(streams::Stream& stream, const vigil::streams::SigninForgetOpening& opening) {
   Held* const entry = held(opening.session);
   if (entry == nullptr) return stream.refuse(Error(Errc::not_found, "no sign-in " + opening.session + " in this VM holds a credential"));
-  auto& credential = entry->credential;
-  if (credential.facts.sha256 != opening.sha256)
+  if (entry->credential.facts.sha256 != opening.sha256)
     return stream.refuse(Error(Errc::conflict, "the credential of " + opening.session + " is another one than was committed"));
-  const auto removed = remove_credential(credential.home, credential.path, credential.owner, credential.mark);
-  log::info("signin.forgotten", {{"session", opening.session}, {"file", removed ? std::string("removed") : removed.error().message()}});
-  wipe(credential.bytes);
-  held_.remove_if([&](const Held& each) { return each.session == opening.session; });
+  lose(opening.session);
   stream.accept();
   stream.finish();
+}
+
+/// The file too: a VM that a sign-in only borrowed keeps nothing of it. One that was written anew since is not ours.
+void SignIns::lose(std::string session) {   // a copy: its caller's may be the timer's, which goes with what is lost
+  auto& credential = held(session)->credential;
+  const auto removed = remove_credential(credential.home, credential.path, credential.owner, credential.mark);
+  log::info("signin.forgotten", {{"session", session}, {"file", removed ? std::string("removed") : removed.error().message()}});
+  wipe(credential.bytes);
+  held_.remove_if([&](const Held& each) { return each.session == session; });
 }
 
 }  // namespace vigil::guest::signin

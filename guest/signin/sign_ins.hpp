@@ -1,7 +1,7 @@
 // All sign-ins of this VM by session: those that run, and the credentials that wait for the host.
 //
 // Shape:  serves the streams signin.run, signin.take, signin.forget. A held credential outlives its stream and the link; it is forgotten when the host says that it has committed this very
-//         one, or after keep_held. Nothing is allocated while there is none.
+//         one, or after keep_held, its file with it either way. Nothing is allocated while there is none.
 // Units:  at most max_sign_ins of both. Errors: Errc::conflict for a session or a user and provider that is there already, Errc::not_found, Errc::limit.
 // Thread: the loop's.
 #pragma once
@@ -37,7 +37,7 @@ private:
     std::string session;
     std::unique_ptr<SignIn> sign_in;
     RunStream* stream = nullptr;  // gone: the host has closed it
-    bool is_over = false;         // how it ended is told; its CLI may still be going
+    bool is_over = false;  // how it ended is told; its CLI may still be going
   };
   struct Held {
     std::string session;
@@ -55,6 +55,7 @@ private:
   Running* running(const std::string& session);
   Held* held(const std::string& session);
   void drop(const std::string& session);
+  void lose(std::string session);
 
   SignInHost host_;
   std::chrono::milliseconds keep_held_;

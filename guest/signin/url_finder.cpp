@@ -91,17 +91,32 @@ std::string_view without_full_stop(std::string_view url) {
   return url;
 }
 
-}  // namespace
-
-std::vector<std::string> find_urls(const vigil::signin::ProviderRow& provider, const std::vector<Line>& lines, std::size_t columns) {
-  std::vector<std::string> found;
+template <typename Take>
+void for_each_address(const std::vector<Line>& lines, std::size_t columns, Take take) {
   const auto joined = join_wrapped(lines);
   for (std::size_t row = 0; row < joined.size(); ++row)
     for (auto at = joined[row].text.find(scheme); at != std::string::npos; at = joined[row].text.find(scheme, at + scheme.size())) {
       const auto assembled = assemble(joined, row, at, columns);
-      const std::string url(without_full_stop(assembled));
-      if (vigil::signin::is_sign_in_url(provider, url) && std::find(found.begin(), found.end(), url) == found.end()) found.push_back(url);
+      take(std::string(without_full_stop(assembled)));
     }
+}
+
+}  // namespace
+
+std::vector<std::string> find_urls(const vigil::signin::ProviderRow& provider, const std::vector<Line>& lines, std::size_t columns) {
+  std::vector<std::string> found;
+  for_each_address(lines, columns, [&](const std::string& url) {
+    if (vigil::signin::is_sign_in_url(provider, url) && std::find(found.begin(), found.end(), url) == found.end()) found.push_back(url);
+  });
+  return found;
+}
+
+std::vector<std::string> find_differences(const vigil::signin::ProviderRow& provider, const std::vector<Line>& lines, std::size_t columns) {
+  std::vector<std::string> found;
+  for_each_address(lines, columns, [&](const std::string& url) {
+    const auto difference = vigil::signin::address_difference(provider, url);
+    if (difference && std::find(found.begin(), found.end(), *difference) == found.end()) found.push_back(*difference);
+  });
   return found;
 }
 

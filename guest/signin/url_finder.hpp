@@ -16,6 +16,9 @@ namespace vigil::guest::signin {
 /// Sign-in addresses of this provider, in the order in which they stand there, each once. `columns` is the width of the screen.
 std::vector<std::string> find_urls(const vigil::signin::ProviderRow& provider, const std::vector<Line>& lines, std::size_t columns);
 
+/// Of addresses that look like a sign-in's and are none of the known forms: in which way, each once.
+std::vector<std::string> find_differences(const vigil::signin::ProviderRow& provider, const std::vector<Line>& lines, std::size_t columns);
+
 /// The port on which the address lets the answer come back: of its redirect_uri, when that is on this machine; 0: none.
 std::uint16_t callback_port_of(std::string_view url);
 

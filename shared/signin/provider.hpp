@@ -7,7 +7,9 @@
 #include "shared/base/enum_names.hpp"
 
 #include <cstdint>
+#include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -50,7 +52,7 @@ struct ProviderRow {
   /// Cheap, without a prompt: ends with 0, and with none of check_refusals in its output, when the stored credential is taken.
   std::span<const std::string_view> check{};
   std::span<const std::string_view> check_refusals{};
-  std::span<const EnvironmentVariable> use_environment{};  // for the check and for prompts, where the credential is used
+  std::span<const EnvironmentVariable> use_environment{};  // for the check and for prompts: the image has it in /etc/environment
   std::span<const std::string_view> known_versions{};  // of which a transcript is kept
   std::span<const EnvironmentVariable> environment{};
   std::span<const ScreenAnswer> answers{};
@@ -75,6 +77,10 @@ inline constexpr std::size_t max_url_bytes = 4096;
 
 /// Whether `url` is a sign-in address of this provider: whole, printable ASCII, within max_url_bytes.
 bool is_sign_in_url(const ProviderRow& row, std::string_view url);
+
+/// Of an address that is none, but looks as if it were meant to be one: in which way its form differs from the table's, by names alone, nothing of its values.
+/// nullopt: it is one, or looks like any other address.
+std::optional<std::string> address_difference(const ProviderRow& row, std::string_view url);
 
 }  // namespace vigil::signin
 

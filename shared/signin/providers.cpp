@@ -46,7 +46,8 @@ constexpr Words gemini_check = {"gemini", "--list-sessions"};
 constexpr Words gemini_refusals = {"Error authenticating", "Please set an Auth method"};  // it ends with 0 all the same
 constexpr EnvironmentVariable gemini_use[] = {{"GOOGLE_GENAI_USE_GCA", "true"}, {"GEMINI_CLI_TRUST_WORKSPACE", "true"}};
 constexpr Words gemini_known = {"0.61.0"};
-constexpr EnvironmentVariable gemini_environment[] = {{"GEMINI_CLI_TRUST_WORKSPACE", "true"}};  // the user's own, empty home; else it asks
+// The user's own, empty home; else it asks. And how to sign in is its question, not the image's.
+constexpr EnvironmentVariable gemini_environment[] = {{"GEMINI_CLI_TRUST_WORKSPACE", "true"}, {"GOOGLE_GENAI_USE_GCA", ""}};
 constexpr Words gemini_how = {"How would you like to authenticate", "\u25cf 1. Sign in with Google"};
 constexpr Words gemini_consent = {"Opening authentication page in your browser", "Do you want to continue?", "\u25cf 1. Yes"};
 constexpr ScreenAnswer gemini_answers[] = {{.name = "how to authenticate: sign in with Google", .shows = gemini_how, .keys = "\r"},
@@ -96,7 +97,7 @@ constexpr ProviderRow rows[] = {
      .environment = gemini_environment,
      .answers = gemini_answers,
      .urls = gemini_urls,
-     .address_s = 60,   // it starts itself anew after each answer, seconds of a processor each time
+     .address_s = 60,  // it starts itself anew after each answer, seconds of a processor each time
      .patience_s = 300,
      .callback_path = "/oauth2callback",
      .credential_path = ".gemini/oauth_creds.json",
@@ -119,9 +120,35 @@ bool has_parameter(std::string_view query, std::string_view name) {
   return false;
 }
 
-bool fits(const UrlRule& rule, std::string_view host, std::string_view path, std::string_view query) {
-  return host == rule.host && path.starts_with(rule.path_prefix) &&
-         std::all_of(rule.parameters.begin(), rule.parameters.end(), [&](std::string_view name) { return has_parameter(query, name); });
+struct Address {
+  std::string_view host, path, query;
+};
+
+std::optional<Address> take_apart(std::string_view url) {
+  constexpr std::string_view scheme = "https://";
+  if (url.size() > max_url_bytes || !url.starts_with(scheme) || !std::all_of(url.begin(), url.end(), is_url_character)) return std::nullopt;
+  const auto rest = url.substr(scheme.size());
+  Address address;
+  address.host = rest.substr(0, rest.find_first_of("/?#"));  // with a port or user information it is no host of the table
+  const auto target = rest.substr(address.host.size());
+  address.path = target.substr(0, target.find_first_of("?#"));
+  address.query = target.substr(address.path.size());
+  address.query = address.query.substr(0, address.query.find('#'));
+  if (!address.query.empty()) address.query.remove_prefix(1);
+  return address;
+}
+
+bool fits(const UrlRule& rule, const Address& address) {
+  return address.host == rule.host && address.path.starts_with(rule.path_prefix) &&
+         std::all_of(rule.parameters.begin(), rule.parameters.end(),
+                     [&](std::string_view name) { return has_parameter(address.query, name); });
+}
+
+/// Without what might stand before an @ in it.
+std::string shown_host(std::string_view host) {
+  constexpr std::size_t max_shown = 64;
+  host.remove_prefix(host.rfind('@') + 1);
+  return std::string(host.substr(0, max_shown));
 }
 
 }  // namespace
@@ -135,16 +162,25 @@ const ProviderRow& provider_row(Provider provider) {
 }
 
 bool is_sign_in_url(const ProviderRow& row, std::string_view url) {
-  constexpr std::string_view scheme = "https://";
-  if (url.size() > max_url_bytes || !url.starts_with(scheme) || !std::all_of(url.begin(), url.end(), is_url_character)) return false;
-  const auto rest = url.substr(scheme.size());
-  const auto host = rest.substr(0, rest.find_first_of("/?#"));  // with a port or user information it is no host of the table
-  const auto target = rest.substr(host.size());
-  const auto path = target.substr(0, target.find_first_of("?#"));
-  auto query = target.substr(path.size());
-  query = query.substr(0, query.find('#'));
-  if (!query.empty()) query.remove_prefix(1);
-  return std::any_of(row.urls.begin(), row.urls.end(), [&](const UrlRule& rule) { return fits(rule, host, path, query); });
+  const auto address = take_apart(url);
+  return address && std::any_of(row.urls.begin(), row.urls.end(), [&](const UrlRule& rule) { return fits(rule, *address); });
+}
+
+std::optional<std::string> address_difference(const ProviderRow& row, std::string_view url) {
+  const auto address = take_apart(url);
+  if (!address || is_sign_in_url(row, url)) return std::nullopt;
+  const bool asks_for_a_grant = has_parameter(address->query, "client_id") && has_parameter(address->query, "redirect_uri");
+  for (const auto& rule : row.urls) {
+    if (rule.host != address->host) continue;
+    if (!address->path.starts_with(rule.path_prefix)) continue;
+    std::string missing;
+    for (const auto name : rule.parameters)
+      if (!has_parameter(address->query, name)) missing += (missing.empty() ? "" : ", ") + std::string(name);
+    return shown_host(address->host) + " without " + missing;
+  }
+  if (!asks_for_a_grant) return std::nullopt;
+  const bool is_host_known = std::any_of(row.urls.begin(), row.urls.end(), [&](const UrlRule& rule) { return rule.host == address->host; });
+  return is_host_known ? shown_host(address->host) + " with another path" : "another host, " + shown_host(address->host);
 }
 
 }  // namespace vigil::signin

@@ -40,5 +40,26 @@ TEST_CASE("accounts: who is not there is named; root needs no file", "[guest][pr
   CHECK(find_account("", "", "root", "")->credentials.uid == 0);
 }
 
+TEST_CASE("environment: lines of /etc/environment are variables, with or without quotes; what is none is passed over", "[guest][process]") {
+  const auto found = parse_environment(
+      "# a comment\nPLAIN=1\n  export QUOTED=\"two words\" \r\nSINGLE='x'\nEMPTY=\nLATER=a\nLATER=b\nno variable\n9WRONG=1\n=x\nA B=1\nHALF=\"x");
+  const std::map<std::string, std::string> wanted = {{"PLAIN", "1"}, {"QUOTED", "two words"}, {"SINGLE", "x"},
+                                                     {"EMPTY", ""},  {"LATER", "b"},          {"HALF", "\"x"}};
+  CHECK(found == wanted);
+  CHECK(parse_environment(std::string("NUL=a\0b", 7)).empty());
+}
+
+TEST_CASE("environment: no file says who somebody is", "[guest][process]") {
+  Account account;
+  account.name = "web";
+  account.home = "/srv/web";
+  const auto found = environment_of(account);
+  CHECK(found.at("HOME") == "/srv/web");
+  CHECK(found.at("USER") == "web");
+  CHECK(found.at("LOGNAME") == "web");
+  CHECK(found.at("SHELL") == "/bin/sh");
+  CHECK(!found.at("PATH").empty());
+}
+
 }  // namespace
 }  // namespace vigil::guest::process

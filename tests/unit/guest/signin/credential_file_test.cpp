@@ -7,8 +7,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 namespace vigil::guest::signin {
 namespace {
@@ -36,6 +39,34 @@ TEST_CASE("credential file: read whole, and one byte more than may be", "[guest]
   CHECK(home.read()->bytes == "{}");
   home.write(".codex/auth.json", std::string(1000, 'x'));
   CHECK(home.read()->bytes.size() == 101);
+}
+
+TEST_CASE("credential file: one that changes while it is read is not taken", "[guest][signin]") {
+  const Home home;
+  constexpr std::size_t most = 1 << 20;
+  home.write(".codex/auth.json", std::string(most / 2, 'x'));
+  std::atomic<bool> is_over{false};
+  std::thread writer([&] {
+    std::ofstream file(home.path + "/.codex/auth.json", std::ios::app);
+    while (!is_over && file.tellp() < static_cast<std::streamoff>(most - 100)) file << 'y' << std::flush;
+  });
+  int changed = 0, whole = 0;
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (changed == 0 && std::chrono::steady_clock::now() < until) {
+    const auto read = home.read(most);
+    if (!read) {
+      CHECK(read.error().code() == Errc::conflict);
+      ++changed;
+    } else {
+      CHECK(read->bytes.size() == read->mark.size);
+      ++whole;
+    }
+  }
+  is_over = true;
+  writer.join();
+  CAPTURE(whole);
+  CHECK(changed > 0);
+  CHECK(home.read(most)->bytes.size() == fs::file_size(home.path + "/.codex/auth.json"));
 }
 
 TEST_CASE("credential file: neither links, nor other kinds, nor other people's are read", "[guest][signin]") {

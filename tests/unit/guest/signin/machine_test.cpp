@@ -68,7 +68,7 @@ private:
 
 Story waiting() {
   Story story;
-  story.then(CliStarted{"1", ""}).then(UrlSeen{local_url, UrlSource::browser}).then(BrowserEnded{});
+  story.then(CliStarted{"1"}).then(UrlSeen{local_url, UrlSource::browser}).then(BrowserEnded{});
   return story;
 }
 
@@ -178,6 +178,45 @@ TEST_CASE("sign-in: a credential that comes before an address was seen ends it w
   Story story;
   story.then(CliStarted{}).then(CredentialFits{{"codex/1", 7, "ab"}}).pass(1h);
   CHECK(story.order() == std::vector<Step>{Step::cli_started, Step::credential_found});
+}
+
+TEST_CASE("sign-in machine: the screens that were answered are in the next step, each once", "[guest][signin]") {
+  Story story(Provider::gemini_cli);
+  const auto& answers = story.state.provider->answers;
+  story.then(CliStarted{"0.61.0"}).then(ScreenAnswered{answers[0].name}).then(ScreenAnswered{answers[1].name});
+  const std::string url = "https://accounts.google.com/o/oauth2/v2/auth?client_id=a&response_type=code&redirect_uri=b&state=c";
+  story.then(UrlSeen{url, UrlSource::browser}).then(BrowserEnded{});
+  CHECK(story.steps.at(0).detail.empty());
+  CHECK(
+      story.steps.at(1).detail ==
+      "by the browser that the CLI asked for; screen answered: how to authenticate: sign in with Google; screen answered: consent to open a browser");
+  for (std::size_t later = 2; later < story.steps.size(); ++later) CHECK(story.steps[later].detail.find("answered") == std::string::npos);
+}
+
+TEST_CASE("sign-in machine: a version that is not known is tried, and what differs is told", "[guest][signin]") {
+  Story story(Provider::gemini_cli);
+  story.then(CliStarted{"9.9.9"}).then(ScreenAnswered{story.state.provider->answers[1].name});
+  CHECK(story.steps.at(0).detail == "version 9.9.9 is not known, only 0.61.0: it is tried");
+  SECTION("with the address") {
+    story.then(UrlSeen{"https://accounts.google.com/o/oauth2/v2/auth?x", UrlSource::browser});
+    CHECK(
+        story.steps.at(1).detail ==
+        "by the browser that the CLI asked for; unlike 0.61.0: screen not met: how to authenticate: sign in with Google; screen answered: consent to open a browser");
+  }
+  SECTION("in the failure") {
+    story.then(AddressDiffers{"accounts.google.com without state"}).then(AddressDiffers{"accounts.google.com without state"}).pass(60s);
+    REQUIRE(story.cause() == CauseCode::signin_url_not_found);
+    CHECK(
+        story.steps.back().cause->evidence.at(0) ==
+        "version 9.9.9 is not known; unlike 0.61.0: screen not met: how to authenticate: sign in with Google; address of another form: accounts.google.com without state; no address of a known form");
+  }
+  SECTION("nothing") {
+    Story same;
+    same.then(CliStarted{""}).then(UrlSeen{local_url, UrlSource::browser});
+    CHECK(same.steps.at(0).detail == "its version is not known, only 0.171.0: it is tried");
+    CHECK(same.steps.at(1).detail ==
+          "by the browser that the CLI asked for; unlike 0.171.0: nothing, its screens and its address are as known");
+  }
 }
 
 }  // namespace

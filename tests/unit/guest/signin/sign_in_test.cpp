@@ -6,6 +6,7 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -50,14 +51,14 @@ public:
 /// The account is root's, with a home of the scene's own: nothing of whoever runs this is touched.
 class Scene : public streams::Stage {
 public:
-  Scene() {
+  explicit Scene(std::chrono::milliseconds keep_held = 1h) {
     folder = path.substr(0, path.rfind('/'));
     fs::create_directories(folder + "/bin");
     home = folder + "/home";
     file = home + "/.codex/auth.json";
     fs::create_directories(home + "/.codex");
     sessions.host().env["PATH"] = folder + "/bin:/usr/bin:/bin";
-    sign_ins.emplace(SignInHost{sessions.host(), reports, folder + "/doors", "/bin/true", 1, home}, 1h);
+    sign_ins.emplace(SignInHost{sessions.host(), reports, folder + "/doors", "/bin/true", 1, home}, keep_held);
     const auto others = streams::make_opener(loop, sessions, workers, logs);
     const auto accept = [](int fd) { return UniqueFd(::accept4(fd, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC)); };
     ::unlink(path.c_str());
@@ -75,11 +76,12 @@ public:
     fs::remove_all(home);
     fs::remove_all(folder + "/bin");
     fs::remove_all(folder + "/doors");
+    fs::remove(folder + "/package.json");
   }
 
-  void cli(const std::string& script) {
-    std::ofstream(folder + "/bin/codex") << "#!/bin/sh\n" << script << "\n";
-    fs::permissions(folder + "/bin/codex", fs::perms::owner_all);
+  void cli(const std::string& script, const std::string& name = "codex") {
+    std::ofstream(folder + "/bin/" + name) << "#!/bin/sh\n" << script << "\n";
+    fs::permissions(folder + "/bin/" + name, fs::perms::owner_all);
   }
   std::unique_ptr<HostStream> run(const std::string& session = "ss-1") {
     return open(SigninRunOpening{session, "codex", "root", 60, {40, 120}});
@@ -149,7 +151,7 @@ TEST_CASE("sign-in stream: the address that is handed to the browser's stand-in 
   const auto run = scene.run();
   scene.until([&] { return scene.reports.has(Step::url_found); });
   CHECK(scene.reports.all.at(1).private_url == shown_url);
-  CHECK(scene.reports.all.at(1).detail == "by the browser that the CLI asked for");
+  CHECK(scene.reports.all.at(1).detail.starts_with("by the browser that the CLI asked for; "));
   run->close();
   scene.until([&] { return scene.reports.has(Step::failed); });
   CHECK(scene.reports.last().cause->code == protocol::CauseCode::signin_cancelled);
@@ -186,6 +188,78 @@ TEST_CASE("sign-in stream: a credential of another shape, and one behind a link"
     scene.until([&] { return run->is_over(); });
     CHECK(scene.reports.last().cause->code == protocol::CauseCode::signin_cli_exited);
     CHECK(scene.reports.last().cause->evidence.at(1) == "not read: ~/.codex/auth.json is, or is reached by, a symbolic link");
+  }
+}
+
+TEST_CASE("sign-in stream: a credential that nobody takes is forgotten after its time, file and all", "[guest][signin]") {
+  Scene scene(200ms);
+  scene.cli("echo '" + shown_url + "'; " + scene.write_credential() + " sleep 60");
+  const auto run = scene.run();
+  scene.until([&] { return run->is_over(); });
+  REQUIRE(run->last<Done>().has_value());
+  scene.until([&] { return scene.sign_ins->is_idle() || !fs::exists(scene.file); });
+  CHECK_FALSE(fs::exists(scene.file));
+  const auto take = scene.open(SigninTakeOpening{"ss-1"});
+  scene.until([&] { return take->answer.has_value(); });
+  CHECK_FALSE(take->answer->has_value());
+}
+
+TEST_CASE("sign-in stream: a file that was written anew since is left when its credential is forgotten", "[guest][signin]") {
+  Scene scene(500ms);
+  scene.cli("echo '" + shown_url + "'; " + scene.write_credential() + " sleep 60");
+  const auto run = scene.run();
+  scene.until([&] { return run->is_over(); });
+  std::ofstream(scene.file) << "another one's";
+  const auto is_forgotten = [&] {
+    const auto take = scene.open(SigninTakeOpening{"ss-1"});
+    scene.until([&] { return take->answer.has_value(); });
+    return !take->answer->has_value();
+  };
+  scene.until(is_forgotten);
+  CHECK(fs::exists(scene.file));
+}
+
+const std::string google_url =
+    "https://accounts.google.com/o/oauth2/v2/auth?client_id=a&response_type=code&redirect_uri=http%3A%2F%2Flocalhost%3A9%2Foauth2callback&state=xyz";
+
+TEST_CASE("sign-in stream: the host hears which screens were answered", "[guest][signin]") {
+  Scene scene;
+  scene.cli(
+      "stty -echo; printf '\\033[2JHow would you like to authenticate for this project?\\n \xe2\x97\x8f 1. Sign in with Google\\n'; read key; "
+      "printf '\\033[2J\\033[HOpening authentication page in your browser\\nDo you want to continue?\\n \xe2\x97\x8f 1. Yes\\n'; read key; "
+      "printf '\\033[2J\\033[H'; echo '" +
+          google_url + "'; sleep 60",
+      "gemini");
+  const auto run = scene.open(SigninRunOpening{"ss-1", "gemini_cli", "root", 60, {40, 160}});
+  scene.accepted(*run);
+  scene.until([&] { return scene.reports.has(Step::url_found); });
+  const auto& found = scene.reports.all.at(1);
+  CHECK(found.step == Step::url_found);
+  CHECK(found.detail.find("screen answered: how to authenticate: sign in with Google; screen answered: consent to open a browser") !=
+        std::string::npos);
+}
+
+TEST_CASE("sign-in stream: a version that nobody knows is tried, and how it differs is told", "[guest][signin]") {
+  Scene scene;
+  std::ofstream(scene.folder + "/package.json") << R"({"name":"codex","version":"9.9.9"})";
+  SECTION("it shows a known address") {
+    scene.cli("echo '" + shown_url + "'; sleep 60");
+    const auto run = scene.run();
+    scene.until([&] { return scene.reports.has(Step::url_found); });
+    CHECK(scene.reports.all.at(0).cli_version == "9.9.9");
+    CHECK(scene.reports.all.at(0).detail == "version 9.9.9 is not known, only 0.171.0: it is tried");
+    CHECK(scene.reports.all.at(1).detail == "on the screen; unlike 0.171.0: nothing, its screens and its address are as known");
+  }
+  SECTION("it shows another one, and ends") {
+    scene.cli("echo 'https://auth.openai.com/oauth/authorize?client_id=app&redirect_uri=x&response_type=code&state=SECRET'; exit 1");
+    const auto run = scene.run();
+    scene.until([&] { return run->is_over(); });
+    const auto& evidence = scene.reports.last().cause->evidence;
+    CHECK(std::find(evidence.begin(), evidence.end(), "version 9.9.9 is not known; unlike 0.171.0: no address of a known form") !=
+          evidence.end());
+    CHECK(std::find(evidence.begin(), evidence.end(), "on its screen an address of another form: auth.openai.com without code_challenge") !=
+          evidence.end());
+    CHECK(scene.reports.text.find("SECRET") == std::string::npos);
   }
 }
 
