@@ -9,7 +9,7 @@ import subprocess
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
-from image_build import accounts, sizes  # noqa: E402  (the path is set just above)
+from image_build import accounts, settled, sizes  # noqa: E402  (the path is set just above)
 from image_build.guest_tree import GuestTree, TreeError  # noqa: E402
 from image_build.service_files import missing_programs  # noqa: E402
 
@@ -19,7 +19,8 @@ BLOCK = 4096
 # Directories that the agent mounts over or writes to; a root that is read-only cannot grow them later.
 MOUNT_POINTS = {"dev": 0o755, "proc": 0o555, "sys": 0o555, "run": 0o755, "tmp": 0o1777}
 # Traces of how and where the root was made; /etc/apt would carry this machine's mirror into the guest.
-REMOVED = ("etc/apt", "var/lib/apt", "var/cache/apt", "var/log/apt", "var/log/dpkg.log", "var/log/alternatives.log", "var/log/bootstrap.log",
+REMOVED = ("etc/apt", "var/lib/apt", "var/cache/apt", "var/log/apt", "var/log/dpkg.log", "var/log/alternatives.log", "var/log/bootstrap.log", "var/log/fontconfig.log",
+          
            "var/cache/debconf/config.dat-old", "var/cache/debconf/templates.dat-old", "var/cache/ldconfig/aux-cache", "var/lib/dpkg/status-old",
            "etc/passwd-", "etc/group-", "etc/shadow-", "etc/gshadow-", "etc/resolv.conf", "etc/hostname")
 
@@ -55,6 +56,7 @@ def fill(job, tree):
     accounts.give_homes(tree, job["users"])
     tree.copy_in(job["core_helper"], CORE_HELPER, 0o755)
     configure(tree, job["image_id"])
+    settled.settle(tree)
     return faults + list(missing_programs(tree)), sorted(packaged.intersection(laid))
 
 
