@@ -6,8 +6,8 @@ import os
 import pathlib
 import types
 
-from . import (accounts, agent, boot_test, cpio, guest_tree, initrd, kernel, kernel_source, kernel_steps, local_archive, manifest, modules, npm_tree, package_store, packages, publish,
-               root, service_files, sizes, suite_tools, vmlinux)
+from . import (accounts, agent, boot_test, cpio, guest_tree, initrd, kernel, kernel_source, kernel_steps, local_archive, manifest, modules, npm_tree,
+               package_store, packages, publish, root, service_files, settled, sizes, suite_tools, vmlinux)
 from .lint import runner, subject, units, worker
 from .errors import BuildError
 from .lint import step as lint_step
@@ -104,7 +104,8 @@ class Build:
         recipe = kernel_source.load(self.request.kernels, self.profile.built_kernel)
         # A lock file that was named pins the kernel, too; else all images share one compiled kernel.
         lock = self.lock if self.request.lock else self.resolver.default_lock(f"kernel-{recipe.name}")
-        return kernel_steps.run(recipe, lock, self.resolver, self.steps, self.epoch, self.request.wait_s)
+        return kernel_steps.run(recipe, lock, self.resolver, self.steps, self.epoch, self.request.wait_s,
+                                self.request.agent if self.request.boot_test else None)
 
     def kernel(self):
         row, = self.rows("kernel", kernel.wanted(self.profile), lambda apt: kernel.resolve(self.profile, apt))
@@ -131,7 +132,7 @@ class Build:
 
     def root(self, base, base_key, npm, npm_key, helper, e2fsprogs):
         programs, programs_key = e2fsprogs
-        key = key_of(root.inputs(self.profile, base_key, npm_key, helper, programs_key, self.epoch), root, accounts, guest_tree, service_files, sizes)
+        key = key_of(root.inputs(self.profile, base_key, npm_key, helper, programs_key, self.epoch), root, accounts, guest_tree, service_files, settled, sizes)
         identity = root.image_id(key)
 
         def build(directory):

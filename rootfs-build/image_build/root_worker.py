@@ -5,21 +5,25 @@ import json
 import os
 import pathlib
 import shutil
+import stat
 import subprocess
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
-from image_build import accounts, sizes  # noqa: E402  (the path is set just above)
+from image_build import accounts, settled, sizes  # noqa: E402  (the path is set just above)
 from image_build.guest_tree import GuestTree, TreeError  # noqa: E402
 from image_build.service_files import missing_programs  # noqa: E402
 
 # Where guest/init/core_pattern.hpp looks for it.
 CORE_HELPER = "usr/libexec/vigil/vigil-core"
 BLOCK = 4096
+# Blocks for the file system's own tables, beyond a hundredth; a link's target of less bytes needs no block.
+ROOM, SHORT_LINK = 128, 60
 # Directories that the agent mounts over or writes to; a root that is read-only cannot grow them later.
 MOUNT_POINTS = {"dev": 0o755, "proc": 0o555, "sys": 0o555, "run": 0o755, "tmp": 0o1777}
 # Traces of how and where the root was made; /etc/apt would carry this machine's mirror into the guest.
-REMOVED = ("etc/apt", "var/lib/apt", "var/cache/apt", "var/log/apt", "var/log/dpkg.log", "var/log/alternatives.log", "var/log/bootstrap.log",
+REMOVED = ("etc/apt", "var/lib/apt", "var/cache/apt", "var/log/apt", "var/log/dpkg.log", "var/log/alternatives.log", "var/log/bootstrap.log", "var/log/fontconfig.log",
+          
            "var/cache/debconf/config.dat-old", "var/cache/debconf/templates.dat-old", "var/cache/ldconfig/aux-cache", "var/lib/dpkg/status-old",
            "etc/passwd-", "etc/group-", "etc/shadow-", "etc/gshadow-", "etc/resolv.conf", "etc/hostname")
 
@@ -55,6 +59,7 @@ def fill(job, tree):
     accounts.give_homes(tree, job["users"])
     tree.copy_in(job["core_helper"], CORE_HELPER, 0o755)
     configure(tree, job["image_id"])
+    settled.settle(tree)
     return faults + list(missing_programs(tree)), sorted(packaged.intersection(laid))
 
 
@@ -100,13 +105,26 @@ def clamp(path, epoch):
 
 def size_of(tree):
     """(bytes, inodes) for a file system that holds the tree with a little room: a read-only root needs no more."""
-    blocks = inodes = 0
+    blocks, inodes, seen = 0, 0, set()
     for directory, names, files in os.walk(tree):
-        inodes += 1 + len(files) + sum(os.path.islink(os.path.join(directory, n)) for n in names)
+        inodes += 1
         blocks += 1 + sum(len(n) + 12 for n in names + files) // BLOCK
-        blocks += sum(-(-os.lstat(os.path.join(directory, n)).st_size // BLOCK) for n in files)
+        for name in names + files:
+            path = os.path.join(directory, name)
+            facts = os.lstat(path)
+            if not stat.S_ISDIR(facts.st_mode) and facts.st_ino not in seen:
+                seen.add(facts.st_ino)
+                inodes += 1
+                blocks += blocks_of(facts) + bool(os.listxattr(path, follow_symlinks=False))
     inodes += inodes // 20 + 64
-    return (blocks + inodes * 256 // BLOCK + blocks // 100 + 512) * BLOCK, inodes
+    return (blocks + inodes * 256 // BLOCK + blocks // 100 + ROOM) * BLOCK, inodes
+
+
+def blocks_of(facts):
+    """Of a file's contents; a short link lies in its inode."""
+    if stat.S_ISREG(facts.st_mode) or (stat.S_ISLNK(facts.st_mode) and facts.st_size >= SHORT_LINK):
+        return -(-facts.st_size // BLOCK)
+    return 0
 
 
 def pack(tree, out, uuid, mke2fs):

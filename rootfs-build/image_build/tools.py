@@ -9,7 +9,7 @@ from .errors import BuildError
 # Program -> the Debian package that brings it.
 NEEDED = {"apt-get": "apt", "dpkg-deb": "dpkg", "mmdebstrap": "mmdebstrap", "fallocate": "util-linux", "zstd": "zstd", "tar": "tar"}
 # How programs begin the lines that say why; and lines that only say that a program called by another failed.
-TROUBLE = ("E:", "W: Failed to fetch", "error:", "dpkg: error", "mke2fs: ", "tar: ", "zstd: ")
+TROUBLE = ("E:", "trying to overwrite ", "W: Failed to fetch", "error:", "dpkg: error", "mke2fs: ", "tar: ", "zstd: ")
 ECHOES = ("failed to run", "E: setup failed", "E: apt-get ", "E: run_", "index files failed to download", "E: system failed", "command failed")
 KEPT_STDOUT = 65_536
 GRACE_S = 60

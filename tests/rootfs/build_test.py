@@ -160,6 +160,55 @@ class Interrupted(InAFolder):
         return path
 
 
+class BadSurroundings(InAFolder):
+    """Real builds where something of the machine is not as it should be."""
+
+    def build(self, program, *arguments, within=()):
+        agent_path = self.directory / "vigil-guest"
+        Interrupted.agent(agent_path)
+        done = subprocess.run([*within, sys.executable, places.REPOSITORY / "rootfs-build" / program, *arguments, "--json", "--out", self.directory / "out",
+                               "--cache", self.directory / "cache", "--agent", agent_path, "--core-helper", agent_path], capture_output=True, text=True, check=False)
+        self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
+        self.assertFalse(any(self.directory.glob("out/*/current")))
+        return json.loads(done.stdout.splitlines()[-1])
+
+    def test_a_mirror_that_does_not_answer_is_named(self):
+        event = self.build("build", "minimal", "--mirror", "http://127.0.0.1:9/debian")
+        self.assertEqual((event["event"], event["step"]), ("failed", "resolve"), event)
+        self.assertIn("127.0.0.1:9", event["item"] + event["cause"])
+        self.assertTrue(event["mend"])
+
+    @unittest.skipUnless(os.geteuid() == 0 and shutil.which("dpkg"), "not root, or no dpkg: packages are unpacked")
+    def test_a_file_that_two_packages_bring_is_named_with_both(self):
+        root = self.directory / "root"
+        for folder in ("updates", "info", "triggers"):
+            (root / "var/lib/dpkg" / folder).mkdir(parents=True)
+        for name in ("status", "available"):
+            (root / "var/lib/dpkg" / name).touch()
+        for name in ("one", "two"):
+            tree = self.directory / name
+            (tree / "DEBIAN").mkdir(parents=True)
+            (tree / "DEBIAN/control").write_text(f"Package: {name}\nVersion: 1\nArchitecture: all\nMaintainer: x\nDescription: x\n")
+            (tree / "same").write_text(name)
+            subprocess.run(["dpkg-deb", "--build", tree, f"{tree}.deb"], check=True, capture_output=True)
+        (self.directory / "log").touch()
+        with self.assertRaises(BuildError) as caught:
+            tools.Tools(self.directory / "log", 0).run(["dpkg", "--root", root, "--force-script-chrootless", "--unpack", self.directory / "one.deb",
+                                                        self.directory / "two.deb"], "packages")
+        self.assertIn("trying to overwrite '/same', which is also in package one 1", caught.exception.cause)
+        self.assertIn("two.deb", caught.exception.cause)
+
+    @unittest.skipUnless(os.geteuid() == 0, "not root: mounts a small file system")
+    def test_a_file_system_that_is_full_is_told_with_the_step(self):
+        brought, cache = self.directory / "brought", self.directory / "cache"
+        brought.mkdir()
+        cache.mkdir()
+        (brought / "big").write_bytes(b"x" * (8 << 20))
+        event = self.build("import", "mine", brought, within=["unshare", "-m", "sh", "-c", f'mount -t tmpfs -o size=4m tmpfs {cache} && exec "$@"', "sh"])
+        self.assertEqual((event["event"], event["step"], event["cause"]), ("failed", "import", "No space left on device"), event)
+        self.assertIn("--cache", event["mend"])
+
+
 class TheGuard(InAFolder):
     """What a daemon started ends with the build, also one that was killed."""
 

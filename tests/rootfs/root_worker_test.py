@@ -11,7 +11,7 @@ import tempfile
 import unittest
 
 import made     # noqa: F401  (sets the path of image_build)
-from image_build import root
+from image_build import root, root_worker, settled
 from image_build.guest_tree import GuestTree, TreeError
 
 CANARY = {"apt/sources.list": "mirror", "hosts": "mine", "hostname": "mine", "machine-id": "0123", "passwd": "root:x:0:0::/root:/bin/sh\n", "group": "root:x:0:\n",
@@ -115,6 +115,42 @@ class Honest(Case):
         folder.type = tarfile.DIRTYPE
         self.base({}, [(folder, b"")])
         self.assertIn("error: /srv/f: is a directory where a file is to be written", self.fill()[1])
+
+
+class Packed(Case):
+    def test_has_room_for_all_and_hardly_more(self):
+        """Hard and symbolic links cost nothing; real mke2fs says so by not running out of space."""
+        mke2fs = shutil.which("mke2fs", path=os.environ["PATH"] + ":/usr/sbin:/sbin")
+        if not mke2fs:
+            self.skipTest("no mke2fs")
+        tree, out = self.work / "tree", self.work / "root.ext4"
+        tree.mkdir()
+        for number in range(300):
+            (tree / f"{number}").write_bytes(b"x" * number * 100)
+            os.link(tree / f"{number}", tree / f"hard{number}")
+            (tree / f"soft{number}").symlink_to(f"{number}")
+            (tree / f"long{number}").symlink_to("l" * 100)
+        root_worker.pack(tree, out, "8f1c5a52-6f0e-4b8e-9d3c-2f7a1e5b9c40", [mke2fs])
+        needed = sum(-(-path.stat().st_size // 4096) for path in tree.glob("[0-9]*")) + 300
+        self.assertLess(out.stat().st_size // 4096 - needed, 300)
+
+
+class Settled(Case):
+    HEAD, A, B = b"# made by a program\n#\n", b'"/l/a.so"\n"a" 4\n', b'"/l/b.so"\n"b" 5\n"x" ""\n'
+
+    def test_is_the_same_in_whatever_order_directories_were_read(self):
+        found = {settled.in_order(data) for data in (self.HEAD + self.A + b"\n" + self.B + b"\n\n", self.HEAD + b"# LoaderDir = /l\n" + self.B + b"\n" + self.A + b"\n\n")}
+        self.assertEqual(found, {self.A + b"\n" + self.B + b"\n"})
+
+    def test_in_the_root(self):
+        info = tarfile.TarInfo("./usr/lib/x86_64-linux-gnu/gdk-pixbuf-2.0/2.10.0/loaders.cache")
+        data = self.HEAD + self.B + b"\n" + self.A
+        info.size, info.mode = len(data), 0o644
+        log = tarfile.TarInfo("./var/log/fontconfig.log")
+        self.base({}, [(info, data), (log, b"")])
+        self.assertEqual(self.fill()[0], 0)
+        self.assertEqual((self.work / "packed" / info.name).read_bytes(), self.A + b"\n" + self.B + b"\n")
+        self.assertFalse((self.work / "packed/var/log/fontconfig.log").exists())
 
 
 class Resolves(Case):

@@ -79,6 +79,9 @@ int run_verify(Cli& cli, const std::string& reference) {
   if (!cli.json) std::printf("%s: every file is what its manifest says\n", safe(reference).c_str());
   std::fflush(stdout);
   std::vector<std::string> words = {program, "--no-hashes", images_dir(cli) + "/" + text(*verified, "name") + "/" + text(*verified, "digest")};
+  // The agent beside this program is this host's: an image with another one is told of.
+  const auto agent = std::filesystem::path(cli.program).parent_path() / "vigil-guest";
+  if (std::filesystem::exists(agent, ignored)) words.insert(words.end(), {"--agent", agent.string()});
   if (cli.json) words.push_back("--json");
   return become(std::move(words));
 }
