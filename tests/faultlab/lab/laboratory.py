@@ -48,6 +48,8 @@ class Laboratory:
             scene.create(request)
             watch.follow()
             result = watch.judge()
+            if row.code:
+                watch.ask_on()
             result.reference = watch.reference.says(scene.vm["created_unix_us"], self.unix_us())
         except Problem as problem:
             result.verdict, result.note = "error", f"{problem}"
