@@ -50,7 +50,7 @@ class Watch:
         """Feeds on the stream; ends when the row is decided."""
         scene = self.scene
         try:
-            for event in self.daemon.api.events(scene.vm["id"], deadline=UNNAMED_S if self.row.not_yet else self.row.limit_s):
+            for event in self.daemon.api.events(scene.vm["id"], deadline=self.patience_s()):
                 self.note(event)
                 if event["type"] == "vmm_started":
                     scene.started = event
@@ -67,6 +67,9 @@ class Watch:
         except TimeoutError:
             pass
         self.wait_for_clock()
+
+    def patience_s(self):
+        return self.scene.lab.patience * (UNNAMED_S if self.row.not_yet else self.row.limit_s)
 
     def wait_for_clock(self):
         """The first word may have come by the console, before the clocks were compared: some seconds for the link to bring that, unless the VM has ended."""
@@ -175,7 +178,7 @@ class QuietWatch(Watch):
 
     def follow(self):
         scene = self.scene
-        deadline, after = self.row.limit_s, 0
+        deadline, after = self.patience_s(), 0
         try:
             for event in self.daemon.api.events(scene.vm["id"], deadline=deadline):
                 self.take(event)
