@@ -7,15 +7,16 @@ SPEC = ("name", "image", "vcpus", "memory_mib", "disk_mib", "restart", "deadline
 
 
 def keep(results, folder):
-    """DIR/ROW.jsonl, and a line of DIR/rows.jsonl that says what it must be named; rows that were not run stay as they are."""
+    """DIR/ROW.jsonl, and a line of DIR/rows.jsonl that says what it must be named. What is there stays (tests know it): to record a row anew, remove its file."""
     folder.mkdir(parents=True, exist_ok=True)
     index = folder / "rows.jsonl"
     rows = {row["row"]: row for row in map(json.loads, index.read_text().splitlines())} if index.exists() else {}
     for result in results:
-        if not result.row.code or not result.good:
+        file = folder / f"{result.row.name}.jsonl"
+        if not result.row.code or not result.good or (file.exists() and rows.get(result.row.name, {}).get("code") == result.row.code):
             continue
         lines = [json.dumps(trimmed(event)) + "\n" for event in result.events if event["type"] not in LEFT_OUT]
-        (folder / f"{result.row.name}.jsonl").write_text("".join(lines), encoding="utf-8")
+        file.write_text("".join(lines), encoding="utf-8")
         rows[result.row.name] = {"row": result.row.name, "code": result.row.code, "service": result.service}
     index.write_text("".join(json.dumps(rows[name]) + "\n" for name in sorted(rows)), encoding="utf-8")
 
