@@ -50,10 +50,11 @@ ProgramHead parse_elf(std::string_view bytes) {
   return head;
 }
 
+/// As the kernel reads it: a carriage return before the end of the line is a part of the name.
 ProgramHead parse_script(std::string_view bytes) {
   std::string_view line = bytes.substr(2, bytes.find('\n') - 2);
   line.remove_prefix(std::min(line.find_first_not_of(" \t"), line.size()));
-  return {ProgramHead::Kind::script, std::string(line.substr(0, line.find_first_of(" \t\r"))), true};
+  return {ProgramHead::Kind::script, std::string(line.substr(0, line.find_first_of(" \t"))), true};
 }
 
 ProgramHead read_head(const std::string& path) {
@@ -65,6 +66,10 @@ Cause not_executable(const std::string& path, const std::string& why) {
 }
 
 Cause bad_interpreter(const std::string& path, const ProgramHead& head) {
+  if (head.interpreter.ends_with('\r'))
+    return make_cause(CauseCode::service_bad_interpreter,
+                      {{"path", path}, {"interpreter", head.interpreter.substr(0, head.interpreter.size() - 1) + "\\r"}},
+                      {"its #! line ends in a carriage return: the file has the line ends of DOS"});
   return make_cause(CauseCode::service_bad_interpreter, {{"path", path}, {"interpreter", head.interpreter}});
 }
 

@@ -16,10 +16,22 @@ static std::optional<ServiceName> service_of(const Run& run, const Cause& cause)
   return std::nullopt;
 }
 
+/// What is known of that service's end is evidence of the stage's cause too, where that came with less: a digest on the console has one line of it.
+static void add_evidence_of_service(const Run& run, Finding& found) {
+  if (!found.service) return;
+  for (const auto& each : service_findings(run)) {
+    const bool knows_more = each.cause.evidence.size() > found.cause.evidence.size();
+    if (knows_more && each.service == found.service && each.cause.text == found.cause.text) found.cause.evidence = each.cause.evidence;
+  }
+}
+
 std::optional<Finding> failed_stage(const Run& run) {
-  for (const auto& stage : run.stages)
-    if (stage.progress == machine::StageProgress::failed && stage.cause)
-      return Finding{*stage.cause, service_of(run, *stage.cause), stage.host_unix_us.value_or(0)};
+  for (const auto& stage : run.stages) {
+    if (stage.progress != machine::StageProgress::failed || !stage.cause) continue;
+    Finding found{*stage.cause, service_of(run, *stage.cause), stage.host_unix_us.value_or(0)};
+    add_evidence_of_service(run, found);
+    return found;
+  }
   return std::nullopt;
 }
 

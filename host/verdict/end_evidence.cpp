@@ -13,8 +13,9 @@ using machine::StageProgress;
 
 namespace {
 
+/// Its first line may be lost; a panic or an oops is a word of its too.
 bool kernel_was_seen(const Run& run) {
-  return run.stages[static_cast<std::size_t>(Stage::kernel)].progress == StageProgress::done;
+  return run.stages[static_cast<std::size_t>(Stage::kernel)].progress == StageProgress::done || !run.findings.empty();
 }
 
 /// Firecracker's end with code 0.

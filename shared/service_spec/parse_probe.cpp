@@ -2,7 +2,11 @@
 
 #include <nlohmann/json.hpp>
 
+#include <sys/un.h>
+
 #include <charconv>
+#include <string>
+#include <utility>
 
 namespace vigil::service_spec {
 
@@ -22,6 +26,15 @@ std::string read_absolute_path(KeyReader& reader, const char* key) {
   const auto path = reader.text(key, 1024);
   if (path && !path->starts_with('/')) reader.complain(key, "not an absolute path");
   return path.value_or("/");
+}
+
+/// What fits into a socket's address: with a longer path it can neither be made nor dialled.
+UnixProbe read_unix(KeyReader& reader) {
+  constexpr std::size_t longest = sizeof(sockaddr_un::sun_path) - 1;
+  auto path = read_absolute_path(reader, "path");
+  if (path.size() > longest)
+    reader.complain("path", "longer than the " + std::to_string(longest) + " bytes that the path of a Unix socket may have: " + std::to_string(path.size()));
+  return {std::move(path)};
 }
 
 /// A numeric address: the guest has no resolver that a probe could wait for.
@@ -120,7 +133,7 @@ std::optional<ProbeSpec> read_kind(const std::string& kind, KeyReader& reader) {
   if (kind == "notify-fd") return read_notify_fd(reader);
   if (kind == "sd-notify") return SdNotifyProbe{};
   if (kind == "tcp") return read_tcp(reader);
-  if (kind == "unix") return UnixProbe{read_absolute_path(reader, "path")};
+  if (kind == "unix") return read_unix(reader);
   if (kind == "file") return FileProbe{read_absolute_path(reader, "path")};
   if (kind == "http") return read_http(reader);
   if (kind == "exec") return read_exec(reader);

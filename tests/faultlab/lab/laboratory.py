@@ -15,8 +15,8 @@ SCALES = {"kvm": 1, "tcg": 10}
 
 
 class Laboratory:
-    def __init__(self, seed):
-        self.seed = seed
+    def __init__(self, seed, patience=1):
+        self.seed, self.patience = seed, patience
         self.daemon = Daemon().use_images().start()
         self.modules = KernelModules(self.daemon)
         self.accelerator = self.daemon.api.get("/v1/daemon")["accelerator"]["name"]
@@ -48,6 +48,8 @@ class Laboratory:
             scene.create(request)
             watch.follow()
             result = watch.judge()
+            if row.code:
+                watch.ask_on()
             result.reference = watch.reference.says(scene.vm["created_unix_us"], self.unix_us())
         except Problem as problem:
             result.verdict, result.note = "error", f"{problem}"

@@ -28,8 +28,12 @@ def find(row, why, fill):
     return next((f for f in candidates if is_named(row, f, fill)), None)
 
 
+def evidence_of(finding):
+    return finding["cause"].get("evidence") or finding.get("evidence") or []
+
+
 def missing_evidence(row, finding, fill):
-    lines = finding["cause"].get("evidence") or finding.get("evidence") or []
+    lines = evidence_of(finding)
     return [str(like) for like in row.evidence if not any(re.search(fill(like.pattern, re.escape), line) for line in lines)]
 
 

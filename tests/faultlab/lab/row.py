@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from typing import Callable
 
 
+SEEN = "what was seen stands in the cause's own fields; nothing said more"   # a row's no_evidence
+
+
 @dataclass(frozen=True)
 class Like:
     """A field or a line that matches this pattern somewhere."""
@@ -46,6 +49,8 @@ class Row:
     service: str = ""                           # whose cause it is: a token's key
     fields: dict = field(default_factory=dict)  # the cause's subject: value, Like or Between
     evidence: tuple = ()                        # Like: each must match a line of the cause's evidence
+    no_evidence: str = ""                       # why the cause has no line of evidence: without it a row of a fault must ask for one
+    allowed_before: tuple = ()                  # codes that may be the verdict before the row's own: what was true, or all that was known, until then
     place: str = "main"                         # main: the verdict itself; also: beside it (the VM as such is well)
 
     services: dict = field(default_factory=dict)        # laid over the image's; "<victim>": {...}
@@ -58,7 +63,7 @@ class Row:
     at_start: Callable | None = None            # done to the VM when its VMM runs
 
     since: str = "stamp"                        # the instant when the evidence exists: stamp, host, start, stage:NAME or kernel:TEXT
-    later_s: float = 0                          # it exists this much after that instant (a deadline of the product itself, unscaled)
+    later_s: float = 0                          # allowed before that, unscaled: a deadline of the product, or what the fault itself takes to show (an X server's start, a client that leaves)
     deadline_s: float = 3.0                     # times the accelerator's scale
     limit_s: float = 60                         # of the whole row
     runs: int = 1                               # how many runs of the VM it takes

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from . import match
 from .clock import Clock
-from .reference import Reference
+from .reference import SCALED_S, Reference
 
 # What can change a verdict; the other events only tell times.
 TELLING = ("crash", "service", "stage", "health", "state", "console_finding", "vmm_exited", "device_exited", "start_failed", "egress_refused", "signin", "pulse",
@@ -18,13 +18,16 @@ CLOCK_S = 3
 @dataclass
 class Result:
     row: object
-    verdict: str = ""                           # named, late, wrong, silent, no evidence; controls: quiet, alarm; error
+    verdict: str = ""                           # named, late, wrong, wrong first, silent, no evidence; controls: quiet, alarm; error
     named: str = ""                             # what was named at the end
     before: list = field(default_factory=list)  # other main causes that were named before, in order
-    seconds: float | None = None                # from the evidence to the subscriber
+    wrong_before: list = field(default_factory=list)   # those of them that the row does not allow
+    seconds: float | None = None                # from the row's instant to the subscriber, all of it
     since: str = ""
     total_s: float = 0
     missing: list = field(default_factory=list)
+    service: str = ""                           # the service of what was named, and its evidence
+    evidence: list = field(default_factory=list)
     reference: str = ""
     names: dict = field(default_factory=dict)
     note: str = ""
@@ -47,7 +50,7 @@ class Watch:
         """Feeds on the stream; ends when the row is decided."""
         scene = self.scene
         try:
-            for event in self.daemon.api.events(scene.vm["id"], deadline=UNNAMED_S if self.row.not_yet else self.row.limit_s):
+            for event in self.daemon.api.events(scene.vm["id"], deadline=self.patience_s()):
                 self.note(event)
                 if event["type"] == "vmm_started":
                     scene.started = event
@@ -64,6 +67,9 @@ class Watch:
         except TimeoutError:
             pass
         self.wait_for_clock()
+
+    def patience_s(self):
+        return self.scene.lab.patience * (UNNAMED_S if self.row.not_yet else self.row.limit_s)
 
     def wait_for_clock(self):
         """The first word may have come by the console, before the clocks were compared: some seconds for the link to bring that, unless the VM has ended."""
@@ -101,8 +107,12 @@ class Watch:
         return not match.missing_evidence(self.row, found, self.scene.fill)
 
     def remember(self, main):
-        if main and match.told(main) not in self.result.before:
-            self.result.before.append(match.told(main))
+        """The same cause with less known of it is no other cause."""
+        if not main or match.told(main) in self.result.before:
+            return
+        self.result.before.append(match.told(main))
+        if main["cause"]["code"] not in (self.row.code, *self.row.allowed_before):
+            self.result.wrong_before.append(match.told(main))
 
     # ---- after the stream ----
 
@@ -132,18 +142,35 @@ class Watch:
             result.note = self.why["state"]
             return result
         result.missing = match.missing_evidence(self.row, found, scene.fill)
+        result.service, result.evidence = found.get("service") or "", match.evidence_of(found)
         if instant is not None and self.named_us is not None:
-            result.seconds = max(0.0, (self.named_us - instant) / 1e6 - self.row.later_s)
+            result.seconds = (self.named_us - instant) / 1e6
         deadline = self.row.deadline_s * scene.lab.scale
         if result.missing:
             result.verdict, result.note = "no evidence", "not in the evidence: " + "; ".join(result.missing)
         elif result.seconds is None:
             result.verdict, result.note = "late", "the instant of the fault is not known"
-        elif result.seconds > deadline:
-            result.verdict, result.note = "late", f"deadline {deadline:.0f} s"
+        elif result.seconds - self.row.later_s > deadline:
+            result.verdict, result.note = "late", f"deadline {deadline:.0f} s" + (f" after {self.row.later_s:.0f} s" if self.row.later_s else "")
+        elif result.wrong_before:
+            result.verdict, result.note = "wrong first", "before it: " + "; ".join(result.wrong_before)
         else:
             result.verdict = "named"
         return result
+
+    def ask_on(self):
+        """The verdict is in; the reference's method asks on until the service that it asks for is ready, the VM has ended, or its time is over."""
+        vm, last = self.scene.vm, self.result.events[-1]["seq"] if self.result.events else 0
+        left = SCALED_S - (self.scene.lab.unix_us() - vm["created_unix_us"]) / 1e6
+        if left <= 0 or self.reference.is_settled():
+            return
+        try:
+            for event in self.daemon.api.events(vm["id"], after=last, deadline=left):
+                self.reference.note(event)
+                if self.reference.is_settled():
+                    return
+        except TimeoutError:
+            pass
 
 
 class QuietWatch(Watch):
@@ -151,7 +178,7 @@ class QuietWatch(Watch):
 
     def follow(self):
         scene = self.scene
-        deadline, after = self.row.limit_s, 0
+        deadline, after = self.patience_s(), 0
         try:
             for event in self.daemon.api.events(scene.vm["id"], deadline=deadline):
                 self.take(event)
@@ -173,6 +200,8 @@ class QuietWatch(Watch):
         self.note(event)
         if event["type"] == "vmm_started":
             self.scene.started = event
+            if self.row.at_start:
+                self.row.at_start(self.scene)
         self.alarms += [f"{event['type']}: {cause['code']}" for cause in match.causes_in(event)]
         self.runs = max(self.runs, event["run"])
 

@@ -6,11 +6,11 @@ import sys
 HERE = pathlib.Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(HERE), str(HERE.parent / "e2e")]   # for lab and harness, whoever imports the table
 
-from . import boot, channels, controls, displays, egress, kernel, languages, resources, services, signin, systemd, unseen   # noqa: E402
+from . import boot, channels, controls, displays, egress, kernel, languages, resources, services, signin, systemd, unseen, unseen_later   # noqa: E402
 
 MODULES = {"boot": boot, "services": services, "languages": languages, "displays": displays, "resources": resources, "kernel": kernel, "systemd": systemd, "channels": channels, "egress": egress,
            "signin": signin,
-           "unseen": unseen, "controls": controls}
+           "unseen": unseen, "unseen-later": unseen_later, "controls": controls}
 
 
 def all_rows():

@@ -3,7 +3,7 @@ import pathlib
 import signal
 
 from lab.native import kernel_module
-from lab.row import Between, Like, Row, Script
+from lab.row import SEEN, Between, Like, Row, Script
 
 ONCE = {"essential": False, "restart": "never"}
 LATE = {"after": ["web", "echo", "ticker"]}
@@ -45,17 +45,19 @@ def starve(scene):
 
 
 class Starved:
-    def __init__(self, pid):
+    """This process alone gets so many microseconds of a processor in each second."""
+
+    def __init__(self, pid, quota_us=1000):
         self.old = pathlib.Path("/sys/fs/cgroup/cpu/vigil-faultlab-" + str(pid))
         self.new = pathlib.Path("/sys/fs/cgroup" + pathlib.Path("/proc", str(pid), "cgroup").read_text().rstrip().rsplit("::", 1)[-1], "cpu.max")
         self.pid = pid
         if self.old.parent.is_dir():
             self.old.mkdir()
             (self.old / "cpu.cfs_period_us").write_text("1000000")
-            (self.old / "cpu.cfs_quota_us").write_text("1000")
+            (self.old / "cpu.cfs_quota_us").write_text(str(quota_us))
             (self.old / "cgroup.procs").write_text(str(pid))
         elif self.new.parent.name.startswith("vigil-"):
-            self.new.write_text("1000 1000000")
+            self.new.write_text(f"{quota_us} 1000000")
         else:
             raise RuntimeError("this host has no control group of processors for the VMM")
 
@@ -77,36 +79,38 @@ def limit_group(folder, usage, limit):
 
 
 ROWS = [
-    late("panic", "the kernel panics while the VM is in use", "guest.panic", "echo c >/proc/sysrq-trigger", {"text": Like("sysrq triggered crash")}, ci=True),
+    late("panic", "the kernel panics while the VM is in use", "guest.panic", "echo c >/proc/sysrq-trigger", {"text": Like("sysrq triggered crash")}, ci=True,
+        evidence=(Like("Kernel panic - not syncing: "),)),
     Row("panic-while-booting", "the kernel panics before the VM was ready", "boot.panic", fields={"text": Like("sysrq triggered crash")},
-        services={"<victim>": {"exec": Script("echo c >/proc/sysrq-trigger"), **ONCE}}),
-    module("oops", "the kernel writes to address 0 and goes on", "guest.oops", 1, {"text": Like("NULL pointer dereference")}, place="also", ci=True),
-    module("kernel-bug", "the kernel runs into BUG() and goes on", "guest.oops", 5, {"text": Like("invalid opcode|kernel BUG")}, place="also"),
+        services={"<victim>": {"exec": Script("echo c >/proc/sysrq-trigger"), **ONCE}}, evidence=(Like("Kernel panic - not syncing: "),)),
+    module("oops", "the kernel writes to address 0 and goes on", "guest.oops", 1, {"text": Like("NULL pointer dereference")}, place="also", ci=True, evidence=(Like("NULL pointer dereference"),)),
+    module("kernel-bug", "the kernel runs into BUG() and goes on", "guest.oops", 5, {"text": Like("invalid opcode|kernel BUG")}, place="also", evidence=(Like("invalid opcode|kernel BUG"),)),
     module("soft-lockup", "a kernel thread keeps its processor", "guest.soft_lockup", 2, {"task": Like("busybox|insmod")}, place="also",
-           before=SET.format(2, "watchdog_thresh"), later_s=5),
+           before=SET.format(2, "watchdog_thresh"), later_s=5, evidence=(Like("soft lockup"),)),
     module("hung-task", "a task sleeps and cannot be woken", "guest.hung_task", 4, {"task": Like("busybox|insmod")}, place="also",
-           before=SET.format(2, "hung_task_timeout_secs") + SET.format(1, "hung_task_check_interval_secs"), later_s=3),
+           before=SET.format(2, "hung_task_timeout_secs") + SET.format(1, "hung_task_check_interval_secs"), later_s=3, evidence=(Like("blocked for more than"),)),
     module("frozen", "the only processor is kept with interrupts off", "guest.frozen", 3, later_s=15, limit_s=90,
-           evidence=(Like("pings over the open link unanswered"), Like("the console has said nothing"), Like("interrupts off"))),
+           evidence=(Like("pings over the open link unanswered"), Like("the console has said nothing"), Like("interrupts off")), allowed_before=("host.starved",)),
     late("file-system-error", "ext4 finds an error on the VM's disk", "guest.filesystem_error", "echo x >/sys/fs/ext4/vdb/trigger_fs_error",
-         {"device": "vdb"}, place="also", ci=True),
+         {"device": "vdb"}, place="also", ci=True, evidence=(Like("EXT4-fs error"),)),
     late("file-system-read-only", "ext4 finds an error and goes read-only", "guest.filesystem_error",
          "mkdir /run/<word:mount>; busybox mount -t ext4 /dev/vdb /run/<word:mount>; "
          "busybox mount -o remount,errors=remount-ro /dev/vdb /run/<word:mount>; "
          "echo x >/sys/fs/ext4/vdb/trigger_fs_error", {"device": "vdb"}, evidence=(Like("read-only"),), place="also"),
-    late("agent-dies", "the agent, process 1, dies of a signal", "guest.agent_crashed", "kill -SEGV 1"),
-    late("reboots-unasked", "the guest reboots itself", "guest.reboot_unasked", "exec /run/vigil/bin/reboot", place="main"),
-    late("powers-off-unasked", "the guest powers itself off", "guest.poweroff_unasked", "exec /run/vigil/bin/poweroff", ci=True),
-    late("resets-at-once", "the guest resets itself without a word", "guest.reboot_unasked", "echo b >/proc/sysrq-trigger"),
+    late("agent-dies", "the agent, process 1, dies of a signal", "guest.agent_crashed", "kill -SEGV 1", evidence=(Like("SIGSEGV|signal 11|Kernel panic"),)),
+    late("reboots-unasked", "the guest reboots itself", "guest.reboot_unasked", "exec /run/vigil/bin/reboot", place="main", evidence=(Like("asked by "),)),
+    late("powers-off-unasked", "the guest powers itself off", "guest.poweroff_unasked", "exec /run/vigil/bin/poweroff", ci=True, evidence=(Like("asked by "),)),
+    late("resets-at-once", "the guest resets itself without a word", "guest.reboot_unasked", "echo b >/proc/sysrq-trigger", evidence=(Like("QMP: guest-reset"),)),
     Row("reboots-for-ever", "the guest reboots before it is ready, again and again", "boot.reboot_loop", fields={"count": Between(5, 6)}, runs=6,
-        services={"<victim>": {"exec": Script("exec /run/vigil/bin/reboot"), **ONCE}, "web": {"exec": ["/bin/sleep", "1000"]}}, limit_s=120),
-    signals("vmm-sigkill", "the VMM is killed", "vmm.killed", "vmm", signal.SIGKILL, {"signal": "SIGKILL"}, ci=True),
-    signals("vmm-sigsegv", "the VMM dies of SIGSEGV", "vmm.killed", "vmm", signal.SIGSEGV, {"signal": "SIGSEGV"}, ci=True),
-    signals("vmm-sigabrt", "the VMM aborts", "vmm.killed", "vmm", signal.SIGABRT, {"signal": "SIGABRT"}),
-    signals("vmm-stopped", "the VMM's process is stopped", "vmm.stopped", "vmm", signal.SIGSTOP, {}),
-    signals("shim-killed", "the process that watches the VMM is killed", "unknown", "shim", signal.SIGKILL, {"seen": Like("shim")}),
+        services={"<victim>": {"exec": Script("exec /run/vigil/bin/reboot"), **ONCE}, "web": {"exec": ["/bin/sleep", "1000"]}}, limit_s=120, no_evidence=SEEN,
+            allowed_before=("guest.reboot_unasked",)),
+    signals("vmm-sigkill", "the VMM is killed", "vmm.killed", "vmm", signal.SIGKILL, {"signal": "SIGKILL"}, ci=True, evidence=(Like("the VMM ended with SIGKILL"),)),
+    signals("vmm-sigsegv", "the VMM dies of SIGSEGV", "vmm.killed", "vmm", signal.SIGSEGV, {"signal": "SIGSEGV"}, ci=True, evidence=(Like("the VMM ended with SIGSEGV"),)),
+    signals("vmm-sigabrt", "the VMM aborts", "vmm.killed", "vmm", signal.SIGABRT, {"signal": "SIGABRT"}, evidence=(Like("the VMM ended with SIGABRT"),)),
+    signals("vmm-stopped", "the VMM's process is stopped", "vmm.stopped", "vmm", signal.SIGSTOP, {}, no_evidence=SEEN),
+    signals("shim-killed", "the process that watches the VMM is killed", "unknown", "shim", signal.SIGKILL, {"seen": Like("shim")}, no_evidence=SEEN),
     Row("host-out-of-memory", "the host kills the VMM for memory", "vmm.host_oom", at_ready=little_memory_left, alone=True, since="stamp",
-        services={"<victim>": {"exec": Script("sleep 5; @stamp exec tail /dev/zero"), **LATE, **ONCE}}),
+        services={"<victim>": {"exec": Script("sleep 5; @stamp exec tail /dev/zero"), **LATE, **ONCE}}, evidence=(Like("host-oom"),)),
     Row("host-starved", "the host gives the VM a thousandth of a processor", "host.starved", at_ready=starve, since="host", later_s=20, limit_s=120,
         evidence=(Like("unanswered"), Like("waited for one"))),
 ]

@@ -35,9 +35,10 @@ ROWS = [
     cli("sign-in-tool-killed", "the command-line tool is killed while its user signs in", "signin.cli_exited", "codex", "codex", f"echo '{URL}'; sleep 3; @stamp kill -9 $$",
         evidence=(Like("KILL|signal 9"),)),
     cli("sign-in-address-absent", "no sign-in address is seen", "signin.url_not_found", "claude_code", "claude",
-        "echo 'https://<word:other>.test/oauth/authorize?state=<word:state>'; exec sleep 1000", later_s=200, limit_s=280),
+        "echo 'https://<word:other>.test/oauth/authorize?state=<word:state>'; exec sleep 1000", later_s=200, limit_s=280, evidence=(Like("sign-in to claude_code"),)),
     cli("credential-of-unknown-shape", "a credential file of an unknown shape", "signin.credential_unknown_shape", "gemini_cli", "gemini",
-        FILE.format(".gemini", "oauth_creds.json", "'{\"<word:key>\":\"x\"}'") + "@stamp exec sleep 1000", fields={"fields": Like("access_token")}, later_s=30, limit_s=120, ci=True),
+        FILE.format(".gemini", "oauth_creds.json", "'{\"<word:key>\":\"x\"}'") + "@stamp exec sleep 1000", fields={"fields": Like("access_token")}, later_s=30, limit_s=120, ci=True,
+            evidence=(Like("sign-in to gemini_cli"),)),
     cli("credential-cut-off", "a credential file that ends in the middle", "signin.credential_unknown_shape", "codex", "codex",
         f"echo '{URL}'; " + FILE.format(".codex", "auth.json", "'{\"tokens\":{\"id_token\":\"'") + "@stamp exit 1", evidence=(Like("truncated|cut off|ends"),)),
 ]

@@ -4,6 +4,8 @@
 
 #include <csignal>
 #include <functional>
+#include <set>
+#include <string>
 
 namespace vigil::guest::evidence {
 namespace {
@@ -97,21 +99,25 @@ TEST_CASE("exit classifier: a failure after refused forks is the limit of proces
   CHECK(verdict(facts) == "service.exited{code=2}");
 }
 
+struct Story {
+  const char* name;
+  ExitFacts facts;
+  std::function<void(ExitFacts&)> take_away;
+  const char* with;
+  const char* without;
+};
+
+const protocol::OomEvidence oom{1000, 990, "hog (pid 4)", 1};
+
+template <class Change>
+ExitFacts made(ExitFacts facts, Change change) {
+  change(facts);
+  return facts;
+}
+
 TEST_CASE("exit classifier: taking its evidence away changes the verdict, and never to a neighbour", "[guest][evidence]") {
-  struct Story {
-    const char* name;
-    ExitFacts facts;
-    std::function<void(ExitFacts&)> take_away;
-    const char* with;
-    const char* without;
-  };
-  const protocol::OomEvidence oom{1000, 990, "hog (pid 4)", 1};
-  const auto made = [](ExitFacts facts, auto change) {
-    change(facts);
-    return facts;
-  };
   const Story stories[] = {
-      {"memory limit", made(facts_of(ExitSignal{SIGKILL, false}), [&](ExitFacts& f) { f.oom = oom; }), [](ExitFacts& f) { f.oom.reset(); },
+      {"memory limit", made(facts_of(ExitSignal{SIGKILL, false}), [](ExitFacts& f) { f.oom = oom; }), [](ExitFacts& f) { f.oom.reset(); },
        "service.oom_killed{limit=1000,peak=990,victim=hog (pid 4)}", "service.signalled{signal=SIGKILL}"},
       {"memory of the VM", made(facts_of(ExitSignal{SIGKILL, false}), [](ExitFacts& f) { f.guest_oom_victim = "hog (pid 4)"; }),
        [](ExitFacts& f) { f.guest_oom_victim.reset(); }, "guest.oom{victim=hog (pid 4)}", "service.signalled{signal=SIGKILL}"},
@@ -124,18 +130,40 @@ TEST_CASE("exit classifier: taking its evidence away changes the verdict, and ne
        "service.missing_module{module=express}", "service.exited{code=1}"},
       {"background", made(facts_of(ExitCode{0}, {}, LifeStage::before_ready), [](ExitFacts& f) { f.left_behind = 9; }),
        [](ExitFacts& f) { f.left_behind.reset(); }, "service.daemonised{pid=9}", "service.exited_early{}"},
+      {"processes", made(facts_of(ExitCode{2}, "sh: 1: Cannot fork\n"), [](ExitFacts& f) { f.refused_forks = "web"; }),
+       [](ExitFacts& f) { f.refused_forks.reset(); }, "guest.fork_bomb{service=web}", "service.exited{code=2}"},
+      {"port: the line", made(facts_of(ExitCode{1}, "bind: Address already in use\n"), [](ExitFacts& f) { f.taken_port = TakenPort{80, "web (pid 3)"}; }),
+       [](ExitFacts& f) { f.stderr_tail.clear(); }, "service.port_taken{holder=web (pid 3),port=80}", "service.exited{code=1}"},
+      {"lock", made(facts_of(ExitCode{1}, "If this server is no longer running, remove /tmp/.X1-lock\n"), [](ExitFacts& f) { f.stale_lock = "/tmp/.X1-lock"; }),
+       [](ExitFacts& f) { f.stale_lock.reset(); }, "service.lock_stale{path=/tmp/.X1-lock}", "service.exited{code=1}"},
+      {"lock: the line", made(facts_of(ExitCode{1}, "If this server is no longer running, remove /tmp/.X1-lock\n"), [](ExitFacts& f) { f.stale_lock = "/tmp/.X1-lock"; }),
+       [](ExitFacts& f) { f.stderr_tail.clear(); }, "service.lock_stale{path=/tmp/.X1-lock}", "service.exited{code=1}"},
+      {"command", facts_of(ExitCode{127}, "sh: 1: nosuch: not found\n"), [](ExitFacts& f) { f.stderr_tail.clear(); }, "service.missing_binary{path=nosuch}",
+       "service.exited{code=127}"},
+      {"permission", facts_of(ExitCode{126}, "sh: 1: /opt/run: Permission denied\n"), [](ExitFacts& f) { f.stderr_tail.clear(); },
+       "service.not_executable{path=/opt/run}", "service.exited{code=126}"},
+      {"too early", facts_of(ExitCode{0}, {}, LifeStage::before_ready), [](ExitFacts& f) { f.stage = LifeStage::running; }, "service.exited_early{}",
+       "service.exited{code=0}"},
+      {"signal", facts_of(ExitSignal{SIGSEGV, true}), [](ExitFacts& f) { f.status = protocol::ExitUnknown{"lost"}; }, "service.signalled{signal=SIGSEGV}",
+       "unknown{seen=unknown (lost)}"},
       {"descriptors", facts_of(ExitCode{1}, "open: Too many open files\n"), [](ExitFacts& f) { f.stderr_tail.clear(); },
        "service.fd_exhausted{}", "service.exited{code=1}"},
       {"status", facts_of(ExitCode{3}), [](ExitFacts& f) { f.status = protocol::ExitUnknown{"lost"}; }, "service.exited{code=3}",
        "unknown{seen=unknown (lost)}"},
   };
+  std::set<std::string> named;
   for (const Story& story : stories) {
     INFO(story.name);
     ExitFacts facts = story.facts;
+    named.insert(classify_exit(facts).text);
     CHECK(verdict(facts) == story.with);
     story.take_away(facts);
     CHECK(verdict(facts) == story.without);
   }
+  // All that classify_exit() can name.
+  CHECK(named == std::set<std::string>{"guest.fork_bomb", "guest.oom", "service.daemonised", "service.exited", "service.exited_early", "service.fd_exhausted",
+                                       "service.lock_stale", "service.missing_binary", "service.missing_library", "service.missing_module",
+                                       "service.not_executable", "service.oom_killed", "service.port_taken", "service.signalled"});
 }
 
 TEST_CASE("exit classifier: a probed port in foreign hands explains an early death, not a late one", "[guest][evidence]") {

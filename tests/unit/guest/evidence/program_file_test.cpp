@@ -58,6 +58,12 @@ TEST_CASE("program file: each reason that the kernel has for not executing a fil
     CHECK(cause.text == "service.bad_interpreter");
     CHECK(protocol::field_text(cause, "interpreter") == "/opt/python9");
   }
+  SECTION("a script with the line ends of DOS, whose interpreter is there without them") {
+    const auto cause = explain_launch(directory.write("dos", "#!/bin/sh\r\nexit 0\r\n", 0755));
+    CHECK(cause.text == "service.bad_interpreter");
+    CHECK(protocol::field_text(cause, "interpreter") == "/bin/sh\\r");
+    CHECK(cause.evidence == std::vector<std::string>{"its #! line ends in a carriage return: the file has the line ends of DOS"});
+  }
   SECTION("a program whose loader is missing") {
     const auto cause = explain_launch(directory.write("musl", elf_of(EM_X86_64, "/lib/ld-nothing.so.1"), 0755));
     CHECK(cause.text == "service.bad_interpreter");

@@ -133,6 +133,12 @@ TEST_CASE("service file: every error is named by its key path, all at once", "[s
   CHECK(parse(source).services.empty());
 }
 
+TEST_CASE("service file: a Unix socket's path must fit into a socket's address", "[shared][service_spec]") {
+  const auto with_path = [](std::size_t bytes) { return specs::file("web", R"("ready":[{"unix":{"path":"/)" + std::string(bytes - 1, 'x') + R"("}}])"); };
+  CHECK(parse(with_path(107)).errors.empty());
+  CHECK(problems(parse(with_path(108))) == Problems{"ready[0].unix.path: longer than the 107 bytes that the path of a Unix socket may have: 108"});
+}
+
 TEST_CASE("service file: an error says which file", "[shared][service_spec]") {
   const auto set = parse(specs::file("web", R"("cwd":"x")"));
   CHECK(protocol::sentence(set.errors.at(0)) == "the service file /etc/vigil/services.d/web.json is wrong at cwd");
