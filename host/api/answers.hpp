@@ -19,6 +19,7 @@ void answer_ping(const Context& context, const Request& request, const Reply& re
 void list_vms(const Context& context, const Request& request, const Reply& reply);
 void count_vms(const Context& context, const Request& request, const Reply& reply);
 void get_vm(const Context& context, const Request& request, const Reply& reply);
+void take_vm_heartbeat(const Context& context, const Request& request, const Reply& reply);
 void diagnose_vm(const Context& context, const Request& request, const Reply& reply);
 void get_vm_console(const Context& context, const Request& request, const Reply& reply);
 void start_new_instance(const Context& context, const Request& request, const Reply& reply);
@@ -80,6 +81,12 @@ void get_auth_credentials(const Context& context, const Request& request, const 
 void hold_auth(const Context& context, const Request& request, const Reply& reply);
 void end_auth(const Context& context, const Request& request, const Reply& reply);
 void store_auth_credentials(const Context& context, const Request& request, const Reply& reply);
+// auth_lookups.cpp
+void list_auth_credentials(const Context& context, const Request& request, const Reply& reply);
+void list_auth_sessions(const Context& context, const Request& request, const Reply& reply);
+void validate_auth(const Context& context, const Request& request, const Reply& reply);
+void get_auth_vm(const Context& context, const Request& request, const Reply& reply);
+void find_auth_desktop(const Context& context, const Request& request, const Reply& reply);
 // vault.cpp
 void list_vault(const Context& context, const Request& request, const Reply& reply);
 void get_vault_entry(const Context& context, const Request& request, const Reply& reply);

@@ -1,56 +1,48 @@
 // The routes under /api/auth and /api/vm/auth that clients of the earlier sign-in service speak, in its shapes and words, over the same sessions. Credentials are in no answer.
 #include "host/api/error_to_http.hpp"
+#include "host/api/old_shapes.hpp"
 #include "host/api/request_reading.hpp"
 #include "host/api/session_order.hpp"
 #include "shared/json/json.hpp"
 
 #include <nlohmann/json.hpp>
 
-#include <cstdlib>
+#include <algorithm>
 
 namespace vigil::api {
 
-namespace {
-
 using nlohmann::json;
 using sessions::Session;
-using sessions::State;
+
+namespace {
 
 constexpr std::uint64_t us_a_ms = 1000;
 
-const char* old_status(State state) {
-  switch (state) {
-    case State::vm_starting: return "started";
-    case State::cli_starting:
-    case State::waiting_for_address: return "ready";
-    case State::waiting_for_user:
-    case State::callback_seen:
-    case State::storing:
-    case State::delivering: return "awaiting_user_auth";
-    case State::completed: return "completed";
-    case State::failed: return "failed";
-    case State::timed_out: return "timeout";
-    case State::cancelled: return "cancelled";
-  }
-  std::abort();
+/// The one that was named, the one that the session has delivered to, or the one that this user has.
+json cli_vm_of(const Context& context, const Session& session) {
+  if (session.order.cli_vm) return session.order.cli_vm->value();
+  if (session.delivered && !session.delivered->vm.empty()) return session.delivered->vm;
+  const auto known = context.sessions->cli_vm_of({session.order.owner, session.order.user});
+  return known ? json(known->vm.value()) : json(nullptr);
 }
 
-json old_session(const Session& session) {
-  json out = {{"session_id", session.id},
-              {"user_id", session.order.user},
-              {"provider", vigil::to_text(session.order.provider)},
-              {"status", old_status(session.state)},
-              {"started_at_unix_ms", session.history.front().at_unix_us / us_a_ms}};
-  out["browser_vm_id"] = session.vm ? json(session.vm->value()) : json(nullptr);
-  out["vm_id"] = session.order.cli_vm ? json(session.order.cli_vm->value()) : json(nullptr);
-  out["auth_url"] = session.url.empty() ? json(nullptr) : json(session.url);
-  out["error_message"] = session.cause ? json(protocol::sentence(*session.cause)) : json(nullptr);
-  out["completed_at_unix_ms"] = sessions::is_terminal(session.state) ? json(session.history.back().at_unix_us / us_a_ms) : json(nullptr);
-  return out;
+UnixUs ended_at(const Session& session) { return sessions::is_terminal(session.state) ? session.history.back().at_unix_us : 0; }
+
+UnixUs stored_at(const Session& session) {
+  for (const auto& reached : session.history)
+    if (reached.state == sessions::State::delivering || reached.state == sessions::State::completed) return reached.at_unix_us;
+  return session.history.back().at_unix_us;
+}
+
+http::Response unkept(http::Response response) {
+  response.headers.emplace_back("Cache-Control", "no-store");  // it may hold the sign-in address
+  return response;
 }
 
 json waiting_json(const Session& session, const char* message) {
-  const auto age = session.history.back().at_unix_us - session.history.front().at_unix_us;
+  const auto since = session.history.front().at_unix_us;
+  const auto until = sessions::is_terminal(session.state) ? ended_at(session) : SystemClock().unix_us();
+  const auto age = until - std::min(since, until);
   return {{"waiting", true}, {"message", message}, {"elapsedMs", age / us_a_ms}};
 }
 
@@ -92,6 +84,25 @@ Result<void> give_credential(const Context& context, const Request& request) {
 
 }  // namespace
 
+json old_session(const Context& context, const Session& session) {
+  const auto began = session.history.front().at_unix_us, ended = ended_at(session);
+  json out = {{"session_id", session.id},
+              {"user_id", session.order.user},
+              {"provider", vigil::to_text(session.order.provider)},
+              {"status", old_session_status(session.state)},
+              {"vm_id", cli_vm_of(context, session)},
+              {"started_at", iso_time(began)},
+              {"created_at", iso_time(began)},
+              {"completed_at", iso_or_null(ended)},
+              {"timeout_at", iso_or_null(session.deadline_unix_us)},
+              {"started_at_unix_ms", began / us_a_ms}};
+  out["browser_vm_id"] = session.vm ? json(session.vm->value()) : json(nullptr);
+  out["auth_url"] = session.url.empty() ? json(nullptr) : json(session.url);
+  out["error_message"] = session.cause ? json(protocol::sentence(*session.cause)) : json(nullptr);
+  out["completed_at_unix_ms"] = ended != 0 ? json(ended / us_a_ms) : json(nullptr);
+  return out;
+}
+
 void start_auth(const Context& context, const Request& request, const Reply& reply) {
   const auto body = parse_json(request.body);
   if (!body || !body->is_object()) return reply.send(http::json_response(400, json{{"error", "the body must be a JSON object"}}));
@@ -105,17 +116,18 @@ void start_auth(const Context& context, const Request& request, const Reply& rep
 
 void get_auth_session(const Context& context, const Request& request, const Reply& reply) {
   const auto session = visible_session(context, request.parameter("session"));
-  reply.send(session ? http::json_response(200, json{{"session", old_session(**session)}}) : to_old_response(session.error()));
+  if (!session) return reply.send(to_old_response(session.error()));
+  reply.send(unkept(http::json_response(200, json{{"session", old_session(context, **session)}})));
 }
 
 void get_auth_url(const Context& context, const Request& request, const Reply& reply) {
   const auto session = visible_session(context, request.parameter("session"));
   if (!session) return reply.send(to_old_response(session.error()));
-  if (!(*session)->url.empty()) return reply.send(http::json_response(200, json{{"oauthUrl", (*session)->url}}));
+  if (!(*session)->url.empty()) return reply.send(unkept(http::json_response(200, json{{"oauthUrl", (*session)->url}})));
   if (sessions::is_terminal((*session)->state))
     return reply.send(
-        to_old_response(Error(Errc::not_found, "session " + (*session)->id + " has ended: " + old_status((*session)->state))));
-  reply.send(http::json_response(202, waiting_json(**session, "the sign-in address is not known yet")));
+        to_old_response(Error(Errc::not_found, "session " + (*session)->id + " has ended: " + old_session_status((*session)->state))));
+  reply.send(unkept(http::json_response(202, waiting_json(**session, "the sign-in address is not known yet"))));
 }
 
 void get_auth_credentials(const Context& context, const Request& request, const Reply& reply) {
@@ -128,9 +140,10 @@ void get_auth_credentials(const Context& context, const Request& request, const 
                                                     {"status", "ready"},
                                                     {"source", "vault"},
                                                     {"provider", vigil::to_text(known.order.provider)},
+                                                    {"modifiedAt", iso_time(stored_at(known))},
                                                     {"path", path}}));
   }
-  auto out = waiting_json(known, old_status(known.state));
+  auto out = waiting_json(known, old_session_status(known.state));
   out["authenticated"] = false;
   out["waiting"] = !sessions::is_terminal(known.state);
   reply.send(http::json_response(200, out));
@@ -139,6 +152,7 @@ void get_auth_credentials(const Context& context, const Request& request, const 
 void hold_auth(const Context& context, const Request& request, const Reply& reply) {
   const auto session = visible_session(context, request.parameter("session"));
   if (!session) return reply.send(to_old_response(session.error()));
+  if (sessions::is_terminal((*session)->state)) return reply.send(success());  // nothing is held any more, and nobody need stop to ask
   const auto held = context.sessions->heartbeat((*session)->id, actor_of(context, request));
   reply.send(held ? success() : to_old_response(held.error()));
 }

@@ -31,6 +31,8 @@ json desktop_json(const desktop::Server& server) {
           {"novnc", server.has_novnc()},
           {"attached", counters.attached},
           {"open", counters.open},
+          {"parting", counters.parting},
+          {"turned_away", counters.turned_away},
           {"left", counters.left},
           {"closed", counters.closed},
           {"bytes_to_browser", counters.bytes_to_browser},

@@ -12,6 +12,8 @@ namespace vigil::api {
 Result<sessions::Opened> parse_session_order(const Context& context, const nlohmann::json& order, const std::string& actor);
 /// Another owner's is not there.
 Result<const sessions::Session*> visible_session(const Context& context, const std::string& id);
+/// In the shape of the earlier service, with the sign-in address.
+nlohmann::json old_session(const Context& context, const sessions::Session& session);
 /// "codex, claude_code, ..."
 std::vector<std::string> provider_names();
 

@@ -1,17 +1,18 @@
 // The routes for VMs, health, diagnostics and consoles that clients of the earlier service speak, in its shapes. There, a VM that was absent was a 500, its health
 // was "up" whatever happened, and the evidence went with it: the shapes are the old ones, what they say is what is known.
 #include "host/api/error_to_http.hpp"
+#include "host/api/old_shapes.hpp"
 #include "host/api/request_reading.hpp"
 #include "host/api/to_json.hpp"
 #include "host/machine/derive.hpp"
 #include "shared/base/clock.hpp"
 #include "shared/base/encoding.hpp"
+#include "shared/json/json.hpp"
 
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <charconv>
-#include <ctime>
 
 namespace vigil::api {
 
@@ -21,15 +22,6 @@ using nlohmann::json;
 
 constexpr std::uint64_t us_in_second = 1'000'000;
 constexpr std::size_t default_lines = 100, max_lines = 10'000;
-
-std::string iso_time(UnixUs at) {
-  const auto seconds = static_cast<std::time_t>(at / us_in_second);
-  std::tm utc{};
-  char text[32] = "", whole[48] = "";
-  if (::gmtime_r(&seconds, &utc) == nullptr || std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &utc) == 0) return "";
-  std::snprintf(whole, sizeof whole, "%s.%03uZ", text, static_cast<unsigned>(at / 1000 % 1000));
-  return whole;
-}
 
 UnixUs now() { return SystemClock().unix_us(); }
 
@@ -63,8 +55,7 @@ json old_vm(const Look& look) {
               {"lastHeartbeat", nullptr},    {"createdAt", iso_time(look.row.created_unix_us)}};
   const auto& run = look.state.run;
   if (!run) return out;
-  if (run->link_is_up && !run->end) out["lastHeartbeat"] = iso_time(now());
-  if (!run->link_is_up && run->link_lost_unix_us) out["lastHeartbeat"] = iso_time(*run->link_lost_unix_us);
+  out["lastHeartbeat"] = last_heartbeat_of(look.state);
   if (!run->vitals || run->end) return out;
   const auto& vitals = *run->vitals;
   out["cpuUsage"] = vitals.load1_permille / 10.0 / std::max<std::uint32_t>(look.row.spec.vcpus, 1);
@@ -162,6 +153,15 @@ void count_vms(const Context& context, const Request&, const Reply& reply) {
 void get_vm(const Context& context, const Request& request, const Reply& reply) {
   const auto look = look_at(context, request);
   reply.send(look ? http::json_response(200, json{{"vm", old_vm(*look)}}) : to_old_response(look.error()));
+}
+
+/// What a VM says of itself it says over its own link: what is told here for it is read, and believed by nobody.
+void take_vm_heartbeat(const Context& context, const Request& request, const Reply& reply) {
+  const auto body = request.body.empty() ? Result<json>(json::object()) : parse_json(request.body);
+  if (!body || !body->is_object()) return reply.send(to_old_response(Error(Errc::invalid, "the body must be a JSON object")));
+  const auto look = look_at(context, request);
+  if (!look) return reply.send(to_old_response(look.error()));
+  reply.send(http::json_response(200, json{{"success", true}, {"lastHeartbeat", last_heartbeat_of(look->state)}}));
 }
 
 void diagnose_vm(const Context& context, const Request& request, const Reply& reply) {

@@ -8,6 +8,7 @@ namespace vigil::desktop {
 
 struct Limits {
   std::size_t max_viewers_of_vm = 8, max_viewers = 64;
+  std::size_t max_parting = 64;                          // that were refused, and are being told why
   std::size_t max_connections = 512;                     // pages, streams of views and viewers that have not begun
   std::size_t max_message_bytes = 4 << 20;               // of the browser: a large clipboard
   std::size_t max_listed_services = 64;                  // in one view

@@ -95,11 +95,15 @@ std::optional<http::Response> Server::stand_at_door(const Request& head) const {
   return std::nullopt;
 }
 
-Result<Invitation> Server::invite(const InstanceId& vm) {
+Result<std::string> Server::page_of(const InstanceId& vm) const {
   if (!admission_)
     return Error(Errc::unavailable, "the daemon has no door for browsers; start vigild with --desktop-listen 127.0.0.1:PORT");
-  const auto port = address_.substr(address_.rfind(':'));
-  return Invitation{"http://" + vm.value() + ".localhost" + port + "/?ticket=" + admission_->make_ticket(vm), options_.limits.ticket_life,
+  return "http://" + vm.value() + ".localhost" + address_.substr(address_.rfind(':')) + "/";
+}
+
+Result<Invitation> Server::invite(const InstanceId& vm) {
+  TRY(page, page_of(vm));
+  return Invitation{page + "?ticket=" + admission_->make_ticket(vm), options_.limits.ticket_life,
                     view_of(guests_.state_of(vm), options_.limits.max_listed_services)};
 }
 
@@ -154,12 +158,22 @@ void Server::open_viewer(const Request& request, const Reply& reply) {
                      const int on = 1;
                      ::setsockopt(client.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
                      auto closing = admit_viewer(vm, request);
+                     if (closing && counters_.parting >= options_.limits.max_parting) return void(++counters_.turned_away);
                      const bool is_let_in = !closing;
                      auto viewer = std::make_shared<Viewer>(io_.get_executor(), Bridge{guests_, bus_, options_.limits, counters_},
                                                             std::move(client), request, vm, std::move(closing));
                      if (is_let_in) viewers_.push_back(viewer);
-                     tasks_.spawn("desktop.viewer", [this, viewer] { return serve(viewer); });
+                     if (!is_let_in) ++counters_.parting;
+                     tasks_.spawn("desktop.viewer", [this, viewer, is_let_in] { return is_let_in ? serve(viewer) : part(viewer); });
                    }});
+}
+
+asio::awaitable<void> Server::part(std::shared_ptr<Viewer> viewer) {
+  struct Leave {
+    Counters& counters;
+    ~Leave() { --counters.parting; }
+  } leave{counters_};
+  co_await viewer->run();
 }
 
 asio::awaitable<void> Server::serve(std::shared_ptr<Viewer> viewer) {

@@ -42,6 +42,8 @@ public:
   /// As a client writes it, with the port that was given; empty: there is no door.
   const std::string& address() const { return address_; }
   Result<Invitation> invite(const InstanceId& vm);
+  /// The address of the page, for who has been let in already. Errors as invite().
+  Result<std::string> page_of(const InstanceId& vm) const;
   const Counters& counters() const { return counters_; }
   bool has_novnc() const { return !novnc_.empty(); }
   boost::asio::awaitable<void> stop();
@@ -54,6 +56,7 @@ private:
   void open_viewer(const http::Request& request, const http::Reply& reply);
   std::optional<Closing> admit_viewer(const InstanceId& vm, const http::Request& request);
   boost::asio::awaitable<void> serve(std::shared_ptr<Viewer> viewer);
+  boost::asio::awaitable<void> part(std::shared_ptr<Viewer> viewer);
 
   boost::asio::io_context& io_;
   ports::Guests& guests_;

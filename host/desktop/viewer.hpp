@@ -26,6 +26,7 @@ namespace vigil::desktop {
 struct Counters {
   std::uint64_t attached = 0, open = 0;  // viewers that saw a screen; those that see one now
   std::map<std::string, std::uint64_t> closed;  // by the name of the close code
+  std::uint64_t parting = 0, turned_away = 0;  // refused, and being told why now; refused without a word, for too many were
   std::uint64_t left = 0;  // closed by the browser, or it has gone
   std::uint64_t bytes_to_browser = 0, bytes_to_guest = 0;
 };

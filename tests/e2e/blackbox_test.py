@@ -1,23 +1,16 @@
 #!/usr/bin/env python3
 """What is kept of a run that has ended: one black box each, also of a VM that never started, read by our own commands and by tar."""
-import io
 import json
 import subprocess
-import tarfile
 import unittest
 
+from harness.boxes import boxes_of, unpack
 from harness.case import VmCase, busybox_sh
 
 
 class BlackBox(VmCase):
     def boxes(self, vm):
-        return [box for box in self.daemon.vigil_json("blackbox", "ls") if box["instance"] == vm["id"]]
-
-    def unpack(self, box):
-        data = subprocess.run(self.daemon.vigil_command("blackbox", "export", box, "-"), capture_output=True, timeout=60, check=True).stdout
-        plain = subprocess.run(["zstd", "-dc"], input=data, capture_output=True, check=True).stdout
-        with tarfile.open(fileobj=io.BytesIO(plain)) as archive:
-            return [member.name for member in archive], {member.name: archive.extractfile(member).read() for member in archive.getmembers()}
+        return boxes_of(self.daemon, vm["id"])
 
     def test_the_box_of_a_run_holds_its_evidence_and_none_of_its_secrets(self):
         secret = "CANARY-77aa11"
@@ -34,8 +27,8 @@ class BlackBox(VmCase):
         self.assertFalse((self.daemon.state / "instances" / vm["id"]).exists())
         box = self.boxes(vm)
         self.assertEqual([(b["box"], b["outcome"]) for b in box], [(vm["id"] + "-1", "clean")])
-        names, entries = self.unpack(box[0]["box"])
-        self.assertEqual(names[:2], ["index.json", "why.json"])
+        entries = unpack(self.daemon, box[0])
+        self.assertEqual(list(entries)[:2], ["index.json", "why.json"])
         for name in ("spec.json", "image.json", "timeline.jsonl", "crashes.json", "exit.json", "vmm.log", "console.log", "services/job.log"):
             self.assertIn(name, entries)
         events = [json.loads(line) for line in entries["timeline.jsonl"].splitlines()]
@@ -73,7 +66,7 @@ class BlackBox(VmCase):
         box = self.boxes(vm)
         self.assertEqual(len(box), 1)
         self.assert_cause(box[0]["cause"], "boot.memory_too_small")
-        self.assertIn("timeline.jsonl", self.unpack(box[0]["box"])[1])
+        self.assertIn("timeline.jsonl", unpack(self.daemon, box[0]))
         self.assertIn("memory", self.daemon.vigil("blackbox", "show", box[0]["box"], check=0)[1])
 
     def test_a_box_that_is_not_there_is_said_so(self):

@@ -45,9 +45,17 @@ class DesktopDoor(VmCase):
         other = self.attached(self.browser(vm))
         self.assertEqual(self.daemon.api.get("/v1/daemon")["desktop"]["open"], 2)
 
-        # Another VM's cookie is no cookie here.
+        # Without a cookie, and with one that is good for another VM's screen.
         stranger = Browser(self.daemon, vm)
         self.assertEqual(stranger.attach().closing()[0], 4001)
+        neighbour = self.up("neighbour", services=SCREEN)
+        self.daemon.wait_state(neighbour, "ready")
+        theirs = self.browser(neighbour)
+        self.attached(theirs)
+        stranger.cookie = theirs.cookie
+        self.assertTrue(stranger.cookie)
+        self.assertEqual(stranger.attach().closing()[0], 4001)
+        self.assertEqual(stranger.get("/view").status, 401)
 
         self.daemon.vigil("kill", "screen", check=0)
         for each in (viewer, other):

@@ -12,6 +12,7 @@ import time
 import unittest
 
 from harness.api import Problem, UnixConnection
+from harness.boxes import found_in_boxes
 from harness.case import VmCase
 from harness.memory import in_memory_of
 
@@ -97,9 +98,12 @@ class Sessions(VmCase):
         # The browser VM is gone, by its rule; the CLI VM is not; nothing on the disk or in an answer has the credential.
         self.assertNotIn("signin-" + session["id"], [vm["name"] for vm in self.daemon.api.get("/v1/instances")])
         self.assertIn(f'rule="session {session["id"]} completed"', self.daemon.log.read_text())
-        self.assert_nowhere()
+        self.daemon.vigil("stop", "cli-a", check=0)
+        self.assert_nowhere(ended["browser_vm"], cli["id"])
 
-    def assert_nowhere(self):
+    def assert_nowhere(self, *vms):
+        """Nor in any black box; these VMs have one."""
+        self.assertEqual(found_in_boxes(self.daemon, [CANARY], vms), [])
         self.assertEqual(in_memory_of(self.daemon.process.pid, {name: token for name, token in CREDENTIAL["tokens"].items() if CANARY in token}), {})
         found = subprocess.run(["grep", "-rlaF", "--exclude=*.raw", "--exclude-dir=images", CANARY, str(self.daemon.state), str(self.daemon.log)], capture_output=True, text=True).stdout
         self.assertEqual(found, "")
@@ -150,7 +154,9 @@ class Sessions(VmCase):
         self.assertEqual(ended["state"], "failed", ended)
         self.assert_cause(ended["cause"], "signin.vm_lost")
         self.assertIn("vmm.killed", json.dumps(ended["cause"]["evidence"]))
-        print(f"      failed {(ended['history'][-1]['at_unix_us'] - killed_unix_us) / 1e3:.0f} ms after its VM was killed")
+        after_us = ended["history"][-1]["at_unix_us"] - killed_unix_us
+        print(f"      failed {after_us / 1e3:.0f} ms after its VM was killed")
+        self.assertLess(after_us, 10_000_000, "by a deadline, and not because its VM died")
         self.assertNotIn("bob", [each["labels"].get("signin-cli-of") for each in self.daemon.api.get("/v1/instances")])   # nothing was made for a user who was not signed in
 
     def test_what_goes_wrong_in_the_guest_is_the_cause_of_its_session(self):

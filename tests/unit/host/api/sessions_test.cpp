@@ -2,6 +2,8 @@
 #include "tests/unit/host/api/api_scene.hpp"
 #include "tests/unit/host/sessions/scene.hpp"
 
+#include <chrono>
+
 namespace vigil::api {
 using namespace vigil::api::test;
 
@@ -95,13 +97,15 @@ TEST_CASE("api: a token of one session is enough for its routes under /api/auth,
   CHECK(fixture.call(token, http::Method::del, "/api/vm/auth/" + other).status == 404);
   const json of_other = {{"sessionId", other}, {"provider", "codex"}, {"credentials", json::parse(a_credential)}};
   CHECK(fixture.call(token, http::Method::post, "/api/auth/credentials/store", of_other.dump()).status == 404);
-  const std::map<std::string, http::Method> methods = {{"GET", http::Method::get}, {"POST", http::Method::post}, {"DELETE", http::Method::del}};
+  const std::map<std::string, http::Method> methods = {
+      {"GET", http::Method::get}, {"POST", http::Method::post}, {"DELETE", http::Method::del}};
   for (const auto& [route, needs] : route_scopes()) {
     if (needs == "none" || needs == "session") continue;
     CAPTURE(route);
     const auto blank = route.find(' ');
     auto path = route.substr(blank + 1);
-    for (const std::string_view name : {"{session}", "{id}", "{user}", "{provider}", "{box}", "{service}", "{reference}", "{token}", "{port}", "{path*}"})
+    for (const std::string_view name :
+         {"{session}", "{id}", "{user}", "{provider}", "{box}", "{service}", "{reference}", "{token}", "{port}", "{path*}"})
       if (const auto at = path.find(name); at != std::string::npos) path.replace(at, name.size(), name == "{session}" ? id : "x");
     const auto refused = fixture.call(token, methods.at(route.substr(0, blank)), path);
     CHECK(refused.status == 403);
@@ -110,6 +114,36 @@ TEST_CASE("api: a token of one session is enough for its routes under /api/auth,
   CHECK(fixture.call(fixture.alice, http::Method::get, "/v1/sessions/" + id).status == 200);   // nothing of it was ended
   CHECK(fixture.call(token, http::Method::post, "/api/auth/session/" + id + "/cancel").status == 200);
   CHECK(fixture.call(fixture.alice, http::Method::post, "/v1/sessions/" + id + "/token").status == 409);
+}
+
+TEST_CASE("api: a token of a session is over when the session can have no more use for it", "[host][api]") {
+  SessionFixture fixture;
+  const auto id = fixture.begin(fixture.alice);
+  const auto made = json::parse(fixture.call(fixture.alice, http::Method::post, "/v1/sessions/" + id + "/token").body);
+  struct ClockAt final : Clock {
+    UnixUs now = 0;
+    MonoUs mono_us() const override { return now; }
+    UnixUs unix_us() const override { return now; }
+  } clock;
+  access::Gate gate{*fixture.store, clock, 4242};
+  const http::Router later{make_routes({fixture.control, fixture.images, *fixture.store, fixture.bus, fixture.relays, nullptr, nullptr,
+                                        &gate, fixture.store.get(), &fixture.sessions, &fixture.vault})};
+  const auto status_at = [&](UnixUs now, const std::string& path) {
+    clock.now = now;
+    std::optional<http::Answer> given;
+    {
+      const http::Reply reply([&](http::Answer got) { given = std::move(got); });
+      later.dispatch(fixture.as(made["token"], http::Method::get, path), reply);
+    }
+    REQUIRE(given);
+    return std::get<http::Response>(*given).status;
+  };
+  const UnixUs end = made["expires_unix_us"];
+  for (const std::string each : {"", "/oauth-url", "/credentials/status"}) {
+    CAPTURE(each);
+    CHECK(status_at(end - 1, "/api/auth/session/" + id + each) < 300);
+    CHECK(status_at(end, "/api/auth/session/" + id + each) == 401);
+  }
 }
 
 TEST_CASE("api: an order that cannot be is refused by the member that is wrong, and nothing is begun", "[host][api]") {
@@ -195,6 +229,104 @@ TEST_CASE("api: clients of the earlier service find its shapes", "[host][api]") 
   CHECK(json::parse(answer(http::Method::get, at).body)["session"]["status"] == "cancelled");
   CHECK(answer(http::Method::get, at + "/oauth-url").status == 404);
   CHECK(json::parse(answer(http::Method::get, "/api/auth/session/ss-x").body)["error"].is_string());
+}
+
+TEST_CASE("api: times and VMs of a session are in the earlier service's shapes too, and no address is kept by a cache", "[host][api]") {
+  SessionFixture fixture;
+  const auto id = fixture.begin(fixture.alice);
+  const auto get = [&](const std::string& path) { return fixture.call(fixture.alice, http::Method::get, path); };
+  const auto shown = get("/api/auth/session/" + id);
+  const auto is_unkept = [](const http::Response& response) {
+    return std::ranges::any_of(response.headers,
+                               [](const auto& each) { return each.first == "Cache-Control" && each.second == "no-store"; });
+  };
+  CHECK(is_unkept(shown));
+  CHECK(is_unkept(get("/api/auth/session/" + id + "/oauth-url")));
+  auto session = json::parse(shown.body)["session"];
+  for (const auto* each : {"started_at", "created_at", "timeout_at"}) {
+    CAPTURE(each);
+    CHECK(session[each].get<std::string>().ends_with("Z"));
+  }
+  CHECK(session["completed_at"].is_null());
+  CHECK(session["started_at"] == session["created_at"]);
+  fixture.guest.done.clear();
+  CHECK(fixture.give(id)["status"] == 200);
+  const auto status = json::parse(get("/api/auth/session/" + id + "/credentials/status").body);
+  CHECK(status["authenticated"] == true);
+  CHECK(status["modifiedAt"].get<std::string>().ends_with("Z"));
+  CHECK(fixture.call(fixture.alice, http::Method::post, "/api/auth/session/" + id + "/cancel").status == 200);
+  session = json::parse(get("/api/auth/session/" + id).body)["session"];
+  CHECK(session["completed_at"].is_string() == sessions::is_terminal((*fixture.sessions.find(id))->state));
+  CHECK(fixture.call(fixture.alice, http::Method::post, "/api/auth/session/" + id + "/heartbeat").status == 200);
+}
+
+TEST_CASE("api: how long a session has waited is told by the clock, not by its last event", "[host][api]") {
+  SessionFixture fixture;
+  const auto id = fixture.begin(fixture.alice);
+  const auto elapsed = [&] {
+    return json::parse(fixture.call(fixture.alice, http::Method::get, "/api/auth/session/" + id + "/oauth-url").body)["elapsedMs"]
+        .get<std::uint64_t>();
+  };
+  const auto first = elapsed();
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  auto later = first;
+  while (later == first && std::chrono::steady_clock::now() < until) later = elapsed();
+  CHECK(later > first);
+}
+
+TEST_CASE("api: a user's credentials, sessions and their validity are looked up in the earlier service's shapes", "[host][api]") {
+  SessionFixture fixture;
+  const auto id = fixture.begin(fixture.alice);
+  const auto get = [&](const std::string& token, const std::string& path) {
+    const auto response = fixture.call(token, http::Method::get, path);
+    CHECK(response.status == 200);
+    CHECK(response.body.find("canary-") == std::string::npos);
+    return json::parse(response.body);
+  };
+  CHECK(get(fixture.reader, "/api/auth/credentials/u1") == json::parse(R"({"credentials":[]})"));
+  CHECK(get(fixture.reader, "/api/auth/validate/u1/codex")["valid"] == false);
+  auto sessions = get(fixture.reader, "/api/auth/sessions/u1");
+  CHECK(sessions["totalActive"] == 1);
+  CHECK(sessions["sessions"].at(0)["session_id"] == id);
+  std::string text = a_credential;
+  const auto credential = vault::Secret::take_from(text);
+  REQUIRE(fixture.vault.put({"alice", "u1", "codex"}, credential, {"codex/1", id}, "a test").has_value());
+  auto known = get(fixture.reader, "/api/auth/credentials/u1")["credentials"];
+  REQUIRE(known.size() == 1);
+  CHECK(known[0]["provider"] == "codex");
+  CHECK(known[0]["is_valid"].is_null());
+  CHECK(known[0]["last_verified"].is_null());
+  CHECK(known[0]["expires_at"].is_null());
+  auto valid = get(fixture.reader, "/api/auth/validate/u1/codex");
+  CHECK(valid["valid"].is_null());
+  CHECK(valid["untested"] == true);
+  CHECK(fixture.vault.note_check({"alice", "u1", "codex"}, {true, 1'800'000'000'000'000, "codex login status: exit 0"}));
+  CHECK(get(fixture.reader, "/api/auth/validate/u1/codex") == json::parse(R"({"valid":true,"lastVerified":"2027-01-15T08:00:00.000Z"})"));
+  CHECK(get(fixture.reader, "/api/auth/credentials/u1")["credentials"][0]["is_valid"] == true);
+  CHECK(get(fixture.mallory, "/api/auth/credentials/u1")["credentials"].empty());
+  CHECK(get(fixture.mallory, "/api/auth/sessions/u1") == json::parse(R"({"sessions":[],"totalActive":0})"));
+  CHECK(get(fixture.mallory, "/api/auth/validate/u1/codex")["valid"] == false);
+  CHECK(get(fixture.reader, "/api/auth/credentials/u2")["credentials"].empty());
+}
+
+TEST_CASE("api: the VM of a session, and where its desktop is", "[host][api]") {
+  SessionFixture fixture;
+  fixture.add_instance();
+  const auto id = fixture.begin(fixture.alice);
+  fixture.turn();
+  const auto get = [&](const std::string& path) {
+    return fixture.call(fixture.alice, http::Method::get, "/api/auth/session/" + id + path);
+  };
+  const auto vm = get("/vm");
+  CHECK(vm.status == 200);
+  CHECK(json::parse(vm.body)["vmId"] == fixture.id.value());
+  CHECK(json::parse(vm.body)["vmIP"].is_null());
+  CHECK(get("/novnc").status == 503);   // this daemon has no door for desktops
+  CHECK(fixture.call(fixture.mallory, http::Method::get, "/api/auth/session/" + id + "/vm").status == 404);
+  fixture.control.looks.clear();
+  CHECK(get("/vm").status == 410);
+  CHECK(get("/novnc").status == 410);
+  CHECK(json::parse(get("/vm").body)["error"].get<std::string>().find(id) != std::string::npos);
 }
 
 }  // namespace vigil::api

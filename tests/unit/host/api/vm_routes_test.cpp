@@ -48,6 +48,20 @@ TEST_CASE("vm routes: what a running VM has told of itself", "[host][api]") {
   CHECK(vm["lastHeartbeat"].is_string());
 }
 
+TEST_CASE("vm routes: what somebody tells of a VM is taken, and is not what is known of it", "[host][api]") {
+  Fixture fixture;
+  fixture.add_instance();
+  const auto told = fixture.ask(http::Method::post, "/api/vms/demo/heartbeat", R"({"cpuUsage":99,"memoryUsage":99})");
+  CHECK(told.status == 200);
+  CHECK(json::parse(told.body) == json::parse(R"({"success":true,"lastHeartbeat":null})"));
+  CHECK(got(fixture, "/api/vms/demo")["vm"]["cpuUsage"].is_null());
+  fixture.control.looks.front().state.run.emplace().link_is_up = true;
+  CHECK(json::parse(fixture.ask(http::Method::post, "/api/vms/demo/heartbeat").body)["lastHeartbeat"].is_string());
+  CHECK(fixture.ask(http::Method::post, "/api/vms/demo/heartbeat", "[]").status == 400);
+  fixture.control.looks.clear();
+  CHECK(fixture.ask(http::Method::post, "/api/vms/demo/heartbeat").status == 404);
+}
+
 TEST_CASE("vm routes: console and diagnostics give the last lines and why", "[host][api]") {
   Fixture fixture;
   fixture.add_instance();

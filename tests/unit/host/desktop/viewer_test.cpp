@@ -106,6 +106,27 @@ TEST_CASE("desktop: a VM has as many viewers as it may, and room again when one 
   CHECK(door.next_frame(*third).payload == "RFB");
 }
 
+TEST_CASE("desktop: who is refused and does not go takes one of few places, until his time is over", "[host][desktop]") {
+  Limits limits;
+  limits.max_parting = 2;
+  limits.farewell = 300ms;
+  Door door(limits);
+  const auto first = door.websocket(""), second = door.websocket("");   // both are told why, and neither closes
+  check_closed(door, *first, 4001, "");
+  CHECK(door.server->counters().parting == 2);
+  Browser third(door.port());
+  third.send(door.upgrade(""));
+  CHECK(pump_until(door.io, [&] { return third.closed(); }));
+  CHECK(third.received().find("101") == std::string::npos);
+  CHECK(door.server->counters().turned_away == 1);
+  const auto cookie = door.cookie();
+  const auto let_in = door.websocket(cookie);   // those who may are not in their way
+  door.screen(0).say("RFB");
+  CHECK(door.next_frame(*let_in).payload == "RFB");
+  CHECK(pump_until(door.io, [&] { return door.server->counters().parting == 0; }));
+  check_closed(door, *door.websocket(""), 4001, "");
+}
+
 TEST_CASE("desktop: the end of the VM is told with its cause", "[host][desktop]") {
   Door door;
   auto browser = door.websocket(door.cookie());
