@@ -86,13 +86,17 @@ class DesktopPage(VmCase):
         return body.get("state") in ("failed", "crashed") if event["type"] == "state" else event["type"] == "service" and (body.get("name"), body["state"]) == ("display", "ready")
 
     def type_into_the_terminal(self, browser):
-        x, y, width, height = self.terminal()
-        nonce = secrets.token_hex(8)
-        browser.point(x=x + width - 40, y=y + height - 30)
-        browser.type(text=f"echo {nonce} >/tmp/typed")
-        browser.press(key="Enter")
-        self.assertEqual(self.wait_file("/tmp/typed").strip(), nonce)
-        browser.shot(name="typed")
+        """Before anything was clicked, for the terminal has the keyboard; and where its user clicks on it."""
+        self.assertEqual(self.sh("DISPLAY=:1 xdotool getactivewindow").split(), self.sh("DISPLAY=:1 xdotool search --onlyvisible --class XTerm").split())
+        for clicked in (False, True):
+            nonce = secrets.token_hex(8)
+            if clicked:
+                x, y, width, height = self.terminal()
+                browser.point(x=x + width - 40, y=y + height - 30)
+            browser.type(text=f"echo {nonce} >/tmp/typed-{clicked}")
+            browser.press(key="Enter")
+            self.assertEqual(self.wait_file(f"/tmp/typed-{clicked}").strip(), nonce)
+            browser.shot(name=f"typed-{'clicked' if clicked else 'at-once'}")
 
     def carry_the_clipboard(self, browser):
         """To the VM: the pasted line ends by itself, for the VM's server asks the page for the text only when xterm wants it. Back: marked when xterm says that it has drawn it."""
