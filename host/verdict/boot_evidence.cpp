@@ -16,11 +16,13 @@ static std::optional<ServiceName> service_of(const Run& run, const Cause& cause)
   return std::nullopt;
 }
 
-/// What is known of that service's end is evidence of the stage's cause too, where the guest gave none with it.
+/// What is known of that service's end is evidence of the stage's cause too, where that came with less: a digest on the console has one line of it.
 static void add_evidence_of_service(const Run& run, Finding& found) {
-  if (!found.service || !found.cause.evidence.empty()) return;
-  for (const auto& each : service_findings(run))
-    if (each.service == found.service && each.cause.text == found.cause.text) found.cause.evidence = each.cause.evidence;
+  if (!found.service) return;
+  for (const auto& each : service_findings(run)) {
+    const bool knows_more = each.cause.evidence.size() > found.cause.evidence.size();
+    if (knows_more && each.service == found.service && each.cause.text == found.cause.text) found.cause.evidence = each.cause.evidence;
+  }
 }
 
 std::optional<Finding> failed_stage(const Run& run) {
