@@ -23,13 +23,13 @@ CAUSES = set(re.findall(r'^VIGIL_CAUSE\(\w+, "([\w.]+)"', (ROOT / "shared/protoc
 
 # Faults whose recording is still to be made: --golden tests/golden/faultlab. The list must shrink: a row that is recorded may not stand here.
 NOT_RECORDED = set("""
-lock-of-a-stranger soft-lockup file-system-read-only agent-dies reboots-unasked powers-off-unasked reboots-for-ever vmm-sigabrt shim-killed host-out-of-memory unit-network-never-
-online unit-failed unit-start-limit unit-ends-well-for-ever emergency-mode unit-waits-for-device agent-of-another-version stranger-on-the-link nonsense-on-the-link console-flooded
-console-flooded-panic clock-jumped device-stopped link-cut-for-good console-off sign-in-tool-exits sign-in-tool-killed sign-in-address-absent credential-of-unknown-shape
-credential-cut-off script-may-not-execute program-is-a-folder program-is-a-dangling-link interpreter-of-another-machine port-not-allowed unix-socket-never file-never never-notifies
-killed-by-a-neighbour two-new-services-one-port limit-of-wrong-kind waits-for-itself memory-limit-by-shared-memory other-file-system-full panic-on-oops panic-on-hung-task writable-
-disk-absent root-cut vmm-sigbus script-with-dos-lines program-links-to-itself socket-path-too-long log-folder-closed capability-withheld dependency-not-resolved address-space-limit
-process-limit-of-its-user core-pattern-altered ends-listening panic-of-a-quiet-kernel
+lock-of-a-stranger soft-lockup file-system-read-only agent-dies reboots-unasked powers-off-unasked reboots-for-ever vmm-sigabrt shim-killed host-out-of-memory
+unit-network-never-online unit-failed unit-start-limit unit-ends-well-for-ever emergency-mode unit-waits-for-device agent-of-another-version stranger-on-the-link
+nonsense-on-the-link console-flooded console-flooded-panic clock-jumped device-stopped link-cut-for-good console-off sign-in-tool-exits sign-in-tool-killed sign-in-address-absent
+credential-of-unknown-shape credential-cut-off script-may-not-execute program-is-a-folder program-is-a-dangling-link interpreter-of-another-machine port-not-allowed
+unix-socket-never file-never never-notifies killed-by-a-neighbour two-new-services-one-port limit-of-wrong-kind waits-for-itself memory-limit-by-shared-memory
+other-file-system-full panic-on-oops panic-on-hung-task writable-disk-absent root-cut vmm-sigbus script-with-dos-lines program-links-to-itself socket-path-too-long
+log-folder-closed capability-withheld dependency-not-resolved address-space-limit process-limit-of-its-user core-pattern-altered ends-listening panic-of-a-quiet-kernel
 """.split())
 
 
