@@ -57,7 +57,7 @@ def clean(tree):
     scene.file("usr/share/doc/example.pem", "-----BEGIN PRIVATE KEY-----\nMIIB\n")
     example = hashlib.md5((tree / "usr/share/doc/example.pem").read_bytes()).hexdigest()
     scene.file("var/lib/dpkg/info/tool.md5sums", f"{example}  usr/share/doc/example.pem\n")
-    scene.file("etc/vigil/services.d/tool.json", '{"name": "tool", "exec": ["/bin/tool"]} // a comment\n')
+    scene.file("etc/vigil/services.d/tool.json", '{"name": "tool", "exec": ["/bin/tool"], "ready": [{"tcp": {"port": 1}}, {"exec": {"argv": ["/bin/tool"]}}]} // a comment\n')
     scene.link("bin", "usr/bin")
     scene.unit("web.service", "[Unit]\nAfter=network.target\n")
     scene.unit("systemd-networkd.service")

@@ -42,13 +42,19 @@ def started(tree):
     for entry in tree.below(SERVICES):
         if entry.path.endswith(".json"):
             try:
-                spec = jsonc.parse(tree.text(entry.path))
-                yield from ((entry.path, argv[0]) for argv in (spec["exec"], (spec.get("ready") or {}).get("exec", {}).get("argv")) if argv)
+                yield from ((entry.path, program) for program in programs_of(jsonc.parse(tree.text(entry.path))))
             except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
                 yield entry.path, "what cannot be read"
     for entry in (*tree.below("/etc/systemd/system"), *tree.below("/usr/lib/systemd/system")):
         if entry.is_file and (entry.path.startswith("/etc/") or entry.path.endswith("-vigil.conf")):
             yield from ((entry.path, program) for program in EXEC.findall(tree.text(entry.path)) if not program.startswith("/run/"))
+
+
+def programs_of(spec):
+    """Of a service and its probes, of which there may be one or a list."""
+    ready = spec.get("ready", [])
+    probes = [*(ready if isinstance(ready, list) else [ready]), spec.get("health", {})]
+    return [spec["exec"][0], *(probe["exec"]["argv"][0] for probe in probes if isinstance(probe, dict) and "exec" in probe)]
 
 
 def missing_parts(tree, path):
