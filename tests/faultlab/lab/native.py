@@ -8,7 +8,7 @@ import threading
 from harness.image import part_of, read_cpio
 
 SOURCES = pathlib.Path(__file__).resolve().parents[1] / "native"
-SMALL = ["-nostdlib", "-Wl,-z,noseparate-code", "-Wl,--build-id=none", "-Wl,-N"]
+SMALL = ["-nostdlib", "-Wl,-z,noseparate-code", "-Wl,--build-id"]
 ARM_ELF = b"\x7fELF\x02\x01\x01" + bytes(9) + (2).to_bytes(2, "little") + (183).to_bytes(2, "little") + bytes(44)
 
 
@@ -24,7 +24,7 @@ def compiled(arguments, name="out"):
 def fault(number):
     """File content for a row: a static program that dies of this signal, within a function whose name is drawn."""
     def make(scene):
-        return compiled(["-Os", "-static", "-fno-stack-protector", "-fno-omit-frame-pointer", "-fno-asynchronous-unwind-tables", "-fcf-protection=none",
+        return compiled(["-Os", "-fPIE", "-static-pie", "-fno-stack-protector", "-fno-omit-frame-pointer", "-fno-asynchronous-unwind-tables", "-fcf-protection=none",
                          *SMALL, f"-DFAULT={number}", f"-DFUNCTION={scene.word('function')}", f'-DSCRATCH="/run/{scene.word("scratch")}"',
                          SOURCES / "faults.c"])
     return make
