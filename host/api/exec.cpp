@@ -62,11 +62,7 @@ void tell_while_it_runs(const Context& context, const InstanceId& id, ExecOrder 
         streams::append_chunks(chunks, streams::Channel::data, exec.input);
         streams::append_end(chunks, streams::Channel::data);
     }
-    auto opened = [reply, chunks = std::move(chunks), executor = context.relays.executor()](Result<streams::GuestStream> stream) {
-        if (!stream) return reply.send(to_response(stream.error()));
-        reply.stream(program_events(executor, std::move(*stream), chunks));
-    };
-    context.control.open_stream(id, std::move(exec.opening), std::move(opened));
+    tell_program(context, id, std::move(exec.opening), std::move(chunks), reply);
 }
 
 void answer_at_its_end(const Context& context, const InstanceId& id, ExecOrder exec, const Reply& reply) {

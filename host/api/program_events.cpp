@@ -1,6 +1,7 @@
 // The chunks of an exec as server-sent events.
 #include "host/api/program_events.hpp"
 
+#include "host/api/error_to_http.hpp"
 #include "host/api/to_json.hpp"
 #include "host/streams/chunk_feed.hpp"
 #include "shared/base/encoding.hpp"
@@ -60,8 +61,12 @@ private:
 
 }  // namespace
 
-std::unique_ptr<http::EventSource> program_events(boost::asio::any_io_executor executor, streams::GuestStream stream, std::string input) {
-  return std::make_unique<ProgramEvents>(std::move(executor), std::move(stream), std::move(input));
+void tell_program(const Context& context, const InstanceId& id, std::string opening, std::string input, const Reply& reply) {
+  auto opened = [reply, input = std::move(input), executor = context.relays.executor()](Result<streams::GuestStream> stream) {
+    if (!stream) return reply.send(to_response(stream.error()));
+    reply.stream(std::make_unique<ProgramEvents>(executor, std::move(*stream), input));
+  };
+  context.control.open_stream(id, std::move(opening), std::move(opened));
 }
 
 }  // namespace vigil::api

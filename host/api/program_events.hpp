@@ -4,17 +4,13 @@
 //         `input` are chunks for the guest (its standard input and the end of it), written while the output is read. The program goes on when the client leaves.
 #pragma once
 
-#include "host/http/event_source.hpp"
-#include "host/streams/guest_stream.hpp"
+#include "host/api/context.hpp"
 
-#include <boost/asio/any_io_executor.hpp>
-
-#include <memory>
 #include <string>
 
 namespace vigil::api {
 
-std::unique_ptr<http::EventSource> program_events(boost::asio::any_io_executor executor, streams::GuestStream stream,
-                                                  std::string input = {});
+/// Starts what `opening` says; answers with its events, or with why it could not be started.
+void tell_program(const Context& context, const InstanceId& id, std::string opening, std::string input, const Reply& reply);
 
 }  // namespace vigil::api

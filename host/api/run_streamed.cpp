@@ -40,10 +40,7 @@ void run_streamed(const Context& context, const Request& request, const Reply& r
   if (!id) return reply.send(to_response(id.error()));
   auto opening = opening_of(request.body);
   if (!opening) return reply.send(to_response(opening.error()));
-  context.control.open_stream(*id, std::move(*opening), [reply, executor = context.relays.executor()](Result<streams::GuestStream> stream) {
-    if (!stream) return reply.send(to_response(stream.error()));
-    reply.stream(program_events(executor, std::move(*stream)));
-  });
+  tell_program(context, *id, std::move(*opening), {}, reply);
 }
 
 }  // namespace vigil::api

@@ -152,9 +152,7 @@ void VmRegistry::ask_guest(const InstanceId& id, api::GuestQuestion question, st
 }
 
 bool VmRegistry::is_worked_in(const InstanceId& id) const {
-    return std::ranges::any_of(uses_.holders(id), [](const policy::Holder& holder) {
-        return holder.kind == policy::HolderKind::exec || (holder.kind == policy::HolderKind::stream && holder.name.starts_with("port "));
-    });
+    return std::ranges::any_of(uses_.holders(id), is_work);
 }
 
 void VmRegistry::open_stream(const InstanceId& id, std::string opening, std::function<void(Result<streams::GuestStream>)> done) {

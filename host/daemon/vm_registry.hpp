@@ -39,7 +39,7 @@ class VmRegistry final : public api::VmControl, public ports::Guests {
     Result<void> stop(const InstanceId& id, machine::StopKind kind, std::optional<std::chrono::milliseconds> grace, const std::string& actor) override;
     void remove(const InstanceId& id, api::Removal removal, const std::string& actor, std::function<void(Result<void>)> done) override;
     void ask_guest(const InstanceId& id, api::GuestQuestion question, std::function<void(Result<std::string>)> done) override;
-    /// A program of somebody runs in it, or somebody has a port of it open: its screen, too.
+    /// Somebody's use of it is work (is_work()).
     bool is_worked_in(const InstanceId& id) const;
     void open_stream(const InstanceId& id, std::string opening, std::function<void(Result<streams::GuestStream>)> done) override;
     void open_port(const InstanceId& id, std::uint16_t port, std::string first, std::function<void(Result<streams::GuestStream>)> done) override;

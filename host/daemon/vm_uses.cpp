@@ -6,6 +6,14 @@
 
 namespace vigil::daemon {
 
+namespace {
+constexpr std::string_view port_use = "port ";
+}
+
+bool is_work(const policy::Holder& use) {
+  return use.kind == policy::HolderKind::exec || (use.kind == policy::HolderKind::stream && use.name.starts_with(port_use));
+}
+
 policy::Holder use_of(std::string_view opening) {
   constexpr std::size_t long_enough = 64;
   const auto decoded = streams::decode_opening(opening);
@@ -14,7 +22,7 @@ policy::Holder use_of(std::string_view opening) {
     return {policy::HolderKind::exec, exec->argv.empty() ? "shell" : exec->argv.front().substr(0, long_enough), 0};
   if (std::holds_alternative<streams::AttachOpening>(*decoded)) return {policy::HolderKind::exec, "attached", 0};
   if (const auto* const tcp = std::get_if<streams::TcpOpening>(&*decoded))
-    return {policy::HolderKind::stream, "port " + std::to_string(tcp->port), 0};
+    return {policy::HolderKind::stream, std::string(port_use) + std::to_string(tcp->port), 0};
   return {policy::HolderKind::stream, "files", 0};
 }
 

@@ -20,6 +20,8 @@ namespace vigil::daemon {
 
 /// What a stream of this opening (shared/streams) is a use of: exec with its program, or a stream.
 policy::Holder use_of(std::string_view opening);
+/// A program of somebody runs, or somebody has a port open: the screen, too. Not files that come and go, nor what the daemon asks for itself.
+bool is_work(const policy::Holder& use);
 
 class VmUses {
 public:

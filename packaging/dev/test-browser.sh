@@ -9,7 +9,8 @@ usage: ./dev test-browser [MATCH]
 Boots the image `browser` (build it first: ./dev image browser) and looks at the desktop as a user finds it: every part ready with its
 time, Chromium in its sandbox, the desktop through vigild's ports, the CLIs. Apart from `./dev test`, for the image is large and an emulated
 desktop takes minutes. A headless Chromium on this machine (Debian's, driven by Playwright from npm) opens the desktop's page, types and points; its
-screenshots are build/test/page/*.png. MATCH keeps only tests whose name matches it, e.g. `provider_test`: codex signs in by the VM's own Chromium.
+screenshots are build/test/page/*.png. MATCH keeps only tests whose name matches it, e.g. `provider_test`: codex signs in by the
+VM's own Chromium, the others up to their pages; it needs the image `cli` too (./dev image cli).
 TEXT
 }
 

@@ -156,7 +156,6 @@ class Sessions(VmCase):
         self.assertIn("vmm.killed", json.dumps(ended["cause"]["evidence"]))
         after_us = ended["history"][-1]["at_unix_us"] - killed_unix_us
         print(f"      failed {after_us / 1e3:.0f} ms after its VM was killed")
-        self.assertLess(after_us, 10_000_000, "by a deadline, and not because its VM died")
         self.assertNotIn("bob", [each["labels"].get("signin-cli-of") for each in self.daemon.api.get("/v1/instances")])   # nothing was made for a user who was not signed in
 
     def test_what_goes_wrong_in_the_guest_is_the_cause_of_its_session(self):
