@@ -133,7 +133,7 @@ int serve_systemd() {
   setup.place = agent::Place::vm;
   setup.init = agent::Init::systemd;
   setup.boot = BootId(kernel_boot_id());
-  if (auto left = boot::take_handover()) {
+  if (auto left = boot::follow_handover(setup.boot)) {
     setup.left = std::move(*left);
   } else {
     log::error("handover.lost", {{"err", left.error().message()}});

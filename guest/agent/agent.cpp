@@ -284,11 +284,7 @@ void Agent::tell_sudden_end() {
 /// Numbers that this life cannot use, and the token: all that one needs that begins when this one was killed.
 void Agent::keep_for_next_life() {
   if (!setup_.keep) return;
-  boot::Handover next;
-  next.life = setup_.left.life + 1;
-  next.outbox = boot::numbers_after(line_.outbox().next_seq());
-  if (!welcome_.token.empty()) next.welcome = welcome_;
-  setup_.keep(next);
+  setup_.keep(boot::after_sudden_end(setup_.left.life, line_.outbox().next_seq(), welcome_.token.empty() ? std::nullopt : std::optional(welcome_)));
 }
 
 /// SIGTERM from systemd: the machine ends and everything else has ended, or somebody stops just us.

@@ -89,24 +89,52 @@ Result<Handover> decode_handover(const std::string& text) {
   return handover;
 }
 
-Result<void> write_handover(const Handover& handover, const BootId& boot, const std::string& path) {
-  const std::string text = encode_handover(handover, boot);
-  UniqueFd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-  if (!file) return Error::from_errno("handover: open " + path, errno);
-  std::string_view rest = text;
+namespace {
+
+Result<void> write_whole(int file, std::string_view rest) {
   while (!rest.empty()) {
-    const ssize_t count = ::write(file.get(), rest.data(), rest.size());
-    if (count < 0) return Error::from_errno("handover: write " + path, errno);
+    const ssize_t count = ::write(file, rest.data(), rest.size());
+    if (count < 0) return Error::from_errno("handover: write", errno);
     rest.remove_prefix(static_cast<std::size_t>(count));
   }
   return {};
 }
 
-Result<Handover> take_handover(const std::string& path) {
+Result<Handover> read_handover(const std::string& path) {
   const auto text = process::read_small_file(path, max_handover_bytes);
-  ::unlink(path.c_str());
   if (!text) return Error(Errc::not_found, "there is no handover at " + path);
   return decode_handover(*text);
+}
+
+}  // namespace
+
+Result<void> write_handover(const Handover& handover, const BootId& boot, const std::string& path) {
+  const std::string beside = path + ".new";
+  UniqueFd file(::open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+  if (!file) return Error::from_errno("handover: open " + beside, errno);
+  TRY_VOID(write_whole(file.get(), encode_handover(handover, boot)));
+  if (::rename(beside.c_str(), path.c_str()) != 0) return Error::from_errno("handover: rename " + beside, errno);
+  return {};
+}
+
+Result<Handover> take_handover(const std::string& path) {
+  auto left = read_handover(path);
+  ::unlink(path.c_str());
+  return left;
+}
+
+Result<Handover> follow_handover(const BootId& boot, const std::string& path) {
+  TRY(left, read_handover(path));
+  TRY_VOID(write_handover(after_sudden_end(left.life, left.outbox.next_seq, left.welcome), boot, path));
+  return left;
+}
+
+Handover after_sudden_end(std::uint32_t life, Seq next, std::optional<protocol::Welcome> welcome) {
+  Handover left;
+  left.life = life + 1;
+  left.outbox = numbers_after(next);
+  left.welcome = std::move(welcome);
+  return left;
 }
 
 namespace {

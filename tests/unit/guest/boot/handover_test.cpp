@@ -63,6 +63,43 @@ TEST_CASE("handover: the file is for root only and is gone once it is read", "[g
   ::rmdir(folder);
 }
 
+TEST_CASE("handover: who is killed before it has written anything leaves token and numbers to its follower", "[guest][boot]") {
+  char folder[] = "/tmp/vigil-handover-test-XXXXXX";
+  REQUIRE(::mkdtemp(folder) != nullptr);
+  const std::string path = std::string(folder) + "/handover";
+  REQUIRE(follow_handover(boot_id, path).error().code() == Errc::not_found);
+  REQUIRE(::access(path.c_str(), F_OK) != 0);
+  const auto first = full_handover();
+  REQUIRE(write_handover(first, boot_id, path).has_value());
+  REQUIRE(*follow_handover(boot_id, path) == first);
+
+  Seq before = first.outbox.next_seq;
+  for (std::uint32_t life = first.life + 1; life < first.life + 5; ++life) {   // each is killed as soon as it has read
+    const auto follower = follow_handover(boot_id, path);
+    REQUIRE(follower.has_value());
+    REQUIRE(follower->life == life);
+    REQUIRE(follower->welcome == first.welcome);
+    REQUIRE(follower->outbox.next_seq > before);
+    REQUIRE(follows_a_sudden_end(follower->outbox.next_seq));
+    REQUIRE(follower->link_fd == -1);
+    before = follower->outbox.next_seq;
+  }
+  ::unlink(path.c_str());
+  REQUIRE(::rmdir(folder) == 0);   // nothing else was left beside it
+}
+
+TEST_CASE("handover: one that is killed while it writes leaves the former, whole", "[guest][boot]") {
+  char folder[] = "/tmp/vigil-handover-test-XXXXXX";
+  REQUIRE(::mkdtemp(folder) != nullptr);
+  const std::string path = std::string(folder) + "/handover";
+  REQUIRE(write_handover(full_handover(), boot_id, path).has_value());
+  REQUIRE(::mkdir((path + ".new").c_str(), 0700) == 0);   // the writer fails before the file is replaced
+  REQUIRE_FALSE(write_handover(Handover{}, boot_id, path).has_value());
+  REQUIRE(*take_handover(path) == full_handover());
+  ::rmdir((path + ".new").c_str());
+  ::rmdir(folder);
+}
+
 TEST_CASE("handover: a text that is cut or of another format is refused", "[guest][boot]") {
   const std::string text = encode_handover(full_handover(), boot_id);
   REQUIRE_FALSE(decode_handover(text.substr(0, text.size() - 1)).has_value());
