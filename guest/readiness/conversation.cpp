@@ -16,8 +16,8 @@ constexpr std::chrono::milliseconds longest_answer{2000};   // times the deadlin
 
 }  // namespace
 
-Conversation::Conversation(Endpoint endpoint, std::unique_ptr<Dialogue> dialogue, ProbeTools& tools, ProbeEvents events, PeerCheck check)
-    : endpoint_(endpoint), dialogue_(std::move(dialogue)), tools_(tools), events_(std::move(events)), check_(std::move(check)) {}
+Conversation::Conversation(Endpoint endpoint, std::unique_ptr<Dialogue> dialogue, EventLoop& loop, int deadline_scale, ProbeEvents events, PeerCheck check)
+    : endpoint_(endpoint), dialogue_(std::move(dialogue)), loop_(loop), deadline_scale_(deadline_scale), events_(std::move(events)), check_(std::move(check)) {}
 
 void Conversation::start() { connect(); }
 
@@ -29,17 +29,17 @@ void Conversation::connect() {
   socket_.reset(socket(endpoint_.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   const int connected = ::connect(socket_.get(), reinterpret_cast<const sockaddr*>(&endpoint_.storage), endpoint_.length);
   if (connected != 0 && errno != EINPROGRESS) return retry(std::strerror(errno), std::nullopt);
-  io_ = tools_.loop.watch(socket_.get(), EPOLLOUT, [this](std::uint32_t events) { on_ready(events); });
+  io_ = loop_.watch(socket_.get(), EPOLLOUT, [this](std::uint32_t events) { on_ready(events); });
   expect_answer();
 }
 
 void Conversation::expect_answer() {
   if (overtime_) return;
-  overtime_ = tools_.loop.after(longest_answer * tools_.deadline_scale / 2, [this] { half_of_the_time_is_over(); });
+  overtime_ = loop_.after(longest_answer * deadline_scale_ / 2, [this] { half_of_the_time_is_over(); });
 }
 
 void Conversation::half_of_the_time_is_over() {
-  overtime_ = tools_.loop.after(longest_answer * tools_.deadline_scale / 2, [this] { give_up_waiting(); });
+  overtime_ = loop_.after(longest_answer * deadline_scale_ / 2, [this] { give_up_waiting(); });
   if (!connected_ || !unread_.empty()) return;
   unsent_ += dialogue_->when_silent();
   if (!unsent_.empty()) send_rest();
@@ -69,7 +69,7 @@ bool Conversation::send_rest() {
     }
     if (sent > 0) unsent_.erase(0, static_cast<std::size_t>(sent));
   }
-  tools_.loop.rearm(io_, unsent_.empty() ? EPOLLIN : EPOLLIN | EPOLLOUT);
+  loop_.rearm(io_, unsent_.empty() ? EPOLLIN : EPOLLIN | EPOLLOUT);
   return true;
 }
 
@@ -114,7 +114,7 @@ void Conversation::follow(Turn turn) {
 void Conversation::retry(std::string seen, std::optional<protocol::Cause> finding) {
   hang_up();
   seen_ = std::move(seen);
-  retry_ = tools_.loop.after(patience_.take(), [this] { connect(); });
+  retry_ = loop_.after(patience_.take(), [this] { connect(); });
   set_finding(std::move(finding));
 }
 

@@ -6,11 +6,11 @@
 // Thread: the loop's.
 #pragma once
 
+#include "guest/loop/event_loop.hpp"
 #include "guest/readiness/dialogue.hpp"
 #include "guest/readiness/endpoint.hpp"
 #include "guest/readiness/patience.hpp"
 #include "guest/readiness/probe.hpp"
-#include "guest/readiness/probe_factory.hpp"
 #include "shared/base/unique_fd.hpp"
 
 #include <chrono>
@@ -25,7 +25,7 @@ public:
   /// Looks at who is at the other end of the connection; a cause means that it is not the one.
   using PeerCheck = std::function<std::optional<protocol::Cause>(int socket)>;
 
-  Conversation(Endpoint endpoint, std::unique_ptr<Dialogue> dialogue, ProbeTools& tools, ProbeEvents events, PeerCheck check = {});
+  Conversation(Endpoint endpoint, std::unique_ptr<Dialogue> dialogue, EventLoop& loop, int deadline_scale, ProbeEvents events, PeerCheck check = {});
   Conversation(const Conversation&) = delete;
   Conversation& operator=(const Conversation&) = delete;
 
@@ -48,7 +48,8 @@ private:
 
   Endpoint endpoint_;
   std::unique_ptr<Dialogue> dialogue_;
-  ProbeTools& tools_;
+  EventLoop& loop_;
+  int deadline_scale_;
   ProbeEvents events_;
   PeerCheck check_;
   UniqueFd socket_;

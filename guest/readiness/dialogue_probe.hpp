@@ -12,7 +12,7 @@ class DialogueProbe final : public Probe {
 public:
   DialogueProbe(std::uint16_t port, const std::string& address, std::unique_ptr<Dialogue> dialogue, ProbeTools& tools,
                 const ProbeEvents& events)
-      : conversation_(tcp_endpoint(address, port), std::move(dialogue), tools, events),
+      : conversation_(tcp_endpoint(address, port), std::move(dialogue), tools.loop, tools.deadline_scale, events),
         listener_(port, address, tools, {[this] { conversation_.start(); }, events.finding_changed}) {}
 
   void begin(const process::ProcessGroup& group) override { listener_.begin(group); }

@@ -6,43 +6,25 @@
 // Source: EWMH 1.5 _NET_SUPPORTING_WM_CHECK: a property of the root names a window, which has the same property naming itself.
 #pragma once
 
-#include "guest/readiness/dialogue.hpp"
-#include "guest/readiness/x11_wire.hpp"
-
-#include <deque>
+#include "guest/readiness/x11_talk.hpp"
 
 namespace vigil::guest::readiness {
 
-class X11Dialogue final : public Dialogue {
+class X11Dialogue final : public X11Talk {
 public:
-  X11Dialogue(const service_spec::X11Probe& spec, protocol::CauseField port) : Dialogue(std::move(port)), spec_(spec) {}
-
-  std::string begin() override;
-  Turn take(std::string& unread, Input input) override;
+  X11Dialogue(const service_spec::X11Probe& spec, protocol::CauseField port) : X11Talk(std::move(port)), spec_(spec) {}
 
 private:
-  enum class Asked { size, atom, root_property, check_window };
-  struct Question {
-    Asked asked;
-    std::uint16_t sequence;
-    std::uint32_t window;
-  };
-
-  Turn take_setup(std::string& unread, Input input);
-  void hear(const x11::Message& message);
-  void hear_answer(const Question& question, const x11::Message& message);
-  void ask(Asked asked, const std::string& request, std::uint32_t window = 0);
-  void tell(const std::string& request);
+  void opened(const x11::Setup& setup) override;
+  void event(const x11::Message& event) override;
+  Turn judge() override;
   void check_window_manager();
-  Turn judge();
+  void check_window(std::uint32_t window);
 
   service_spec::X11Probe spec_;
-  bool set_up_ = false, manager_found_ = false;
+  bool manager_found_ = false, asks_for_manager_ = false;
   std::uint32_t root_ = 0, check_atom_ = 0;
   service_spec::ScreenSize size_;
-  std::uint16_t requests_ = 0;
-  std::deque<Question> questions_;  // not answered yet
-  std::string send_;
 };
 
 }  // namespace vigil::guest::readiness

@@ -1,7 +1,7 @@
 // Waits for an X server's socket, then speaks with it (x11_dialogue.hpp).
 //
-// The display must be the service's own: another process's is service.display_taken (service.port_taken on TCP). A probe that asks for a window manager may
-// look at anybody's display: it belongs to the window manager's service.
+// The display must be the service's own: another process's is service.display_taken (service.port_taken on TCP). A probe that asks for a window manager
+// or a window may look at anybody's display: it belongs to the service of who draws there.
 #pragma once
 
 #include "guest/readiness/conversation.hpp"
@@ -19,6 +19,7 @@ public:
   std::string seen() const override;
 
 private:
+  std::unique_ptr<Dialogue> make_dialogue() const;
   std::optional<protocol::Cause> check_peer(int socket) const;
 
   service_spec::X11Probe spec_;

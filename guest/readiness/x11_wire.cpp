@@ -1,5 +1,6 @@
 #include "guest/readiness/x11_wire.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 
@@ -37,7 +38,22 @@ Words request(std::uint8_t opcode, std::uint8_t detail, std::uint16_t length_in_
   return words;
 }
 
+constexpr std::uint32_t most_windows = 1024;
+
 constexpr std::size_t padded(std::size_t length) { return (length + 3) / 4 * 4; }
+
+std::string name_request(std::uint8_t opcode, std::string_view name) {
+  const auto length = static_cast<std::uint16_t>(name.size());
+  std::string bytes = request(opcode, 0, static_cast<std::uint16_t>(2 + padded(name.size()) / 4)).add(length).add(std::uint16_t{0}).take();
+  bytes += name;
+  bytes.append(padded(name.size()) - name.size(), '\0');
+  return bytes;
+}
+
+std::string windows_request(std::uint32_t window, std::uint32_t property, std::uint32_t count) {
+  constexpr std::uint32_t type_window = 33, offset = 0;
+  return request(20, 0, 6).add(window).add(property).add(type_window).add(offset).add(count).take();
+}
 
 Setup read_screen(std::string_view reply) {
   constexpr std::size_t vendor_length_at = 24, formats_at = 29, screens_at = 28, fixed = 40, format_bytes = 8, screen_bytes = 40;
@@ -91,17 +107,16 @@ std::string watch_window_request(std::uint32_t window) {
 
 std::string geometry_request(std::uint32_t window) { return request(14, 0, 2).add(window).take(); }
 
-std::string atom_request(std::string_view name) {
-  const auto length = static_cast<std::uint16_t>(name.size());
-  std::string bytes = request(16, 0, static_cast<std::uint16_t>(2 + padded(name.size()) / 4)).add(length).add(std::uint16_t{0}).take();
-  bytes += name;
-  bytes.append(padded(name.size()) - name.size(), '\0');
-  return bytes;
-}
+std::string atom_request(std::string_view name) { return name_request(16, name); }
+std::string extension_request(std::string_view name) { return name_request(98, name); }
 
-std::string window_property_request(std::uint32_t window, std::uint32_t property) {
-  constexpr std::uint32_t type_window = 33, offset = 0, one_word = 1;
-  return request(20, 0, 6).add(window).add(property).add(type_window).add(offset).add(one_word).take();
+std::string window_property_request(std::uint32_t window, std::uint32_t property) { return windows_request(window, property, 1); }
+std::string window_list_request(std::uint32_t window, std::uint32_t property) { return windows_request(window, property, most_windows); }
+
+std::string client_process_request(std::uint8_t resource_extension, std::uint32_t window) {
+  constexpr std::uint8_t query_client_ids = 4;
+  constexpr std::uint32_t one_client = 1, local_process = 2;
+  return request(resource_extension, query_client_ids, 4).add(one_client).add(window).add(local_process).take();
 }
 
 Progress read_message(std::string_view bytes, Message& message) {
@@ -128,6 +143,25 @@ std::optional<std::uint32_t> window_property_of(const Message& reply) {
   if (format != 32 || field<std::uint32_t>(reply.bytes, 16) != 1 || reply.bytes.size() < message_bytes + 4) return std::nullopt;
   const auto window = field<std::uint32_t>(reply.bytes, message_bytes);
   return window == 0 ? std::nullopt : std::optional(window);
+}
+
+std::vector<std::uint32_t> windows_of(const Message& reply) {
+  std::vector<std::uint32_t> windows;
+  if (field<std::uint8_t>(reply.bytes, 1) != 32) return windows;
+  const std::size_t there = (reply.bytes.size() - message_bytes) / sizeof(std::uint32_t);
+  const std::size_t count = std::min<std::size_t>({there, field<std::uint32_t>(reply.bytes, 16), most_windows});
+  for (std::size_t each = 0; each < count; ++each) windows.push_back(field<std::uint32_t>(reply.bytes, message_bytes + each * sizeof(std::uint32_t)));
+  return windows;
+}
+
+std::optional<std::uint8_t> extension_of(const Message& reply) {
+  return field<std::uint8_t>(reply.bytes, 8) == 0 ? std::nullopt : std::optional(field<std::uint8_t>(reply.bytes, 9));
+}
+
+std::optional<std::uint32_t> process_of(const Message& reply) {
+  constexpr std::size_t length_at = message_bytes + 8, value_at = message_bytes + 12;
+  const bool is_one = field<std::uint32_t>(reply.bytes, 8) == 1 && reply.bytes.size() >= value_at + 4 && field<std::uint32_t>(reply.bytes, length_at) == 4;
+  return is_one ? std::optional(field<std::uint32_t>(reply.bytes, value_at)) : std::nullopt;
 }
 
 std::uint32_t property_of(const Message& property_notify) { return field<std::uint32_t>(property_notify.bytes, 8); }

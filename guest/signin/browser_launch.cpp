@@ -1,5 +1,6 @@
 #include "guest/signin/browser_launch.hpp"
 
+#include "guest/readiness/x11_window_dialogue.hpp"
 #include "guest/signin/redaction.hpp"
 
 #include <csignal>
@@ -8,6 +9,8 @@
 namespace vigil::guest::signin {
 
 namespace {
+
+constexpr int slow_display = 5;   // times the two seconds of a local service
 
 std::string last_line(std::string text) {
   text.erase(text.find_last_not_of("\r\n ") + 1);
@@ -18,7 +21,7 @@ std::string last_line(std::string text) {
 
 BrowserLaunch::BrowserLaunch(const streams::ExecHost& host, const std::string& id, const Desktop& desktop, const std::string& user,
                              const std::string& url, std::chrono::milliseconds patience, std::function<void(std::string)> went)
-    : host_(host), id_(id), whole_patience_(patience), went_(std::move(went)) {
+    : host_(host), whole_patience_(patience), went_(std::move(went)) {
   vigil::streams::ExecOpening opening;
   opening.argv = desktop.browser;
   opening.argv.push_back(url);
@@ -33,37 +36,22 @@ BrowserLaunch::BrowserLaunch(const streams::ExecHost& host, const std::string& i
   program_ = std::move(*started);
   for (auto& output : program_->outputs()) output.attach(false);   // nobody takes it: the newest is kept
   patience_ = host_.loop.after(patience, [this] { give_up(); });
-  look_for_window(desktop, user);
+  look_for_window(desktop);
 }
 
-BrowserLaunch::~BrowserLaunch() { end_look(); }
-
-void BrowserLaunch::look_for_window(const Desktop& desktop, const std::string& user) {
-  vigil::streams::ExecOpening opening;
-  opening.argv = desktop.find_window;
-  opening.argv.push_back(std::to_string(program_->pid()));
-  opening.env = desktop.env;
-  opening.user = user;
-  auto started = streams::ExecSession::start(host_, id_ + ".window", opening, [this](streams::ExecSession&) { looked(); });
-  if (!started) {
-    look_problem_ = started.error().message();
-    return;
-  }
-  look_ = std::move(*started);
-  for (auto& output : look_->outputs()) output.attach(false);
-}
-
-void BrowserLaunch::looked() {
-  const auto* const code = std::get_if<protocol::ExitCode>(&*look_->exit());
-  if (code != nullptr && code->code == 0) return tell("");
-  look_problem_ =
-      "the look for its window ended with " + protocol::to_text(*look_->exit()) + ": " + last_line(look_->outputs().back().take());
+void BrowserLaunch::look_for_window(const Desktop& desktop) {
+  auto is_its_own = [pid = program_->pid()](pid_t process) { return process == pid; };
+  auto dialogue = std::make_unique<readiness::X11WindowDialogue>(desktop.display_socket, std::move(is_its_own));
+  // The display, if it is slow to answer, is asked again until our own patience ends.
+  readiness::ProbeEvents events{[this] { patience_ = host_.loop.after(std::chrono::milliseconds(0), [this] { tell(""); }); }, [] {}};
+  display_.emplace(readiness::unix_endpoint(desktop.display_socket), std::move(dialogue), host_.loop, slow_display, std::move(events));
+  display_->start();
 }
 
 void BrowserLaunch::give_up() {
   const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(whole_patience_).count();
   tell("the browser runs, and no window of it was seen on the display within " + std::to_string(seconds) + " s" +
-       (look_problem_.empty() ? "" : "; " + look_problem_));
+       (!display_ || display_->seen().empty() ? "" : "; " + redacted_line(display_->seen())));
 }
 
 void BrowserLaunch::ended() {
@@ -74,13 +62,8 @@ void BrowserLaunch::ended() {
 
 void BrowserLaunch::tell(std::string problem) {
   patience_.cancel();
-  end_look();
+  display_.reset();
   if (const auto went = std::exchange(went_, nullptr)) went(std::move(problem));
-}
-
-/// What waits for a window waits no longer.
-void BrowserLaunch::end_look() {
-  if (look_ && !look_->exit()) look_->signal(SIGKILL);
 }
 
 }  // namespace vigil::guest::signin

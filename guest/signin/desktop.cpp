@@ -16,7 +16,7 @@ std::optional<Desktop> find_desktop(const process::Account& account) {
                  {"XDG_RUNTIME_DIR", account.home + "/.run"},
                  {"DBUS_SESSION_BUS_ADDRESS", "unix:path=" + account.home + "/.run/bus"}};
   desktop.browser = {browser_wrapper, account.home + "/.browser", "--no-first-run", "--no-default-browser-check", "--password-store=basic"};
-  desktop.find_window = {"/usr/bin/xdotool", "search", "--sync", "--onlyvisible", "--pid"};
+  desktop.display_socket = display_socket;
   return desktop;
 }
 

@@ -16,7 +16,7 @@ namespace vigil::guest::signin {
 struct Desktop {
   std::map<std::string, std::string> env;  // for programs that want a window
   std::vector<std::string> browser;  // argv, to which the address is added
-  std::vector<std::string> find_window;  // argv, to which a process id is added: waits until a window of it can be seen, then ends with 0
+  std::string display_socket;
 };
 
 std::optional<Desktop> find_desktop(const process::Account& account);

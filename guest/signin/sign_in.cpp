@@ -15,7 +15,7 @@ namespace vigil::guest::signin {
 namespace {
 
 constexpr std::chrono::milliseconds screen_look_after{50}, screen_look_later{250}, answer_after{300}, file_stable_for{100},
-    callback_look_every{500}, kill_after{2'000}, browser_patience{10'000}, last_words{3'000};
+    callback_look_every{500}, kill_after{2'000}, browser_patience{20'000}, last_words{3'000};
 constexpr std::size_t max_screen_bytes = 8 * 1024, max_names_told = 8, max_evidence = 8;
 
 Deadlines deadlines_of(const vigil::streams::SigninRunOpening& opening, const vigil::signin::ProviderRow& provider, int scale) {

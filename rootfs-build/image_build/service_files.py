@@ -81,7 +81,7 @@ PROBES = {
     "exec": {"argv": is_argv, "interval_ms": is_whole},
     "websocket": {"port": is_port, "address": is_text, "path": is_text, "subprotocol": is_text, "first_bytes": is_text},
     "rfb": {"port": is_port, "address": is_text},
-    "x11": {"display": is_display, "size": is_size, "window_manager": is_bool},
+    "x11": {"display": is_display, "size": is_size, "window_manager": is_bool, "window": is_bool},
     "stable-for": {"seconds": is_number},
 }
 PROBE_MUST = {"tcp": ["port"], "unix": ["path"], "file": ["path"], "http": ["port"], "exec": ["argv"], "websocket": ["port"], "rfb": ["port"], "x11": ["display"],

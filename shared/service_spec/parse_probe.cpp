@@ -121,6 +121,8 @@ X11Probe read_x11(KeyReader& reader) {
     if (!probe.size) reader.complain("size", "not WIDTHxHEIGHT, such as 1280x800");
   }
   probe.window_manager = reader.boolean("window_manager").value_or(false);
+  probe.window = reader.boolean("window").value_or(false);
+  if (probe.window && (probe.size || probe.window_manager)) reader.complain("window", "a probe of its own: without size and window_manager");
   return probe;
 }
 

@@ -12,7 +12,7 @@
 //                 {"notify-fd":{"fd":3}} {"sd-notify":{}} {"tcp":{"port":N,"address":"127.0.0.1"}} {"unix":{"path":P}} {"file":{"path":P}}
 //                 {"http":{"port":N,"path":"/","status":200,"body":"text that must occur","address":..}} {"exec":{"argv":[..],"interval_ms":1000}}
 //                 {"websocket":{"port":N,"path":"/","subprotocol":"binary","first_bytes":"RFB 003.","address":..}} {"rfb":{"port":N,"address":..}}
-//                 {"x11":{"display":":0" or "ADDRESS:0","size":"1280x800","window_manager":true}} {"stable-for":{"seconds":5}}
+//                 {"x11":{"display":":0" or "ADDRESS:0","size":"1280x800","window_manager":true}} {"x11":{"display":":0","window":true}} {"stable-for":{"seconds":5}}
 //               websocket, rfb and x11 make a connection, which the service sees; the others make none, but for http. guest/readiness/README.md says more.
 //   ready_timeout_s  default 30 (times the accelerator's scale)
 //   restart     "always" | "on-failure" (default) | "never", or {"policy":..,"backoff_ms":100,"backoff_max_ms":30000,"crash_loop":{"exits":5,"window_s":60}}
@@ -69,6 +69,7 @@ struct X11Probe {
   std::uint16_t display = 0;
   std::optional<ScreenSize> size;
   bool window_manager = false;
+  bool window = false;                          // of the service's own processes
 };
 struct StableForProbe { std::chrono::milliseconds duration{0}; };   // real time, not scaled
 using ProbeSpec = std::variant<NotifyFdProbe, SdNotifyProbe, TcpProbe, UnixProbe, FileProbe, HttpProbe, ExecProbe, WebsocketProbe, RfbProbe, X11Probe,

@@ -17,7 +17,7 @@ from harness.desktop import Browser
 READY_S = 1500
 PARTS = {"browser", "clis", "display", "novnc", "session-bus", "terminal", "window-manager"}
 PROBES = {("display", "x11::1"), ("display", "rfb:5901"), ("window-manager", "x11::1"), ("novnc", "http:6080"), ("novnc", "websocket:6080"), ("browser", "http:9222"),
-          ("session-bus", "unix:/home/agent/.run/bus"), ("clis", "exec:/usr/libexec/vigil/clis"), ("terminal", "exec:/usr/bin/xdotool")}
+          ("session-bus", "unix:/home/agent/.run/bus"), ("clis", "exec:/usr/libexec/vigil/clis"), ("terminal", "x11::1"), ("browser", "x11::1")}
 
 # What each process of Chromium is confined by: kind, uid, Seccomp (2: a filter), user namespace, flags that would weaken it. (A child's words are one text.)
 SANDBOX = r"""

@@ -15,7 +15,6 @@ from harness.case import VmCase
 from harness.daemon import IMAGES, Daemon
 
 READY_S, ATTACHED = 1500, "#screen"
-NO_CHROMIUM = {"exec": ["/bin/sleep", "1000000"], "ready": []}   # of the VM: what it does to a screen desktop_test.py looks at; here it would cover the terminal, for minutes of an emulated processor
 
 
 class DesktopPage(VmCase):
@@ -54,7 +53,7 @@ class DesktopPage(VmCase):
         return [int(place[name]) for name in ("X", "Y", "WIDTH", "HEIGHT")]
 
     def test_from_the_boot_to_the_end(self):
-        self.vm = self.daemon.create("shown", image="browser", vcpus=2, memory_mib=2048, services={"browser": NO_CHROMIUM})
+        self.vm = self.daemon.create("shown", image="browser", vcpus=2, memory_mib=2048)
         browser = page.Page()
         self.addCleanup(browser.close)
         self.addCleanup(browser.shot, name="last")      # before that, also of what failed

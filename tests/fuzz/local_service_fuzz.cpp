@@ -4,6 +4,7 @@
 #include "guest/readiness/rfb_dialogue.hpp"
 #include "guest/readiness/websocket_dialogue.hpp"
 #include "guest/readiness/x11_dialogue.hpp"
+#include "guest/readiness/x11_window_dialogue.hpp"
 #include "tests/fuzz/require.hpp"
 
 #include <cstddef>
@@ -18,7 +19,9 @@ using namespace vigil::guest::readiness;
 using vigil::fuzz::require;
 
 constexpr std::string_view accept_place = "@@@@@@@@@@@@@@@@@@@@@@@@@@@@";   // what only the server can know stands here
-enum Spoken : unsigned { http, websocket, rfb, x11_protocol };
+enum Spoken : unsigned { http, websocket, rfb, x11_protocol, x11_window, kinds };
+
+bool speaks_of_changes(unsigned kind) { return kind == x11_protocol || kind == x11_window; }
 
 std::unique_ptr<Dialogue> make_dialogue(unsigned kind) {
   switch (kind) {
@@ -36,6 +39,7 @@ std::unique_ptr<Dialogue> make_dialogue(unsigned kind) {
       return std::make_unique<WebsocketDialogue>(spec);
     }
     case rfb: return std::make_unique<RfbDialogue>(vigil::service_spec::RfbProbe{5900});
+    case x11_window: return std::make_unique<X11WindowDialogue>(std::int64_t{6000}, [](pid_t pid) { return pid == 4711; });
     default: {
       vigil::service_spec::X11Probe spec;
       spec.size = vigil::service_spec::ScreenSize{1280, 800};
@@ -77,7 +81,7 @@ Turn::Kind end_of(unsigned kind, const std::string& raw, std::size_t step) {
   if (is_over(turn)) return turn.kind;
   turn = dialogue->take(unread, Input::has_ended);
   check(turn);
-  require(kind == x11_protocol || is_over(turn), "who has closed owes nothing");
+  require(speaks_of_changes(kind) || is_over(turn), "who has closed owes nothing");
   return turn.kind;
 }
 
@@ -85,10 +89,10 @@ Turn::Kind end_of(unsigned kind, const std::string& raw, std::size_t step) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size < 2) return 0;
-  const unsigned kind = data[0] % 4;
+  const unsigned kind = data[0] % kinds;
   const std::string bytes(reinterpret_cast<const char*>(data + 2), size - 2);
   const auto whole = end_of(kind, bytes, bytes.size() + 1), cut = end_of(kind, bytes, std::size_t{1} + data[1] % 64);
   // X11 speaks of changes: what was right for a moment passes when it is read in that moment.
-  require(kind == x11_protocol || whole == cut, "cutting changes nothing");
+  require(speaks_of_changes(kind) || whole == cut, "cutting changes nothing");
   return 0;
 }

@@ -82,6 +82,32 @@ TEST_CASE("real openbox: the window manager is missed, then found without asking
   CHECK(manager.wait_until_passed());
 }
 
+TEST_CASE("real xterm: its window is told by the display, and another service's is not its own", "[guest][readiness]") {
+  NEEDS("Xvfb");
+  NEEDS("openbox");
+  NEEDS("xterm");
+  ProbeScene server, manager, other, terminal;
+  const auto display = free_display();
+  const std::string on_display = " HOME=" + manager.directory.path() + " DISPLAY=:" + std::to_string(display) + " exec ";
+  server.start({x11_on(display, {640, 480})}, "exec " + xvfb(display));
+  REQUIRE(server.wait_until_passed());
+  service_spec::X11Probe managed = x11_on(display, {640, 480}), window;
+  managed.window_manager = true;
+  window.display = display;
+  window.window = true;
+  manager.start({managed}, on_display + "openbox");
+  REQUIRE(manager.wait_until_passed());
+  other.start({window}, on_display + "xterm");
+  REQUIRE(other.wait_until_passed());
+  terminal.start({window}, "while ! test -e " + terminal.file("go") + "; do sleep 0.05; done;" + on_display + "xterm");
+  REQUIRE(run_until(terminal.loop, [&] {
+    const auto evidence = terminal.probes->timeout_cause().evidence;
+    return std::any_of(evidence.begin(), evidence.end(), [](const std::string& line) { return line.ends_with("no window of its own among 1"); });
+  }));
+  terminal.directory.write("go", "");
+  CHECK(terminal.wait_until_passed());
+}
+
 TEST_CASE("real x11vnc and websockify: banner, and banner through the WebSocket", "[guest][readiness]") {
   NEEDS("Xvfb");
   NEEDS("x11vnc");

@@ -1,77 +1,18 @@
 #include "guest/readiness/x11_dialogue.hpp"
 #include "tests/unit/guest/readiness/local_server.hpp"
-
-#include <cstring>
+#include "tests/unit/guest/readiness/x11_bytes.hpp"
 
 namespace vigil::guest::readiness {
 namespace {
 
-constexpr std::uint32_t root = 0x2a1, check_window = 0x400003, check_atom = 321;
+using namespace x11_bytes;
+
+constexpr std::uint32_t check_window = 0x400003, check_atom = 321;
 
 service_spec::X11Probe probe_on(std::uint16_t display) {
   service_spec::X11Probe probe;
   probe.display = display;
   return probe;
-}
-
-template <class T>
-void put(std::string& bytes, std::size_t at, T value) {
-  std::memcpy(bytes.data() + at, &value, sizeof value);
-}
-
-std::string setup_reply(std::uint16_t width, std::uint16_t height) {
-  const std::size_t screen = 40 + 8 + 2 * 8;   // a vendor of 5 bytes, two formats
-  std::string bytes(screen + 40, '\0');
-  bytes[0] = 1;
-  put<std::uint16_t>(bytes, 2, 11);
-  put<std::uint16_t>(bytes, 6, static_cast<std::uint16_t>((bytes.size() - 8) / 4));
-  put<std::uint16_t>(bytes, 24, 5);
-  bytes[28] = 1;
-  bytes[29] = 2;
-  put<std::uint32_t>(bytes, screen, root);
-  put<std::uint16_t>(bytes, screen + 20, width);
-  put<std::uint16_t>(bytes, screen + 22, height);
-  return bytes;
-}
-
-std::string message(std::uint8_t type, std::uint16_t sequence) {
-  std::string bytes(32, '\0');
-  bytes[0] = static_cast<char>(type);
-  put<std::uint16_t>(bytes, 2, sequence);
-  return bytes;
-}
-std::string geometry(std::uint16_t sequence, std::uint16_t width, std::uint16_t height) {
-  std::string bytes = message(1, sequence);
-  put<std::uint16_t>(bytes, 16, width);
-  put<std::uint16_t>(bytes, 18, height);
-  return bytes;
-}
-std::string atom(std::uint16_t sequence) {
-  std::string bytes = message(1, sequence);
-  put<std::uint32_t>(bytes, 8, check_atom);
-  return bytes;
-}
-std::string no_property(std::uint16_t sequence) { return message(1, sequence); }
-std::string window_property(std::uint16_t sequence, std::uint32_t window) {
-  std::string bytes = message(1, sequence) + std::string(4, '\0');
-  bytes[1] = 32;
-  put<std::uint32_t>(bytes, 4, 1);
-  put<std::uint32_t>(bytes, 16, 1);
-  put<std::uint32_t>(bytes, 32, window);
-  return bytes;
-}
-std::string property_notify() {
-  std::string bytes = message(28, 4);
-  put<std::uint32_t>(bytes, 4, root);
-  put<std::uint32_t>(bytes, 8, check_atom);
-  return bytes;
-}
-std::string configure_notify(std::uint16_t width, std::uint16_t height) {
-  std::string bytes = message(22, 1);
-  put<std::uint32_t>(bytes, 8, root);
-  put<std::uint16_t>(bytes, 20, width);
-  put<std::uint16_t>(bytes, 22, height);
-  return bytes;
 }
 
 struct Heard {
@@ -124,18 +65,18 @@ TEST_CASE("x11: a window manager must have set the property on the root and on i
   probe.window_manager = true;
   Heard hear(probe);
   CHECK(hear(setup_reply(640, 480)).kind == Turn::Kind::more);
-  CHECK(hear(atom(2)).kind == Turn::Kind::more);
+  CHECK(hear(atom(2, check_atom)).kind == Turn::Kind::more);
   const Turn none = hear(no_property(3));
   CHECK(none.kind == Turn::Kind::waiting);
   CHECK(none.finding.value().text == "service.no_window_manager");
-  CHECK(hear(property_notify()).kind == Turn::Kind::more);                // asks anew: 4
-  CHECK(hear(window_property(4, check_window)).kind == Turn::Kind::more);   // watches it: 5, asks it: 6
-  SECTION("it names itself") { CHECK(hear(window_property(6, check_window)).kind == Turn::Kind::passed); }
+  CHECK(hear(property_notify(check_atom)).kind == Turn::Kind::more);                // asks anew: 4
+  CHECK(hear(windows(4, {check_window})).kind == Turn::Kind::more);   // watches it: 5, asks it: 6
+  SECTION("it names itself") { CHECK(hear(windows(6, {check_window})).kind == Turn::Kind::passed); }
   SECTION("one that has gone left its property behind") {
     CHECK(hear(message(0, 5)).kind == Turn::Kind::more);                  // BadWindow for the watch
     CHECK(hear(message(0, 6)).kind == Turn::Kind::waiting);
   }
-  SECTION("it names another window") { CHECK(hear(window_property(6, 0x99)).kind == Turn::Kind::waiting); }
+  SECTION("it names another window") { CHECK(hear(windows(6, {0x99})).kind == Turn::Kind::waiting); }
 }
 
 TEST_CASE("x11: what is not X11, refuses or lies about its length is told", "[guest][readiness]") {

@@ -30,7 +30,8 @@ const std::string everything = R"(
   "ready": [{"http": {"port": 8080, "path": "/up", "status": 204, "body": "ok", "address": "0.0.0.0"}}, {"notify-fd": {"fd": 4}}, {"sd-notify": {}},
             {"tcp": {"port": 7000}}, {"unix": {"path": "/run/x"}}, {"file": {"path": "/run/y"}}, {"exec": {"argv": ["/bin/true", "-v"], "interval_ms": 50}},
             {"websocket": {"port": 6080, "address": "0.0.0.0", "path": "/websockify", "subprotocol": "binary", "first_bytes": "RFB 003."}},
-            {"rfb": {"port": 5900}}, {"x11": {"display": ":99", "size": "1280x800", "window_manager": true}}, {"stable-for": {"seconds": 1.5}}],
+            {"rfb": {"port": 5900}}, {"x11": {"display": ":99", "size": "1280x800", "window_manager": true}},
+            {"x11": {"display": ":99", "window": true}}, {"stable-for": {"seconds": 1.5}}],
   "ready_timeout_s": 2.5,
   "restart": {"policy": "always", "backoff_ms": 200, "backoff_max_ms": 1000, "crash_loop": {"exits": 3, "window_s": 10}},
   "capabilities": ["CAP_NET_BIND_SERVICE", "CAP_CHECKPOINT_RESTORE"], "no_new_privs": true, "restart_with": ["cache"],
@@ -79,7 +80,7 @@ TEST_CASE("service file: probes keep what they were told and are named by kind a
   for (const auto& probe : set.services.back().ready) names.push_back(probe_name(probe));
   CHECK(names ==
         std::vector<std::string>{"http:8080", "notify-fd", "sd-notify", "tcp:7000", "unix:/run/x", "file:/run/y", "exec:/bin/true", "websocket:6080",
-                                 "rfb:5900", "x11::99", "stable-for"});
+                                 "rfb:5900", "x11::99", "x11::99", "stable-for"});
   const auto& http = std::get<HttpProbe>(set.services.back().ready[0]);
   CHECK(http.path == "/up");
   CHECK(http.status == 204);
@@ -95,7 +96,8 @@ TEST_CASE("service file: probes keep what they were told and are named by kind a
   CHECK(x11.display == 99);
   CHECK(x11.size == ScreenSize{1280, 800});
   CHECK(x11.window_manager);
-  CHECK(std::get<StableForProbe>(set.services.back().ready[10]).duration == 1500ms);
+  CHECK(std::get<X11Probe>(set.services.back().ready[10]).window);
+  CHECK(std::get<StableForProbe>(set.services.back().ready[11]).duration == 1500ms);
 }
 
 TEST_CASE("service file: two keys are enough, the rest has defaults", "[shared][service_spec]") {
@@ -154,7 +156,8 @@ TEST_CASE("service file: wrong values", "[shared][service_spec]") {
                R"("ready":[{"http":{"port":1,"path":"/a\r\nb"}}])", R"("ready":[{"tcp":{"port":1,"address":"localhost"}}])",
                R"("ready":[{"notify-fd":{"fd":1}}])", R"("cwd":"/a\u0000b")", R"("user":null)",
                R"("ready":[{"x11":{}}])", R"("ready":[{"x11":{"display":"0"}}])", R"("ready":[{"x11":{"display":":0","size":"1280"}}])",
-               R"("ready":[{"x11":{"display":":60000"}}])", R"("ready":[{"x11":{"display":"localhost:0"}}])", R"("ready":[{"stable-for":{}}])",
+               R"("ready":[{"x11":{"display":":60000"}}])", R"("ready":[{"x11":{"display":":0","window":true,"window_manager":true}}])",
+               R"("ready":[{"x11":{"display":":0","window":true,"size":"640x480"}}])", R"("ready":[{"x11":{"display":"localhost:0"}}])", R"("ready":[{"stable-for":{}}])",
                R"("ready":[{"stable-for":{"seconds":30}}])", R"("ready":[{"websocket":{"port":1,"subprotocol":"a, b"}}])",
                R"("health":{"probe":{"notify-fd":{}}})", R"("health":{"probe":{"stable-for":{"seconds":1}}})",
                R"("restart":"never","health":{"probe":{"tcp":{"port":1}},"restart":true})", R"("reload":{})", R"("reload":{"signal":"HUP"})",
