@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include <cstdlib>
+#include <string_view>
 #include <utility>
 
 namespace vigil::cli {
@@ -15,6 +16,7 @@ using nlohmann::json;
 
 namespace {
 
+constexpr std::string_view stream_ended = "the daemon ended the event stream";
 constexpr JsonLimits answer_limits{.max_bytes = 64 << 20, .max_depth = 32, .max_values = 5'000'000};
 
 std::size_t append(char* data, std::size_t size, std::size_t count, void* target) {
@@ -23,6 +25,8 @@ std::size_t append(char* data, std::size_t size, std::size_t count, void* target
 }
 
 }  // namespace
+
+bool is_end_of_stream(const Result<void>& followed) { return !followed && followed.error().message().ends_with(stream_ended); }
 
 Error problem_error(long status, const std::string& body) {
   const auto code = status == 404 ? Errc::not_found : status == 409 ? Errc::conflict : status == 400 ? Errc::invalid : status == 403 || status == 401 ? Errc::denied : status == 503 ? Errc::unavailable : Errc::io;
@@ -144,7 +148,7 @@ Result<void> Client::follow(const std::string& path, const std::function<bool(co
   long status = 0;
   curl_easy_getinfo(stream.curl, CURLINFO_RESPONSE_CODE, &status);
   if (status >= 400) return problem_error(status, following.refused);
-  return Error(Errc::unavailable, "the daemon ended the event stream");
+  return Error(Errc::unavailable, std::string(stream_ended));
 }
 
 std::string segment(std::string_view text) {

@@ -42,6 +42,9 @@ private:
   std::unique_ptr<Handle> handle_;
 };
 
+/// follow() ended because the daemon had said all, as of a stream that it was asked not to follow on.
+bool is_end_of_stream(const Result<void>& followed);
+
 /// What a problem document says, as an Error.
 Error problem_error(long status, const std::string& body);
 

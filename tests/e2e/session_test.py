@@ -261,6 +261,10 @@ class Sessions(VmCase):
         self.assertIn("completed: codex of frank is in the vault (version 1", shown)
         self.assertIn("and in " + cli["id"] + " at /root/.codex/auth.json", shown)
         self.assertIn("its own CLI says: valid", shown)
+        told = self.daemon.vigil("session", "show", lines[0].split()[1], check=0)[1]
+        print("      " + told.replace("\n", "\n      "))
+        for step in ("cli_started", "url_found", "waiting_for_user", "credential_found"):
+            self.assertRegex(told, rf"s +[a-z_]* +{step}")
         self.assertNotEqual(self.exec(browser, "test", "-e", "/root/.codex/auth.json")[0], 0, "the browser VM has it still")
         self.assertEqual(self.daemon.api.get(f"/v1/instances/{browser['id']}")["state"], "ready")   # it was there before, and stays
 

@@ -82,7 +82,7 @@ int run_events(Cli& cli, const EventsOptions& options) {
     else if (health.lets_pass(*event)) print_event(*event);
     return std::fflush(stdout) == 0;
   });
-  const bool ended = !options.follow && !followed && followed.error().message().find("ended the event stream") != std::string::npos;
+  const bool ended = !options.follow && is_end_of_stream(followed);
   if (!followed && !ended) return fail(followed.error());
   if (cli.json && !options.follow) print_json(all);
   return 0;

@@ -75,7 +75,7 @@ int run_logs(Cli& cli, const LogsOptions& options) {
     return std::fflush(stdout) == 0;
   });
   for (const auto& line : lines.finish()) print_line(options, line);
-  const bool ended = !followed && followed.error().message().find("ended the event stream") != std::string::npos;
+  const bool ended = is_end_of_stream(followed);
   if (!followed && !ended) return fail(followed.error());
   if (!any && !options.follow && !cli.json && is_of_now(options)) return print_what_the_agent_has(cli, options);
   if (cli.json && !options.follow) print_json(all);

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include <cstdint>
+#include <utility>
 
 namespace vigil::cli {
 
@@ -138,6 +139,31 @@ int run_session_list(Cli& cli) {
   return 0;
 }
 
+/// What happened, in the words of who reported it; empty where the state says it.
+std::string words_of(const json& event) {
+  const auto& body = event.at("body");
+  const auto type = text(event, "type");
+  if (type == "vm_given" || type == "refused" || type == "resumed") return progress_of(event, text(event, "state"));
+  if (type != "step") return "";
+  const auto detail = safe(text(body, "detail"));
+  return text(body, "step") + (detail.empty() ? "" : ": " + detail);
+}
+
+/// Each event a line: when, the state if it is another than before, the words.
+int show_story(Cli& cli, const std::string& id, std::int64_t begun) {
+  std::string state;
+  const auto told = cli.client().follow(session_path(id) + "/events?follow=0", [&](const StreamedEvent& streamed) {
+    const auto event = parse_json(streamed.data);
+    if (!event || !event->contains("body")) return true;
+    const auto words = words_of(*event), now = text(*event, "state");
+    const bool is_another = std::exchange(state, now) != now;
+    if (is_another || !words.empty())
+      std::printf("%9s  %-20s %s\n", milliseconds((number(*event, "at_unix_us") - begun) / 1000).c_str(), is_another ? now.c_str() : "", words.c_str());
+    return true;
+  });
+  return told || is_end_of_stream(told) ? 0 : fail(told.error());
+}
+
 int run_session_show(Cli& cli, const std::string& id) {
   const auto session = cli.client().get(session_path(id));
   if (!session) return fail(session.error());
@@ -152,10 +178,7 @@ int run_session_show(Cli& cli, const std::string& id) {
   if (const auto vm = safe(text(*session, "browser_vm")); !vm.empty() && !session->value("ended", true))
     std::printf("%-12s vigil desktop %s\n", "its screen", vm.c_str());
   if (const auto checked = check_line(*session); !checked.empty()) std::printf("%-12s %s\n", "checked", checked.c_str());
-  const auto begun = number(*session, "created_unix_us");
-  for (const auto& reached : session->at("history"))
-    std::printf("%9s  %s\n", milliseconds((number(reached, "at_unix_us") - begun) / 1000).c_str(), text(reached, "state").c_str());
-  return 0;
+  return show_story(cli, id, number(*session, "created_unix_us"));
 }
 
 int run_session_cancel(Cli& cli, const std::string& id) {
@@ -192,7 +215,7 @@ void add_session(CLI::App& app, Cli& cli) {
   session.below(cli, "ls", "all sessions, the newest first", [&cli] { return run_session_list(cli); }).alias("list");
   auto shown = std::make_shared<std::string>();
   session
-      .below(cli, "show", "one session: its states with their times, and how it ended",
+      .below(cli, "show", "one session: each step with its time and what was said of it, and how it ended",
              [&cli, shown] { return run_session_show(cli, *shown); })
       .text("id", *shown, "ss-...", Need::required);
   auto cancelled = std::make_shared<std::string>();
