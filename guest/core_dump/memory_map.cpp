@@ -6,13 +6,14 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <charconv>
 
 namespace vigil::guest::core_dump {
 namespace {
 
 struct MapLine {
   std::uint64_t start = 0, end = 0, offset = 0;
-  std::string_view range, permissions, device_and_inode, path;
+  std::string_view permissions, device_and_inode, path;
 };
 
 bool parse_map_line(std::string_view line, MapLine& map) {
@@ -23,7 +24,7 @@ bool parse_map_line(std::string_view line, MapLine& map) {
     line.remove_prefix(std::min(end + 1, line.size()));
     return word;
   };
-  map.range = next();
+  const std::string_view range = next();
   map.permissions = next();
   const std::string_view offset = next();
   const std::string_view rest = line;
@@ -31,10 +32,18 @@ bool parse_map_line(std::string_view line, MapLine& map) {
   map.device_and_inode = rest.substr(0, device.size() + 1 + inode.size());
   line.remove_prefix(std::min(line.find_first_not_of(' '), line.size()));
   map.path = line;
-  const std::size_t dash = map.range.find('-');
-  return dash != map.range.npos && map.permissions.size() == 4 && process::parse_whole(map.range.substr(0, dash), map.start, 16) &&
-         process::parse_whole(map.range.substr(dash + 1), map.end, 16) && process::parse_whole(offset, map.offset, 16) &&
+  const std::size_t dash = range.find('-');
+  return dash != range.npos && map.permissions.size() == 4 && process::parse_whole(range.substr(0, dash), map.start, 16) &&
+         process::parse_whole(range.substr(dash + 1), map.end, 16) && process::parse_whole(offset, map.offset, 16) &&
          map.start < map.end && map.offset <= map.start;
+}
+
+/// As map_files spells it: maps fills up the low addresses of a program at a fixed place with zeros, map_files knows none of such a name.
+std::string name_of_mapping(const MapLine& map) {
+  char name[2 * 16 + 2];
+  const auto start = std::to_chars(name, name + 16, map.start, 16).ptr;
+  *start = '-';
+  return {name, std::to_chars(start + 1, start + 17, map.end, 16).ptr};
 }
 
 bool is_module_name(std::string_view path) { return path.starts_with('/') || path == "[vdso]"; }
@@ -61,7 +70,7 @@ std::vector<Module> parse_maps(std::string_view maps) {
     if (modules.empty() || map.device_and_inode != last_file || map.path != modules.back().path || map.offset == 0) {
       if (!modules.empty() && !modules.back().has_code) modules.pop_back();   // data, or an archive of locales
       if (modules.size() == max_modules) return modules;
-      modules.push_back({std::string(map.path), map.start - map.offset, map.end, std::string(map.range), false, {}, {}});
+      modules.push_back({std::string(map.path), map.start - map.offset, map.end, name_of_mapping(map), false, {}, {}});
       last_file = map.device_and_inode;
     }
     modules.back().end = std::max(modules.back().end, map.end);

@@ -57,6 +57,24 @@ TEST_CASE("unwinder: each of the five faults, from where it happened to the prog
   CHECK(threads[0].build_ids.back().size() == 40);
 }
 
+TEST_CASE("unwinder: a program at a fixed address, as Go's are, has names and a build id, too", "[guest][core_dump]") {
+  const RealCore core("segv", CORE_VICTIM_FIXED);
+  const auto threads = trace(core);
+  REQUIRE(threads.size() == 1);
+  const Words found = from(threads[0].functions, "write_nowhere");
+  REQUIRE(found.size() >= 4);
+  CHECK(Words(found.begin(), found.begin() + 3) == Words{"write_nowhere", "work", "main"});
+  CHECK(threads[0].modules.back() == CORE_VICTIM_FIXED);
+  CHECK(threads[0].build_ids.back().size() == 40);
+}
+
+TEST_CASE("maps: a mapping is named as map_files spells it", "[guest][core_dump]") {
+  const auto modules = parse_maps("00400000-00401000 r-xp 00000000 08:01 7 /bin/fixed\n7f0000001000-7f0000002000 r-xp 00000000 08:01 8 /lib/moved\n");
+  REQUIRE(modules.size() == 2);
+  CHECK(modules[0].one_mapping == "400000-401000");
+  CHECK(modules[1].one_mapping == "7f0000001000-7f0000002000");
+}
+
 TEST_CASE("unwinder: all threads, with what each was doing", "[guest][core_dump]") {
   const RealCore core("threads");
   const auto threads = trace(core);
