@@ -126,6 +126,8 @@ json instance_json(const Look& look) {
                 {"owner", look.row.spec.owner.empty() ? json(nullptr) : json(look.row.spec.owner)},
                 {"labels", look.row.spec.labels}};
     put_vitals(out, run);
+    const bool is_known = run && run->link;
+    out["agent"] = is_known ? json{{"version", run->link->agent_version}, {"build_id", run->link->build_id}} : json(nullptr);
     out["accelerator"] = run && run->accelerator ? json(vigil::to_text(*run->accelerator)) : json(nullptr);
     out["vmm"] = run && run->vmm ? json{{"name", run->vmm->vmm}, {"version", run->vmm->vmm_version}} : json(nullptr);
     out["cause"] = verdict.main ? to_json(verdict.main->cause) : json(nullptr);

@@ -16,6 +16,8 @@ std::string host_body_json(const EventBody& body);
 Result<EventBody> parse_host_body(std::string_view type, std::string_view text);
 
 std::string reported_json(const Reported& reported);
+/// Which build the agent has become, of a report that says so; nullopt: it says something else.
+std::optional<std::string> upgraded_build(const protocol::OtherReport& report);
 Result<EventBody> parse_reported(std::string_view type, std::string_view text);
 
 /// {"code":n} | {"signal":n,"core":b} | {"unknown":reason}

@@ -45,7 +45,17 @@ Result<Reported> parse_envelope(const json& object) {
   return reported;
 }
 
+constexpr std::size_t max_build_id = 128;
+
 }  // namespace
+
+std::optional<std::string> upgraded_build(const OtherReport& report) {
+  if (report.type != "agent_upgrade") return std::nullopt;
+  const auto facts = parse_json(report.json);
+  if (!facts || !facts->is_object()) return std::nullopt;
+  const auto outcome = read_string(*facts, "outcome", 32), build = read_string(*facts, "to_build", max_build_id);
+  return outcome && build && *outcome == "upgraded" ? std::optional(*build) : std::nullopt;
+}
 
 std::string reported_json(const Reported& reported) {
   const auto meta = "\"report\":" + envelope(reported) + "}";

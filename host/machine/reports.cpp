@@ -1,6 +1,7 @@
 #include "host/machine/reports.hpp"
 
 #include "host/machine/derive.hpp"
+#include "host/machine/event_json.hpp"
 #include "shared/base/overloaded.hpp"
 
 #include <algorithm>
@@ -134,7 +135,10 @@ void apply(const Change& change, const Reported&, const SigninReport& signin) {
   failures.insert_or_assign(signin.provider, std::move(failure));
 }
 
-void apply(const Change&, const Reported&, const OtherReport&) {}
+void apply(const Change& change, const Reported&, const OtherReport& other) {
+  const auto build = change.run.link ? upgraded_build(other) : std::nullopt;   // the link's hello was the former one's
+  if (build) change.run.link->build_id = *build;
+}
 
 }  // namespace
 

@@ -65,6 +65,13 @@ class Upgrade(VmCase):
     def installed(self, vm):
         return self.daemon.vigil("exec", vm["id"], "--", "/run/vigil/bin/vigil-guest", "version", check=0)[1].split()[-1]
 
+    def listed(self, vm):
+        """Its build as the API has it, and what `vigil agent ls` says of it."""
+        row = next(line for line in self.daemon.vigil("agent", "ls", check=0)[1].splitlines() if vm["id"] in line)
+        build = self.daemon.api.get(f"/v1/instances/{vm['id']}")["agent"]["build_id"]
+        self.assertIn(build[:12], row)
+        return build, row.split(build[:12])[1].strip()
+
     def outcome(self, vm):
         return self.daemon.wait_for(vm, lambda e: e["type"] == "agent_upgrade")["body"]
 
@@ -83,6 +90,7 @@ class Upgrade(VmCase):
         talker = self.run_in(vm, "at=0; while [ ! -e /tmp/go ]; do at=$((at + 1)); echo line $at; sleep 0.05; done; echo last $at; exit 7")
         self.assertEqual(talker.stdout.readline(), b"line 1\n")
         short = self.run_in(vm, "sleep 1; exit 9")
+        self.assertEqual(self.listed(vm), (self.build, "this host's"))
         out = self.upgrade(vm, self.next, 0)[1]
         self.assertEqual(out, f"build {self.build} -> {self.next_build}\n")
         self.assertEqual(self.services(vm), before, "no service was restarted")
@@ -97,6 +105,10 @@ class Upgrade(VmCase):
         for at, stream in enumerate(quiet):
             self.assertEqual((*stream.communicate(timeout=120), stream.returncode), (f"{at}\n".encode(), b"", 7))
         self.assertIn("'upgraded'", str(self.outcome(vm)))
+        self.assertEqual(self.listed(vm), (self.next_build, "another"))
+        self.daemon.kill()
+        self.daemon.start()
+        self.assertEqual(self.listed(vm)[0], self.next_build, "also after a replay")
         self.assert_a_death_is_seen(vm)
         self.assertEqual(self.daemon.vigil("stop", vm["id"])[0], 0)
 

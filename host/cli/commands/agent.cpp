@@ -1,7 +1,8 @@
-// vigil agent upgrade: the agent inside a VM becomes another build, while its services and streams go on.
+// vigil agent: which build the agent in each VM is, and how one becomes another while its services and streams go on.
 #include "host/cli/commands.hpp"
 #include "host/cli/file_sending.hpp"
 #include "host/cli/view.hpp"
+#include "shared/base/build_id.hpp"
 #include "shared/signin/sha256.hpp"
 
 #include <nlohmann/json.hpp>
@@ -43,9 +44,10 @@ Result<std::string> read_program(int fd, const std::string& path) {
   return bytes;
 }
 
+std::string own_agent(const Cli& cli) { return (std::filesystem::path(cli.program).parent_path() / "vigil-guest").string(); }
+
 Result<json> upgrade(Cli& cli, const AgentOptions& options) {
-  const std::string path =
-      options.binary.empty() ? (std::filesystem::path(cli.program).parent_path() / "vigil-guest").string() : options.binary;
+  const std::string path = options.binary.empty() ? own_agent(cli) : options.binary;
   const auto say = [&](const char* what) {
     if (!cli.json) std::fprintf(stderr, "%s\n", what);
   };
@@ -69,10 +71,41 @@ int run_upgrade(Cli& cli, const AgentOptions& options) {
   return 0;
 }
 
+std::string standing(const std::string& build, const std::string& own) {
+  if (build.empty()) return "not known yet";
+  if (own.empty()) return "";
+  return build == own ? "this host's" : "another";
+}
+
+int run_agents(Cli& cli) {
+  const auto list = cli.client().get("/v1/instances");
+  if (!list) return fail(list.error());
+  const auto own = build_id_of_file(own_agent(cli));
+  json told = json::array();
+  std::vector<std::vector<std::string>> rows = {{"NAME", "ID", "STATE", "AGENT", "BUILD", "IS"}};
+  std::size_t others = 0;
+  for (const auto& vm : *list) {
+    const auto& agent = vm.at("agent");
+    const std::string version = agent.is_null() ? "" : safe(text(agent, "version")), build = agent.is_null() ? "" : safe(text(agent, "build_id"));
+    others += !build.empty() && build != own ? 1 : 0;
+    rows.push_back({text(vm, "name"), text(vm, "id"), text(vm, "state"), version, build.substr(0, 12), standing(build, own)});
+    told.push_back({{"id", text(vm, "id")}, {"name", text(vm, "name")}, {"agent", agent}, {"host_build_id", own}});
+  }
+  if (cli.json) {
+    print_json(told);
+    return 0;
+  }
+  print_table(rows);
+  if (own.empty()) std::printf("there is no agent at %s to compare with\n", own_agent(cli).c_str());
+  else if (others > 0) std::printf("this host's is build %s: vigil agent upgrade VM\n", own.substr(0, 12).c_str());
+  return 0;
+}
+
 }  // namespace
 
 void add_agent(CLI::App& app, Cli& cli) {
   auto agent = add_group(app, "agent", "the agent inside a VM");
+  agent.below(cli, "ls", "the build of the agent in each VM, beside this host's", [&cli] { return run_agents(cli); });
   auto options = std::make_shared<AgentOptions>();
   agent
       .below(cli, "upgrade",

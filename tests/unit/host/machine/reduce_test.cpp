@@ -354,6 +354,20 @@ TEST_CASE("unresponsive needs two signals: a link that stays away and a silent c
   CHECK(liveness(story.state) == Liveness::ok);
 }
 
+TEST_CASE("an agent that became another build over the same link is that build", "[host][machine]") {
+  Story story;
+  story.become_ready();
+  const auto build = [&] { return story.current().link->build_id; };
+  for (const char* const nothing : {R"({"outcome":"went_back","from_build":"aa","to_build":"bb"})", R"({"outcome":"upgraded"})", R"({"outcome":7,"to_build":[]})", "7", ""})
+    story.report(3000, OtherReport{"agent_upgrade", nothing});
+  story.report(3000, OtherReport{"another", R"({"outcome":"upgraded","to_build":"bb"})"});
+  story.report(3000, OtherReport{"agent_upgrade", R"({"outcome":"upgraded","to_build":")" + std::string(500, 'b') + "\"}"});
+  CHECK(build().empty());
+  story.report(4000, OtherReport{"agent_upgrade", R"({"outcome":"upgraded","from_build":"aa","to_build":"bb"})"});
+  CHECK(build() == "bb");
+  CHECK(replay(story.events).run->link->build_id == "bb");
+}
+
 TEST_CASE("a lost shim ends the run as unknown, never as a guess", "[host][machine]") {
   Story story;
   story.become_ready();
