@@ -126,7 +126,9 @@ std::optional<Cause> Initramfs::load_drivers() {
 }
 
 std::optional<Cause> Initramfs::make_root() {
-  const std::vector<std::string> serials = {command_line_.root_serial, command_line_.overlay_serial};
+  const bool has_disk = command_line_.overlay_serial != config::overlay_in_memory;
+  std::vector<std::string> serials = {command_line_.root_serial};
+  if (has_disk) serials.push_back(command_line_.overlay_serial);
   const auto disks = wait_for_disks(loop_, serials, disk_deadline * std::min(scale_, 3));
   const auto root = find_device(disks, command_line_.root_serial);
   if (!root)
@@ -134,6 +136,7 @@ std::optional<Cause> Initramfs::make_root() {
   if (auto cause = mount_root(*root)) return cause;
   turn();
   if (auto cause = check_image_id()) return cause;
+  if (!has_disk) return mount_overlay_in_memory();
   const auto overlay = find_device(disks, command_line_.overlay_serial);
   if (!overlay)
     return protocol::make_cause(protocol::CauseCode::boot_overlay_failed,

@@ -59,20 +59,38 @@ std::optional<Cause> check_image_id() {
   return make_cause(CauseCode::boot_image_mismatch, {{"expected", expected}, {"found", found.empty() ? "no image id" : found}});
 }
 
-std::optional<Cause> mount_overlay(const std::string& device) {
-  const auto failed = [&](const std::string& what) {
-    const std::string error = std::strerror(errno);
-    return make_cause(CauseCode::boot_overlay_failed, {{"errno", what + ": " + error}}, kernel_lines_about(device));
-  };
-  ::mkdir(layer("disk").c_str(), 0755);
-  if (::mount(device.c_str(), layer("disk").c_str(), "ext4", MS_NOATIME, nullptr) != 0) return failed("mount " + device);
-  grow_to_disk(device, layer("disk"));
+namespace {
+
+/// What the system just refused, by errno.
+Cause overlay_failed(const std::string& what, const std::string& device) {
+  const std::string error = std::strerror(errno);
+  return make_cause(CauseCode::boot_overlay_failed, {{"errno", what + ": " + error}}, kernel_lines_about(device));
+}
+
+/// Of the root and of what is mounted at LAYERS/disk.
+std::optional<Cause> join_layers(const std::string& device) {
+  const auto failed = [&](const std::string& what) { return overlay_failed(what, device); };
   for (const char* folder : {"disk/upper", "disk/work"})
     if (::mkdir(layer(folder).c_str(), 0755) != 0 && errno != EEXIST) return failed(std::string("mkdir ") + folder);
   ::mkdir(new_root, 0755);
   const std::string options = "lowerdir=" + layer("root") + ",upperdir=" + layer("disk/upper") + ",workdir=" + layer("disk/work");
   if (::mount("overlay", new_root, "overlay", MS_NOATIME, options.c_str()) != 0) return failed("mount overlay");
   return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<Cause> mount_overlay(const std::string& device) {
+  ::mkdir(layer("disk").c_str(), 0755);
+  if (::mount(device.c_str(), layer("disk").c_str(), "ext4", MS_NOATIME, nullptr) != 0) return overlay_failed("mount " + device, device);
+  grow_to_disk(device, layer("disk"));
+  return join_layers(device);
+}
+
+std::optional<Cause> mount_overlay_in_memory() {
+  ::mkdir(layer("disk").c_str(), 0755);
+  if (::mount("vigil-overlay", layer("disk").c_str(), "tmpfs", MS_NOATIME, "mode=0755,size=50%") != 0) return overlay_failed("mount tmpfs", "tmpfs");
+  return join_layers("overlay");
 }
 
 }  // namespace vigil::guest::boot

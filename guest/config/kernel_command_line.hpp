@@ -14,6 +14,8 @@
 
 namespace vigil::guest::config {
 
+inline constexpr const char* overlay_in_memory = "memory";   // of vigil.overlay: there is no disk to write on
+
 enum class PowerOff { acpi, reset };   // how this machine is ended: one without ACPI ends by a reset only
 
 struct KernelCommandLine {
@@ -21,7 +23,7 @@ struct KernelCommandLine {
   std::string image;                                         // manifest digest
   protocol::Accelerator accelerator = protocol::Accelerator::kvm;
   std::string root_serial = "vigil-root";
-  std::string overlay_serial = "vigil-overlay";
+  std::string overlay_serial = "vigil-overlay";   // or in_memory
   PowerOff power_off = PowerOff::acpi;
   std::vector<std::string> problems;
   friend bool operator==(const KernelCommandLine&, const KernelCommandLine&) = default;

@@ -87,6 +87,14 @@ asio::awaitable<Result<void>> VmRun::prepare_files(images::Image image) {
     user_ = take_run_user(host_);
     CO_TRY_VOID(run_made, make_run_dir(run_dir(), reconcile::spelled(host_.places.state), user_));
     CO_TRY_VOID(logs_made, make_log_dir(log_dir()));
+    if (spec_.disk_mib > 0) {
+        auto made = co_await prepare_disk(image);
+        if (!made) co_return made;
+    }
+    co_return open_link(&image);
+}
+
+asio::awaitable<Result<void>> VmRun::prepare_disk(images::Image image) {
     const auto disk = host_.places.disk(id_);
     if (spec_.ephemeral) {
         std::error_code ignored;
@@ -100,7 +108,7 @@ asio::awaitable<Result<void>> VmRun::prepare_files(images::Image image) {
     if (vmm_->driver->opens_files_itself()) {
         CO_TRY_VOID(given, give_to(disk, user_));
     }
-    co_return open_link(&image);
+    co_return Result<void>();
 }
 
 Result<void> VmRun::open_link(const images::Image* image) {
@@ -153,14 +161,15 @@ std::variant<shim::ShimSpec, protocol::Cause> VmRun::plan(const images::Image& i
     line.tsc_khz = host_.accelerator.accelerator == protocol::Accelerator::tcg ? host_.tsc.khz() : 0;
     line.extra = spec_.kernel_args;
     line.machine = vmm_->driver->machine();
+    if (spec_.disk_mib == 0) line.machine.overlay = vmm::overlay_in_memory;
     vmm::VmSpec vm;
     vm.id = id_;
     vm.run_dir = run_dir().string();
     vm.kernel = image.path_of(image.manifest.kernel).string();
     vm.initrd = image.path_of(image.manifest.initrd).string();
     vm.command_line = vmm::kernel_command_line(line);
-    vm.disks = {{image.path_of(image.manifest.root).string(), vmm::root_serial, vmm::Access::read_only},
-                {host_.places.disk(id_).string(), vmm::overlay_serial, vmm::Access::read_write}};
+    vm.disks = {{image.path_of(image.manifest.root).string(), vmm::root_serial, vmm::Access::read_only}};
+    if (spec_.disk_mib > 0) vm.disks.push_back({host_.places.disk(id_).string(), vmm::overlay_serial, vmm::Access::read_write});
     vm.vcpus = spec_.vcpus;
     vm.memory_mib = spec_.memory_mib;
     vm.accelerator = host_.accelerator.accelerator;

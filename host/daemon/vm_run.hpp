@@ -80,6 +80,7 @@ private:
   bool may_begin_again() const;
   boost::asio::awaitable<Prepared> prepare();
   boost::asio::awaitable<Result<void>> prepare_files(images::Image image);
+  boost::asio::awaitable<Result<void>> prepare_disk(images::Image image);
   std::optional<protocol::Cause> unfit(const images::Image& image) const;
   std::variant<shim::ShimSpec, protocol::Cause> plan(const images::Image& image);
   Result<void> open_link(const images::Image* image);

@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::uint32_t max_vcpus = 64;
 constexpr std::uint32_t max_memory_mib = 1 << 20;
-constexpr std::uint32_t max_disk_mib = 1 << 24;
+constexpr std::uint32_t min_disk_mib = 16, max_disk_mib = 1 << 24;
 constexpr std::uint32_t max_restart_limit = 1'000'000;
 constexpr std::uint32_t max_lease_s = 366U * 24 * 3600;
 constexpr std::int64_t max_deadline_ms = 24 * 3600 * 1000;
@@ -132,7 +132,9 @@ Result<void> read_origin(const json& object, InstanceSpec& spec) {
 Result<void> read_sizes(const json& object, InstanceSpec& spec) {
   TRY_VOID(read_count(object, "vcpus", 1, max_vcpus, spec.vcpus));
   TRY_VOID(read_count(object, "memory_mib", 32, max_memory_mib, spec.memory_mib));
-  TRY_VOID(read_count(object, "disk_mib", 16, max_disk_mib, spec.disk_mib));
+  TRY_VOID(read_count(object, "disk_mib", 0, max_disk_mib, spec.disk_mib));
+  if (spec.disk_mib > 0 && spec.disk_mib < min_disk_mib)
+    return Error(Errc::invalid, "disk_mib: " + std::to_string(spec.disk_mib) + " is less than " + std::to_string(min_disk_mib) + "; 0 is for none");
   TRY_VOID(read_count(object, "lease_s", 0, max_lease_s, spec.lease_s));
   TRY_VOID(read_count(object, "idle_s", 0, max_lease_s, spec.idle_s));
   TRY_VOID(read_count(object, "expire_s", 0, max_lease_s, spec.expire_s));

@@ -28,7 +28,7 @@ struct InstanceSpec {
   std::string image_digest;                     // lower-case hex; may be a prefix or empty in a create body, full afterwards
   std::uint32_t vcpus = 1;
   std::uint32_t memory_mib = 256;
-  std::uint32_t disk_mib = 1024;                // of the writable overlay disk
+  std::uint32_t disk_mib = 1024;                // of the writable overlay disk; 0: none, what it writes is in its memory and ends with the run
   bool ephemeral = false;
   VmmChoice vmm = VmmChoice::automatic;
   std::map<std::string, std::string> services;  // service name -> JSON text

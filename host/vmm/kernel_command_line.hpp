@@ -11,6 +11,7 @@ namespace vigil::vmm {
 
 inline constexpr const char* root_serial = "vigil-root";
 inline constexpr const char* overlay_serial = "vigil-overlay";
+inline constexpr const char* overlay_in_memory = "memory";   // in place of a disk: what the guest writes is in its memory
 
 /// Powering off ends a machine with ACPI; one without stays as it is, so the guest resets it instead.
 enum class PowerOff { acpi, by_reset };

@@ -9,6 +9,7 @@ import unittest
 
 from harness.case import VmCase, busybox_sh
 from harness.daemon import process_gone
+from harness.image import with_this_agent
 
 STAGES = ["vmm", "kernel", "initrd", "rootfs", "agent", "services", "ready"]
 
@@ -76,6 +77,27 @@ class Boot(VmCase):
         self.daemon.vigil("start", "again", check=0)
         vm = self.daemon.api.get(f"/v1/instances/{vm['id']}")
         self.assertEqual((vm["run"], vm["state"]), (2, "ready"))
+
+    def test_a_vm_without_a_disk_writes_in_its_memory_until_its_run_ends(self):
+        with_this_agent(self.daemon, "of-now")
+        vm = self.up("diskless", image="of-now", disk_mib=0)
+        self.daemon.wait_state(vm, "ready")
+
+        def sh(script):
+            return self.daemon.vigil("exec", "diskless", "--", "sh", "-c", script)
+
+        self.assertEqual(sh("echo mine >/etc/motd && mkdir -p /srv/a && echo more >>/srv/a/b && cat /etc/motd")[:2], (0, "mine\n"))
+        self.assertEqual(sh("grep -c ' /dev/vdb ' /proc/mounts; ls /sys/block")[1].split(), ["0", "vda"])
+        total = self.daemon.wait_for(vm, lambda e: e["type"] == "health")["body"]["root_total_kib"]
+        self.assertLess(total, vm["memory_mib"] * 1024, "of its memory")
+        self.assertFalse((self.daemon.state / "instances" / vm["id"] / "disk.raw").exists())
+        code, _, words = self.daemon.vigil("exec", "diskless", "--", "dd", "if=/dev/zero", "of=/srv/full", "bs=1M")
+        self.assertNotEqual(code, 0)
+        self.assertIn("No space left", words)
+        self.assertEqual(sh("rm /srv/full")[0], 0)
+        self.daemon.vigil("reboot", "diskless", check=0)
+        self.daemon.wait_for(vm, lambda e: e["run"] == 2 and e["type"] == "state" and e["body"]["state"] == "ready")
+        self.assertNotEqual(sh("grep mine /etc/motd")[0], 0)
 
     def test_a_guest_that_powers_itself_off_is_told_from_one_that_was_stopped(self):
         vm = self.up("leaver", services={"ticker": {"exec": ["/run/vigil/bin/vigil-guest", "poweroff"], "user": "root", "essential": False,

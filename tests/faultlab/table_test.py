@@ -47,6 +47,10 @@ class Table(unittest.TestCase):
         wanted = {row.name: row.code for row in all_rows() if row.code and not row.not_yet and not row.impossible}
         self.assertEqual(recorded, wanted, "record them: ./dev faultlab ROW --golden tests/golden/faultlab")
 
+    def test_no_recording_tells_of_the_machine_that_made_it(self):
+        told = [file.name for file in (ROOT / "tests/golden/faultlab").glob("*.jsonl") if re.search(r"/(root|home|work)/", file.read_text())]
+        self.assertEqual(told, [], "lab/golden.py takes such places out")
+
     def test_every_family_has_a_title(self):
         self.assertEqual({row.family for row in all_rows()} - set(report.FAMILY_TITLES), set())
 

@@ -19,9 +19,9 @@ namespace {
 
 struct UpOptions {
   std::string image, name, vmm, kernel_args;
-  std::uint32_t memory_mib = 0, disk_mib = 0, vcpus = 0;
+  std::uint32_t memory_mib = 0, vcpus = 0;
   std::vector<std::string> env, services, labels, egress;
-  std::optional<std::uint32_t> lease_s, idle_s, expire_s;
+  std::optional<std::uint32_t> disk_mib, lease_s, idle_s, expire_s;
   bool no_wait = false;
 };
 
@@ -61,9 +61,8 @@ Result<json> create_body(const UpOptions& options) {
   if (!options.vmm.empty()) body["vmm"] = options.vmm;
   if (!options.kernel_args.empty()) body["kernel_args"] = options.kernel_args;
   if (options.memory_mib != 0) body["memory_mib"] = options.memory_mib;
-  if (options.disk_mib != 0) body["disk_mib"] = options.disk_mib;
   if (options.vcpus != 0) body["vcpus"] = options.vcpus;
-  for (const auto& [key, value] : {std::pair("lease_s", options.lease_s), std::pair("idle_s", options.idle_s), std::pair("expire_s", options.expire_s)})
+  for (const auto& [key, value] : {std::pair("disk_mib", options.disk_mib), std::pair("lease_s", options.lease_s), std::pair("idle_s", options.idle_s), std::pair("expire_s", options.expire_s)})
     if (value) body[key] = *value;
   TRY(env, named_values(options.env, "--env", as_text));
   TRY(services, named_values(options.services, "--service", as_json));
@@ -98,7 +97,7 @@ void add_up(CLI::App& app, Cli& cli) {
       .text("image", options->image, "image, as NAME or NAME@DIGEST", Need::required)
       .text("--name", options->name, "name of the VM (default: invented)")
       .number("--memory", options->memory_mib, "memory in MiB")
-      .number("--disk", options->disk_mib, "writable disk in MiB")
+      .number("--disk", options->disk_mib, "writable disk in MiB; 0: none, what it writes is in its memory and ends with the run")
       .number("--vcpus", options->vcpus, "virtual processors")
       .text("--vmm", options->vmm, "auto, qemu or firecracker (needs KVM; not run on real hardware yet)")
       .texts("--env", options->env, "NAME=VALUE for every service (repeatable)")

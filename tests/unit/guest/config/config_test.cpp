@@ -19,6 +19,11 @@ TEST_CASE("kernel command line: what the host says, the rest is the kernel's", "
   REQUIRE(parse_kernel_command_line("vigil.poweroff=reset").power_off == PowerOff::reset);
 }
 
+TEST_CASE("kernel command line: a VM may have no disk to write on", "[guest][config]") {
+  REQUIRE(parse_kernel_command_line("vigil.overlay=memory").overlay_serial == overlay_in_memory);
+  REQUIRE(parse_kernel_command_line("").overlay_serial != overlay_in_memory);
+}
+
 TEST_CASE("kernel command line: defaults without ours, the last of two wins, nonsense is noted", "[guest][config]") {
   const auto bare = parse_kernel_command_line("console=ttyS0 vigilant.vm=1");
   REQUIRE(bare.vm.empty());

@@ -139,6 +139,10 @@ TEST_CASE("spec: a create body is checked member by member", "[host][machine]") 
   REQUIRE(pinned.has_value());
   CHECK(pinned->image_digest == "abc123");
   CHECK(pinned->restart == RestartPolicy::on_failure);
+  CHECK(pinned->disk_mib == 1024);
+  const auto without_disk = parse_spec(R"({"image":"minimal","disk_mib":0})");
+  REQUIRE(without_disk.has_value());
+  CHECK(without_disk->disk_mib == 0);
   CHECK(pinned->deadlines_ms.at(Stage::kernel) == std::chrono::milliseconds(500));
 }
 
@@ -148,6 +152,7 @@ TEST_CASE("spec: what is wrong is named", "[host][machine]") {
       {R"({"image":"minimal","vcpus":"2"})", "vcpus"},
       {R"({"image":"minimal","vcpus":0})", "vcpus"},
       {R"({"image":"minimal","memory_mib":-1})", "memory_mib"},
+      {R"({"image":"minimal","disk_mib":15})", "disk_mib: 15 is less than 16; 0 is for none"},
       {R"({"image":"../x"})", "image"},
       {R"({"image":"minimal@xyz"})", "image"},
       {R"({})", "image"},
