@@ -1,5 +1,6 @@
 #include "guest/boot/handover.hpp"
 
+#include "guest/log/log.hpp"
 #include "guest/process/small_file.hpp"
 #include "shared/base/encoding.hpp"
 #include "shared/base/unique_fd.hpp"
@@ -125,7 +126,8 @@ Result<Handover> take_handover(const std::string& path) {
 
 Result<Handover> follow_handover(const BootId& boot, const std::string& path) {
   TRY(left, read_handover(path));
-  TRY_VOID(write_handover(after_sudden_end(left.life, left.outbox.next_seq, left.welcome), boot, path));
+  const auto next = after_sudden_end(left.life, left.outbox.next_seq, left.welcome);
+  if (const auto written = write_handover(next, boot, path); !written) log::error("handover.not_written", {{"err", written.error().message()}});
   return left;
 }
 

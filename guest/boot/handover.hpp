@@ -32,7 +32,7 @@ Result<Handover> decode_handover(const std::string& text);
 Result<void> write_handover(const Handover& handover, const BootId& boot, const std::string& path = handover_path);
 /// Reads and removes it.
 Result<Handover> take_handover(const std::string& path = handover_path);
-/// Reads it and puts in its place what a follower needs if this life ends before it has written anything.
+/// Reads it and puts in its place what a follower needs if this life ends before it has written anything. Where nothing can be written the former stays.
 Result<Handover> follow_handover(const BootId& boot, const std::string& path = handover_path);
 
 /// For a life that knows nothing of the one before: numbers that it cannot have used.

@@ -47,8 +47,10 @@ void X11WindowDialogue::ask_whose(std::uint32_t window) {
   ++unanswered_;
   ask(x11::client_process_request(*resource_extension_, window), [this, window](const x11::Message* reply) {
     const auto process = reply == nullptr ? std::nullopt : x11::process_of(*reply);
-    if (process && is_own_(static_cast<pid_t>(*process))) found_ = true;
-    else foreign_.insert(window);
+    if (process && is_own_(static_cast<pid_t>(*process)))
+      found_ = true;
+    else
+      foreign_.insert(window);
     answered();
   });
 }
@@ -61,9 +63,12 @@ Turn X11WindowDialogue::judge() {
   Turn turn;
   turn.kind = found_ ? Turn::Kind::passed : Turn::Kind::waiting;
   if (found_) return turn;
-  if (!resource_extension_) turn.seen = "the display does not say whose its windows are: it has no X-Resource extension";
-  else if (foreign_.empty()) turn.seen = "no window";
-  else turn.seen = "no window of its own among " + std::to_string(foreign_.size());
+  if (!resource_extension_)
+    turn.seen = "the display does not say whose its windows are: it has no X-Resource extension";
+  else if (foreign_.empty())
+    turn.seen = "no window";
+  else
+    turn.seen = "no window of its own among " + std::to_string(foreign_.size());
   return turn;
 }
 

@@ -31,8 +31,8 @@ private:
   IsOwn is_own_;
   std::uint32_t root_ = 0, list_atom_ = 0;
   std::optional<std::uint8_t> resource_extension_;
-  std::set<std::uint32_t> foreign_;   // of other processes; a window's does not change
-  std::size_t unanswered_ = 0;        // of this look: one at a time, whatever the display says meanwhile
+  std::set<std::uint32_t> foreign_;  // of other processes; a window's does not change
+  std::size_t unanswered_ = 0;  // of this look: one at a time, whatever the display says meanwhile
   bool changed_ = false, found_ = false;
 };
 

@@ -32,7 +32,8 @@ std::string to_hex(std::string_view bytes) {
 template <class T>
 std::optional<T> read_at(int file, std::uint64_t offset) {
   T value{};
-  return ::pread(file, &value, sizeof value, static_cast<off_t>(offset)) == static_cast<ssize_t>(sizeof value) ? std::optional(value) : std::nullopt;
+  return ::pread(file, &value, sizeof value, static_cast<off_t>(offset)) == static_cast<ssize_t>(sizeof value) ? std::optional(value)
+                                                                                                               : std::nullopt;
 }
 
 }  // namespace
@@ -54,12 +55,14 @@ std::string build_id_of_file(const std::string& path) {
   const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!file) return {};
   const auto head = read_at<ElfW(Ehdr)>(file.get(), 0);
-  const bool is_ours = head && std::memcmp(head->e_ident, ELFMAG, SELFMAG) == 0 && head->e_ident[EI_CLASS] == ELFCLASS64 && head->e_phentsize == sizeof(ElfW(Phdr));
+  const bool is_ours = head && std::memcmp(head->e_ident, ELFMAG, SELFMAG) == 0 && head->e_ident[EI_CLASS] == ELFCLASS64 &&
+                       head->e_phentsize == sizeof(ElfW(Phdr));
   for (std::size_t at = 0; is_ours && at < head->e_phnum && at < most_segments; ++at) {
     const auto segment = read_at<ElfW(Phdr)>(file.get(), head->e_phoff + at * sizeof(ElfW(Phdr)));
     if (!segment || segment->p_type != PT_NOTE || segment->p_filesz > longest_notes) continue;
     std::string notes(segment->p_filesz, '\0');
-    if (::pread(file.get(), notes.data(), notes.size(), static_cast<off_t>(segment->p_offset)) != static_cast<ssize_t>(notes.size())) continue;
+    if (::pread(file.get(), notes.data(), notes.size(), static_cast<off_t>(segment->p_offset)) != static_cast<ssize_t>(notes.size()))
+      continue;
     if (auto id = build_id_in_notes(notes); !id.empty()) return id;
   }
   return {};

@@ -136,11 +136,11 @@ class Interrupted(InAFolder):
         self.assertEqual(progress.current, "base")
 
     def test_by_a_closed_terminal_too_in_a_real_build(self):
-        """The step is one that waits: another build holds the lock of the cache."""
+        """The step is one that waits: another build holds the lock of the cache. Whoever runs the tests may ignore these signals (nohup); this build does not."""
         for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT):
             with self.subTest(number), locks.locked(self.directory / "cache/lock", self.quiet(), 1):
                 agent_path = self.directory / "vigil-guest"
-                build = subprocess.Popen([sys.executable, BUILD, "minimal", "--json", "--out", self.directory / "out", "--cache", self.directory / "cache",
+                build = subprocess.Popen(["env", "--default-signal", sys.executable, BUILD, "minimal", "--json", "--out", self.directory / "out", "--cache", self.directory / "cache",
                                           "--agent", self.agent(agent_path), "--core-helper", agent_path], stdout=subprocess.PIPE, text=True)
                 events = iter(map(json.loads, build.stdout))
                 event = next(found for found in events if found["event"] in ("waiting", "failed"))

@@ -95,6 +95,7 @@ TEST_CASE("handover: one that is killed while it writes leaves the former, whole
   REQUIRE(write_handover(full_handover(), boot_id, path).has_value());
   REQUIRE(::mkdir((path + ".new").c_str(), 0700) == 0);   // the writer fails before the file is replaced
   REQUIRE_FALSE(write_handover(Handover{}, boot_id, path).has_value());
+  REQUIRE(*follow_handover(boot_id, path) == full_handover());   // which cannot leave another, and has what it needs all the same
   REQUIRE(*take_handover(path) == full_handover());
   ::rmdir((path + ".new").c_str());
   ::rmdir(folder);

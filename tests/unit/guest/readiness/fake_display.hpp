@@ -21,7 +21,8 @@ namespace vigil::guest::readiness {
 class FakeDisplay {
 public:
   /// `owner` gives the process of the window, asked when a client asks.
-  FakeDisplay(EventLoop& loop, const std::string& path, std::function<std::uint32_t()> owner) : loop_(loop), path_(path), owner_(std::move(owner)) {
+  FakeDisplay(EventLoop& loop, const std::string& path, std::function<std::uint32_t()> owner)
+      : loop_(loop), path_(path), owner_(std::move(owner)) {
     ::mkdir("/tmp/.X11-unix", 01777);
     ::unlink(path.c_str());
     sockaddr_un address{};
@@ -77,10 +78,14 @@ private:
     const auto opcode = static_cast<std::uint8_t>(unread_[0]);
     unread_.erase(0, words * 4UL);
     ++sequence_;
-    if (opcode == 98) say(x11_bytes::extension(sequence_, resource));
-    else if (opcode == 16) say(x11_bytes::atom(sequence_, list_atom));
-    else if (opcode == 20) say(x11_bytes::windows(sequence_, shown_ ? std::vector{window} : std::vector<std::uint32_t>{}));
-    else if (opcode == resource) say(x11_bytes::process(sequence_, window, owner_()));
+    if (opcode == 98)
+      say(x11_bytes::extension(sequence_, resource));
+    else if (opcode == 16)
+      say(x11_bytes::atom(sequence_, list_atom));
+    else if (opcode == 20)
+      say(x11_bytes::windows(sequence_, shown_ ? std::vector{window} : std::vector<std::uint32_t>{}));
+    else if (opcode == resource)
+      say(x11_bytes::process(sequence_, window, owner_()));
     return true;
   }
 

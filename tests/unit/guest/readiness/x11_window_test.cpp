@@ -49,7 +49,7 @@ TEST_CASE("x11 window: the display tells of one that comes; whose a window is is
   const Turn foreign = hear(process(6, xterm, foreign_pid));
   CHECK(foreign.kind == Turn::Kind::waiting);
   CHECK(foreign.seen == "no window of its own among 1");
-  CHECK(hear(property_notify(list_atom + 1)).kind == Turn::Kind::waiting);   // another property
+  CHECK(hear(property_notify(list_atom + 1)).kind == Turn::Kind::waiting);  // another property
   hear(property_notify(list_atom));
   CHECK(hear(windows(7, {xterm, chromium})).kind == Turn::Kind::more);
   CHECK(hear(process(8, chromium, own_pid)).kind == Turn::Kind::passed);
@@ -60,7 +60,7 @@ TEST_CASE("x11 window: what changes while it looks is looked at afterwards, once
   hear.opened();
   const auto before = hear.sent.size();
   for (int each = 0; each < 1000; ++each) CHECK(hear(property_notify(list_atom)).kind == Turn::Kind::more);
-  CHECK(hear.sent.size() == before);                                     // a display that floods is not answered more
+  CHECK(hear.sent.size() == before);  // a display that floods is not answered more
   CHECK(hear(windows(4, {})).kind == Turn::Kind::more);
   CHECK(hear(windows(5, {chromium}) + process(6, chromium, own_pid)).kind == Turn::Kind::passed);
 }

@@ -40,7 +40,8 @@ TEST_CASE("build id: a file that is no program has none", "[shared][base]") {
   const std::string path = "/tmp/vigil-build-id-" + std::to_string(::getpid());
   std::ofstream(path) << "#!/bin/sh\n";
   CHECK(build_id_of_file(path).empty());
-  std::ofstream(path) << "\x7f" "ELF and nothing more";
+  std::ofstream(path) << "\x7f"
+                         "ELF and nothing more";
   CHECK(build_id_of_file(path).empty());
   std::remove(path.c_str());
   CHECK(build_id_of_file(path).empty());
