@@ -1,5 +1,6 @@
 #include "guest/readiness/x11_dialogue.hpp"
 #include "tests/unit/guest/readiness/local_server.hpp"
+#include "tests/unit/guest/readiness/told_bytewise.hpp"
 #include "tests/unit/guest/readiness/x11_bytes.hpp"
 
 namespace vigil::guest::readiness {
@@ -20,17 +21,7 @@ struct Heard {
   std::string unread, sent;
 
   explicit Heard(const service_spec::X11Probe& probe) : dialogue(probe, std::string("/tmp/.X11-unix/X7")) { sent = dialogue.begin(); }
-  /// Byte by byte, as the worst of networks would.
-  Turn operator()(const std::string& bytes) {
-    Turn last;
-    for (const char byte : bytes) {
-      unread += byte;
-      last = dialogue.take(unread, Input::goes_on);
-      sent += last.send;
-      if (last.kind == Turn::Kind::failed || last.kind == Turn::Kind::passed) break;
-    }
-    return last;
-  }
+  Turn operator()(const std::string& bytes) { return told_bytewise(dialogue, unread, sent, bytes); }
 };
 
 TEST_CASE("x11: the setup is enough when nothing more is asked", "[guest][readiness]") {

@@ -1,6 +1,7 @@
 #include "guest/readiness/x11_window_dialogue.hpp"
 #include "tests/unit/guest/readiness/fake_display.hpp"
 #include "tests/unit/guest/readiness/probe_scene.hpp"
+#include "tests/unit/guest/readiness/told_bytewise.hpp"
 
 #include <functional>
 
@@ -19,16 +20,7 @@ struct Watched {
   std::string unread, sent;
 
   Watched() { sent = dialogue.begin(); }
-  Turn operator()(const std::string& bytes) {
-    Turn last;
-    for (const char byte : bytes) {
-      unread += byte;
-      last = dialogue.take(unread, Input::goes_on);
-      sent += last.send;
-      if (last.kind == Turn::Kind::failed || last.kind == Turn::Kind::passed) break;
-    }
-    return last;
-  }
+  Turn operator()(const std::string& bytes) { return told_bytewise(dialogue, unread, sent, bytes); }
   Turn opened() { return (*this)(setup_reply(640, 480) + extension(2, resource) + atom(3, list_atom)); }
 };
 
