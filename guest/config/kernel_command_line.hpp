@@ -23,7 +23,7 @@ struct KernelCommandLine {
   std::string image;                                         // manifest digest
   protocol::Accelerator accelerator = protocol::Accelerator::kvm;
   std::string root_serial = "vigil-root";
-  std::string overlay_serial = "vigil-overlay";   // or in_memory
+  std::string overlay_serial = "vigil-overlay";   // or overlay_in_memory
   PowerOff power_off = PowerOff::acpi;
   std::vector<std::string> problems;
   friend bool operator==(const KernelCommandLine&, const KernelCommandLine&) = default;

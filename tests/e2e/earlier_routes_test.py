@@ -79,7 +79,7 @@ class EarlierRoutes(VmCase):
                 self.assertEqual(self.ask(method, path.format(session))[:2], (200, {"success": True}))
             self.assertEqual(self.ask("GET", f"/api/auth/session/{session}")[1]["session"]["status"], "cancelled")
             self.assertEqual(self.ask("GET", f"/api/auth/session/{session}/oauth-url")[0], 404)
-            self.assertNotIn("signin-" + session, [vm["name"] for vm in self.daemon.api.get("/v1/instances") if vm["state"] == "ready"])
+            self.wait("/v1/instances", lambda _, all_vms: "signin-" + session not in [vm["name"] for vm in all_vms], 60)   # its VM goes with it
 
     def test_what_is_not_there(self):
         for method, path in (("GET", "/api/auth/session/ss-nothing"), ("GET", "/api/auth/session/ss-nothing/vm"), ("GET", "/api/vms/vm-nothing"),
