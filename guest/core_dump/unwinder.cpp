@@ -1,5 +1,7 @@
 #include "guest/core_dump/unwinder.hpp"
 
+#include "shared/base/hex.hpp"
+
 #include <cxxabi.h>
 #include <elfutils/libdwfl.h>
 #include <fcntl.h>
@@ -17,20 +19,11 @@ namespace {
 
 constexpr std::size_t max_symbol_bytes = 1024, max_function_bytes = 512;
 
-std::string hex_of(const unsigned char* bytes, int count) {
-  std::string text;
-  for (int i = 0; i < std::min(count, 64); ++i) {
-    text += "0123456789abcdef"[bytes[i] >> 4];
-    text += "0123456789abcdef"[bytes[i] & 15];
-  }
-  return text;
-}
-
 std::string build_id_of(Dwfl_Module* module) {
   const unsigned char* bits = nullptr;
   GElf_Addr ignored = 0;
   const int count = dwfl_module_build_id(module, &bits, &ignored);
-  return count > 0 ? hex_of(bits, count) : std::string();
+  return count > 0 ? to_hex({reinterpret_cast<const char*>(bits), static_cast<std::size_t>(std::min(count, 64))}) : std::string();
 }
 
 std::string demangled(const char* symbol) {

@@ -1,5 +1,7 @@
 #include "host/desktop/permit.hpp"
 
+#include "shared/base/hex.hpp"
+
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 
@@ -19,16 +21,6 @@ std::string random_text(std::size_t bytes) {
   std::string text(bytes, '\0');
   if (::getrandom(text.data(), bytes, 0) != static_cast<ssize_t>(bytes)) std::abort();   // without randomness nothing may go on
   return text;
-}
-
-std::string to_hex(std::string_view bytes) {
-  constexpr std::string_view digits = "0123456789abcdef";
-  std::string hex;
-  for (const char each : bytes) {
-    hex += digits[static_cast<unsigned char>(each) >> 4];
-    hex += digits[static_cast<unsigned char>(each) & 15];
-  }
-  return hex;
 }
 
 bool is_hex(std::string_view text) {

@@ -1,5 +1,7 @@
 #include "host/vault/cipher.hpp"
 
+#include "shared/base/hex.hpp"
+
 #include <openssl/evp.h>
 #include <openssl/rand.h>
 
@@ -20,16 +22,6 @@ void fill_random(char* bytes, std::size_t size) {
   if (RAND_bytes(as_bytes(bytes), static_cast<int>(size)) != 1) std::abort();   // without randomness nothing may go on
 }
 
-std::string hex_of(std::string_view bytes) {
-  constexpr char digits[] = "0123456789abcdef";
-  std::string hex;
-  for (const char each : bytes) {
-    hex += digits[static_cast<unsigned char>(each) >> 4];
-    hex += digits[static_cast<unsigned char>(each) & 15];
-  }
-  return hex;
-}
-
 void hmac_into(char* out, std::string_view key, std::string_view text) {
   std::size_t size = 0;
   const auto* made = EVP_Q_mac(nullptr, "HMAC", nullptr, "SHA256", nullptr, key.data(), key.size(), as_bytes(text), text.size(),
@@ -48,7 +40,7 @@ Secret random_key() {
 std::string random_hex(std::size_t bytes) {
   std::string random(bytes, '\0');
   fill_random(random.data(), bytes);
-  return hex_of(random);
+  return to_hex(random);
 }
 
 std::string seal(const Secret& key, std::string_view bound, std::string_view plain) {
@@ -90,7 +82,7 @@ Result<Secret> unseal(const Secret& key, std::string_view bound, std::string_vie
 std::string hmac_sha256(const Secret& key, std::string_view text) {
   char mac[key_bytes];
   hmac_into(mac, key.view(), text);
-  return hex_of({mac, sizeof mac});
+  return to_hex({mac, sizeof mac});
 }
 
 std::string sha256(std::string_view bytes) {
@@ -98,7 +90,7 @@ std::string sha256(std::string_view bytes) {
   unsigned int size = 0;
   if (EVP_Digest(bytes.data(), bytes.size(), digest, &size, EVP_sha256(), nullptr) != 1) std::abort();
   std::string text(reinterpret_cast<const char*>(digest), size);
-  return hex_of(text);
+  return to_hex(text);
 }
 
 Secret derive(std::string_view from, std::string_view purpose) {

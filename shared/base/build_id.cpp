@@ -1,5 +1,6 @@
 #include "shared/base/build_id.hpp"
 
+#include "shared/base/hex.hpp"
 #include "shared/base/unique_fd.hpp"
 
 #include <elf.h>
@@ -16,17 +17,6 @@ namespace {
 constexpr std::size_t longest_id = 64, most_segments = 128, longest_notes = 64 * 1024;
 
 std::size_t padded(std::size_t size) { return (size + 3) & ~std::size_t{3}; }
-
-std::string to_hex(std::string_view bytes) {
-  constexpr std::string_view digits = "0123456789abcdef";
-  std::string hex;
-  for (const char each : bytes) {
-    const auto byte = static_cast<unsigned char>(each);
-    hex += digits[byte >> 4];
-    hex += digits[byte & 15];
-  }
-  return hex;
-}
 
 /// A T out of the file; nullopt: it ends before.
 template <class T>
