@@ -2,6 +2,10 @@
 
 #include "guest/process/small_file.hpp"
 
+#include <sys/stat.h>
+
+#include <ctime>
+
 #include <algorithm>
 #include <charconv>
 #include <optional>
@@ -12,6 +16,10 @@ namespace vigil::guest::process {
 namespace {
 
 constexpr std::size_t max_file_bytes = 1024 * 1024, max_environment_bytes = 64 * 1024;
+constexpr const char* passwd_file = "/etc/passwd";
+constexpr const char* group_file = "/etc/group";
+constexpr const char* environment_file = "/etc/environment";
+constexpr std::int64_t settled_after_ns = 2'000'000'000;
 constexpr std::string_view exported = "export ", blanks = " \t\r";
 
 std::vector<std::string_view> split(std::string_view text, char separator) {
@@ -75,6 +83,8 @@ std::string_view without_quotes(std::string_view text) {
   return is_quoted ? text.substr(1, text.size() - 2) : text;
 }
 
+std::int64_t in_ns(const timespec& time) { return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec; }
+
 bool is_variable_name(std::string_view text) {
   const auto is_letter = [](char c) { return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_'; };
   return !text.empty() && is_letter(text.front()) &&
@@ -98,7 +108,7 @@ std::map<std::string, std::string> parse_environment(std::string_view text) {
 
 std::map<std::string, std::string> environment_of(const Account& account) {
   std::map<std::string, std::string> all = {{"PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}};
-  for (auto& [name, value] : parse_environment(read_small_file("/etc/environment", max_environment_bytes).value_or(""))) all[name] = value;
+  for (auto& [name, value] : parse_environment(read_small_file(environment_file, max_environment_bytes).value_or(""))) all[name] = value;
   all["HOME"] = account.home;
   all["USER"] = all["LOGNAME"] = account.name;
   all["SHELL"] = account.shell;
@@ -135,9 +145,26 @@ Result<Account> find_account(std::string_view passwd, std::string_view groups, s
 }
 
 Result<Account> look_up_account(std::string_view user, std::string_view group) {
-  const std::string passwd = read_small_file("/etc/passwd", max_file_bytes).value_or("");
-  const std::string groups = read_small_file("/etc/group", max_file_bytes).value_or("");
+  const std::string passwd = read_small_file(passwd_file, max_file_bytes).value_or("");
+  const std::string groups = read_small_file(group_file, max_file_bytes).value_or("");
   return find_account(passwd, groups, user, group);
+}
+
+AccountFilesStamp stamp_account_files() {
+  AccountFilesStamp stamp;
+  timespec now{};
+  clock_gettime(CLOCK_REALTIME, &now);
+  const std::int64_t settled_ns = in_ns(now) - settled_after_ns;
+  stamp.is_settled = true;
+  std::size_t number = 0;
+  for (const char* path : {passwd_file, group_file, environment_file}) {
+    struct stat found{};   // of a file that is not there: nothing but zeros
+    if (::stat(path, &found) == 0)
+      stamp.files[number] = {found.st_dev, found.st_ino, static_cast<std::uint64_t>(found.st_size), in_ns(found.st_ctim)};
+    if (stamp.files[number].changed_ns > settled_ns) stamp.is_settled = false;
+    ++number;
+  }
+  return stamp;
 }
 
 }  // namespace vigil::guest::process

@@ -6,6 +6,8 @@
 #include "guest/process/launch_plan.hpp"
 #include "shared/base/result.hpp"
 
+#include <array>
+#include <cstdint>
 #include <map>
 #include <string>
 #include <string_view>
@@ -27,5 +29,18 @@ std::map<std::string, std::string> parse_environment(std::string_view text);
 Result<Account> find_account(std::string_view passwd, std::string_view groups, std::string_view user, std::string_view group);
 /// The same from /etc.
 Result<Account> look_up_account(std::string_view user, std::string_view group);
+
+/// By which it is known that look_up_account() and environment_of() would say the same as before: three stat(2) in place of three files to read.
+struct AccountFilesStamp {
+  struct File {
+    std::uint64_t device = 0, inode = 0, size = 0;
+    std::int64_t changed_ns = 0;
+    friend bool operator==(const File&, const File&) = default;
+  };
+  std::array<File, 3> files;
+  bool is_settled = false;   // none changed within the last seconds: a second change within a tick of the file system's clock does not show
+  friend bool operator==(const AccountFilesStamp&, const AccountFilesStamp&) = default;
+};
+AccountFilesStamp stamp_account_files();
 
 }  // namespace vigil::guest::process

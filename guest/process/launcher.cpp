@@ -73,11 +73,21 @@ bool has_oom_score() {
   return length > 0 && std::atoi(text) != 0;
 }
 
+/// Asked once: nobody starts to ignore a signal later, and a child has better to do.
+std::uint32_t ignored_signals() {
+  std::uint32_t ignored = 0;
+  for (int signal = 1; signal < 32; ++signal) {
+    struct sigaction action{};
+    if (sigaction(signal, nullptr, &action) == 0 && action.sa_handler == SIG_IGN) ignored |= 1U << (signal - 1);
+  }
+  return ignored;
+}
+
 MonoUs now_us() { return SystemClock().mono_us(); }
 
 }  // namespace
 
-Launcher::Launcher() : dev_null_(open("/dev/null", O_RDWR | O_CLOEXEC)), resets_oom_score_(has_oom_score()) {
+Launcher::Launcher() : dev_null_(open("/dev/null", O_RDWR | O_CLOEXEC)), resets_oom_score_(has_oom_score()), ignored_signals_(ignored_signals()) {
   void* memory = mmap(nullptr, stack_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK | MAP_NORESERVE, -1, 0);
   if (memory == MAP_FAILED) std::abort();  // 64 KiB at start: without them nothing can run
   stack_ = memory;
@@ -94,7 +104,8 @@ std::variant<Launched, LaunchFailure> Launcher::launch(const LaunchPlan& plan) {
                    .env = env.data(),
                    .dev_null = dev_null_.get(),
                    .resets_oom_score = resets_oom_score_,
-                   .lowers_file_limit = has_raised_file_limit()};
+                   .lowers_file_limit = has_raised_file_limit(),
+                   .ignored_signals = ignored_signals_};
 
   int pidfd = -1;
   clone_args args{};

@@ -36,6 +36,7 @@ private:
   void* stack_ = nullptr;
   UniqueFd dev_null_;
   bool resets_oom_score_ = false;   // only when this process has one of its own: a write to /proc costs 20 us
+  std::uint32_t ignored_signals_ = 0;   // bit n - 1 is signal n; who ignores one does so before it makes a launcher
 };
 
 }  // namespace vigil::guest::process

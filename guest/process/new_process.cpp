@@ -115,10 +115,10 @@ VIGIL_IN_CHILD bool become_user(NewProcess& child) {
   return !plan.no_new_privs || control(PR_SET_NO_NEW_PRIVS, 1, 0) == 0;
 }
 
-VIGIL_IN_CHILD void lift_signal_block() {
+VIGIL_IN_CHILD void reset_signals(std::uint32_t ignored) {
   // CLONE_CLEAR_SIGHAND reset the handlers; what the parent ignores is still ignored and would stay so through exec.
   for (int signal = 1; signal < 32; ++signal)
-    if (signal != SIGKILL && signal != SIGSTOP) ::signal(signal, SIG_DFL);
+    if ((ignored >> (signal - 1) & 1U) != 0) ::signal(signal, SIG_DFL);
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -145,7 +145,7 @@ VIGIL_IN_CHILD void become_program(void* new_process) {
   NewProcess& child = *static_cast<NewProcess*>(new_process);
   if (prepare(child)) {
     umask(022);
-    lift_signal_block();
+    reset_signals(child.ignored_signals);
     child.step = LaunchStep::exec;
     execve(child.argv[0], child.argv, child.env);
   }

@@ -12,6 +12,7 @@ struct NewProcess {
   int dev_null = -1;
   bool resets_oom_score = false;
   bool lowers_file_limit = false;   // ours was raised
+  std::uint32_t ignored_signals = 0;   // by the parent: bit n - 1 is signal n
   LaunchStep step = LaunchStep::clone;   // where it is; read by the parent when error is set
   int error = 0;
 };

@@ -19,7 +19,7 @@ struct ProcessEnd {
   pid_t pid = 0;
   protocol::ExitStatus status = protocol::ExitUnknown{};
   std::string comm;
-  std::string cgroup;                 // path within the v2 hierarchy, "/vigil/web"; empty when unknown
+  std::string cgroup;                 // path within the v2 hierarchy, "/vigil/web", of a process that nobody expected; empty when unknown
   MonoUs ended_us = 0;
   std::uint64_t user_us = 0, system_us = 0, max_rss_kib = 0;
 };
@@ -38,6 +38,8 @@ struct ProcessStat {
 /// nullopt: not a line of /proc/PID/stat.
 std::optional<ProcessStat> parse_stat(std::string_view text);
 std::optional<ProcessStat> read_stat(pid_t pid);
+/// The name of a process, dead or alive; empty when it is gone. A fraction of what its stat costs the kernel.
+std::string read_comm(pid_t pid);
 /// The path of the "0::" line of /proc/PID/cgroup; empty when there is none.
 std::string parse_cgroup_v2(std::string_view text);
 

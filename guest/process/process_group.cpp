@@ -7,9 +7,11 @@
 
 #include <fcntl.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <csignal>
 #include <cstring>
@@ -39,11 +41,21 @@ bool is_of_tree(const StatOf& stat_of, pid_t pid, pid_t main) {
   return false;
 }
 
-/// After a death this is asked before the replacement starts, and mostly nobody is left: then one call a process says so, where /proc/PID/stat costs fifty.
+/// `main` is dead and reaped. What it left has come to us, who are PID 1 or a subreaper: is one of our children of its group, or of its session?
+bool nobody_is_left(pid_t main) {
+  if (getsid(main) >= 0) return false;
+  siginfo_t dead{};
+  if (waitid(P_PGID, static_cast<id_t>(main), &dead, WEXITED | WNOHANG | WNOWAIT) == 0 || errno != ECHILD) return false;
+  const std::optional<std::string> children = read_small_file("/proc/thread-self/children", max_procs_bytes);
+  if (!children) return false;   // a kernel without them
+  const std::vector<pid_t> pids = parse_pids(*children);
+  return std::none_of(pids.begin(), pids.end(), [main](pid_t pid) { return getsid(pid) == main; });
+}
+
+/// After a death this is asked before the replacement starts, and mostly nobody is left: then a few calls say so, where /proc with all its processes costs ten times that.
 std::vector<pid_t> tree_of(pid_t main) {
+  if (nobody_is_left(main)) return {};
   const std::vector<pid_t> pids = all_pids();
-  if (std::none_of(pids.begin(), pids.end(), [main](pid_t pid) { return pid == main || getsid(pid) == main; }))
-    return {};  // all descend from one of these
   std::unordered_map<pid_t, ProcessStat> processes;
   for (const pid_t pid : pids)
     if (std::optional<ProcessStat> stat = read_stat(pid)) processes.emplace(pid, std::move(*stat));
@@ -68,7 +80,7 @@ std::vector<pid_t> parse_pids(const std::string& text) {
     pid_t pid = 0;
     const auto [next, error] = std::from_chars(at, end, pid);
     if (error == std::errc{} && pid > 0) pids.push_back(pid);
-    at = std::find(next, end, '\n');
+    at = std::find_if(next, end, [](char c) { return c == '\n' || c == ' '; });   // of cgroup.procs, and of a task's children
     if (at < end) ++at;
   }
   return pids;

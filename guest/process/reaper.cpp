@@ -28,12 +28,13 @@ protocol::ExitStatus exit_status_of(int wait_status) {
   return protocol::ExitUnknown{"wait status " + std::to_string(wait_status)};
 }
 
-/// What only the zombie can still tell; gone once it is reaped.
-ProcessEnd inspect_zombie(pid_t pid) {
+/// What only the zombie can still tell; gone once it is reaped. A replacement waits for this: of one that is expected it is known where it was.
+ProcessEnd inspect_zombie(pid_t pid, bool is_expected) {
   ProcessEnd end;
   end.pid = pid;
   end.ended_us = SystemClock().mono_us();
-  if (std::optional<ProcessStat> stat = read_stat(pid)) end.comm = std::move(stat->comm);
+  end.comm = read_comm(pid);
+  if (is_expected) return end;
   if (const auto cgroup = read_small_file("/proc/" + std::to_string(pid) + "/cgroup")) end.cgroup = parse_cgroup_v2(*cgroup);
   return end;
 }
@@ -90,7 +91,7 @@ void Reaper::collect() {
 }
 
 void Reaper::bury(pid_t pid) {
-  ProcessEnd end = inspect_zombie(pid);
+  ProcessEnd end = inspect_zombie(pid, expected_.contains(pid));
   int status = 0;
   rusage usage{};
   if (wait4(pid, &status, WNOHANG, &usage) != pid) return;

@@ -6,6 +6,7 @@
 
 #include <cstring>
 #include <utility>
+#include <variant>
 
 namespace vigil::guest::supervisor {
 namespace {
@@ -23,9 +24,7 @@ void overlay(std::map<std::string, std::string>& env, const std::map<std::string
   for (const auto& [name, value] : with) env[name] = value;
 }
 
-}  // namespace
-
-std::variant<process::LaunchPlan, Cause> prepare_launch(const service_spec::ServiceSpec& spec, const SupervisorOptions& options) {
+std::variant<process::LaunchPlan, Cause> make_plan(const service_spec::ServiceSpec& spec, const SupervisorOptions& options) {
   const Result<process::Account> account = process::look_up_account(spec.user, spec.group);
   if (!account) return wrong_key(spec, "user", account.error().message());
   const process::Credentials& credentials = account->credentials;
@@ -49,6 +48,18 @@ std::variant<process::LaunchPlan, Cause> prepare_launch(const service_spec::Serv
   // Not asked for another user, we stay who we are: outside a VM the agent need not be root.
   if (spec.user != "root" || !spec.group.empty()) plan.credentials = credentials;
   return plan;
+}
+
+}  // namespace
+
+std::optional<Cause> LaunchPreparation::prepare() {
+  const process::AccountFilesStamp stamp = process::stamp_account_files();   // before they are read
+  if (!plan_.argv.empty() && spec_.secrets.empty() && stamp.is_settled && stamp == stamp_) return std::nullopt;
+  auto made = make_plan(spec_, options_);
+  if (auto* cause = std::get_if<Cause>(&made)) return std::move(*cause);
+  plan_ = std::get<process::LaunchPlan>(std::move(made));
+  stamp_ = stamp;
+  return std::nullopt;
 }
 
 LaunchProblem explain_launch_failure(const service_spec::ServiceSpec& spec, const process::LaunchFailure& failure) {

@@ -32,7 +32,7 @@ process::Cgroup make_cgroup(const service_spec::ServiceSpec& spec, const Supervi
 }  // namespace
 
 Service::Service(service_spec::ServiceSpec spec, ServiceContext& context)
-    : spec_(std::move(spec)), context_(context), loop_(context.tools.loop), cgroup_(make_cgroup(spec_, context.options)),
+    : spec_(std::move(spec)), context_(context), loop_(context.tools.loop), cgroup_(make_cgroup(spec_, context.options)), preparation_(spec_, context.options),
       policy_(scaled(spec_.restart, context.options.deadline_scale)), since_us_(loop_.now_us()) {}
 
 void Service::consider(const StartVerdict& verdict) {
@@ -201,7 +201,7 @@ void Service::launch() {
   ready_since_us_ = 0;
   cause_.reset();
   ended_by_us_.reset();
-  run_ = std::make_unique<ServiceRun>(spec_, cgroup_, context_, run_events());
+  run_ = std::make_unique<ServiceRun>(spec_, cgroup_, preparation_, context_, run_events());
   if (auto problem = run_->launch()) {
     run_.reset();
     return launch_failed(*std::move(problem));
@@ -373,7 +373,7 @@ void Service::resume(const KeptService& kept) {
     if (state_ == ServiceState::starting) timer_ = loop_.after(milliseconds(0), [this] { launch_when_alone(); });
     return;
   }
-  run_ = std::make_unique<ServiceRun>(spec_, cgroup_, context_, run_events());
+  run_ = std::make_unique<ServiceRun>(spec_, cgroup_, preparation_, context_, run_events());
   run_->resume(*kept.run);
   if (state_ == ServiceState::stopping || ended_by_us_) arm_kill();
   if (ended_by_us_) run_->stop_watching_health();

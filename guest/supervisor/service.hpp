@@ -75,6 +75,7 @@ private:
   ServiceContext& context_;
   EventLoop& loop_;
   process::Cgroup cgroup_;
+  LaunchPreparation preparation_;
   RestartPolicy policy_;
   protocol::ServiceState state_ = protocol::ServiceState::waiting;
   MonoUs since_us_ = 0;

@@ -20,9 +20,10 @@ LaunchProblem out_of_descriptors(const std::string& message) {
 
 }  // namespace
 
-ServiceRun::ServiceRun(const service_spec::ServiceSpec& spec, process::Cgroup& cgroup, ServiceContext& context, RunEvents events)
+ServiceRun::ServiceRun(const service_spec::ServiceSpec& spec, process::Cgroup& cgroup, LaunchPreparation& preparation, ServiceContext& context, RunEvents events)
     : spec_(spec),
       cgroup_(cgroup),
+      preparation_(preparation),
       context_(context),
       events_(std::move(events)),
       log_(context.logs.of(spec.name.value())),
@@ -39,11 +40,9 @@ ServiceRun::~ServiceRun() {
 }
 
 std::optional<LaunchProblem> ServiceRun::launch() {
-  auto prepared = prepare_launch(spec_, context_.options);
-  if (auto* cause = std::get_if<protocol::Cause>(&prepared)) return LaunchProblem{std::move(*cause)};
-  process::LaunchPlan& plan = std::get<process::LaunchPlan>(prepared);
+  if (auto cause = preparation_.prepare()) return LaunchProblem{*std::move(cause)};
+  process::LaunchPlan plan = preparation_.plan();
   plan.cgroup_fd = cgroup_.fd();
-  health_plan_ = plan;
   log_.live = true;
   plan.stdout_fd = out_.open();
   plan.stderr_fd = err_.open();
@@ -122,8 +121,7 @@ void ServiceRun::resume(const KeptRun& kept) {
   probes_.resume(kept.probes, group_);
   if (!spec_.ready.empty() && !probes_.all_passed()) arm_deadline(started_us_);
   if (!kept.health || !spec_.health) return;
-  auto prepared = prepare_launch(spec_, context_.options);   // for probes that are programs
-  if (auto* plan = std::get_if<process::LaunchPlan>(&prepared)) health_plan_ = std::move(*plan), health_plan_.cgroup_fd = cgroup_.fd();
+  (void)preparation_.prepare();   // for probes that are programs: without a plan they fail and say so
   became_ready();
   health_->resume(*kept.health);
 }
@@ -144,9 +142,11 @@ void ServiceRun::on_memory_stall() {
 
 void ServiceRun::became_ready() {
   deadline_.cancel();
-  if (spec_.health && !health_)
-    health_ = std::make_unique<HealthCheck>(*spec_.health, spec_.name, context_.tools, health_plan_, group_,
-                                            [this](Health health) { events_.health_changed(health); });
+  if (!spec_.health || health_) return;
+  process::LaunchPlan plan = preparation_.plan();
+  plan.cgroup_fd = cgroup_.fd();
+  health_ = std::make_unique<HealthCheck>(*spec_.health, spec_.name, context_.tools, std::move(plan), group_,
+                                          [this](Health health) { events_.health_changed(health); });
 }
 
 protocol::Cause ServiceRun::timeout_cause() const {

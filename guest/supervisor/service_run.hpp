@@ -50,7 +50,7 @@ struct RunEvents {
 
 class ServiceRun {
 public:
-  ServiceRun(const service_spec::ServiceSpec& spec, process::Cgroup& cgroup, ServiceContext& context, RunEvents events);
+  ServiceRun(const service_spec::ServiceSpec& spec, process::Cgroup& cgroup, LaunchPreparation& preparation, ServiceContext& context, RunEvents events);
   ServiceRun(const ServiceRun&) = delete;
   ServiceRun& operator=(const ServiceRun&) = delete;
   ~ServiceRun();
@@ -86,6 +86,7 @@ private:
 
   const service_spec::ServiceSpec& spec_;
   process::Cgroup& cgroup_;
+  LaunchPreparation& preparation_;
   ServiceContext& context_;
   RunEvents events_;
   process::OutputLog& log_;
@@ -93,7 +94,6 @@ private:
   readiness::ProbeSet probes_;
   evidence::OomWatch oom_;
   evidence::CgroupPressure pressure_;
-  process::LaunchPlan health_plan_;
   std::unique_ptr<HealthCheck> health_;
   pid_t pid_ = 0;
   UniqueFd pidfd_;

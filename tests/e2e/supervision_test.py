@@ -55,6 +55,16 @@ class Supervision(VmCase):
             self.assertEqual(cause["fields"]["limit"], 24 << 20)
             self.remove(vm)
 
+    def test_a_replacement_has_the_environment_that_the_image_says_by_then(self):
+        """What a service is started with is kept from life to life, until the files change that it comes from."""
+        vm = self.up("renewed", services={"web": {"restart": "always"}})
+        self.daemon.wait_state(vm, "ready")
+        kill = "kill -9 $(cat /sys/fs/cgroup/vigil/web*/cgroup.procs)"
+        find = "tr '\\0' '\\n' </proc/$(cat /sys/fs/cgroup/vigil/web*/cgroup.procs)/environ 2>/dev/null | grep ^COLOUR= || true"
+        for change, wanted in (("", ""), ("echo COLOUR=red >>/etc/environment", "COLOUR=red"), ("sed -i s/red/tan/ /etc/environment", "COLOUR=tan")):
+            self.inside(vm, f"{change}\n{kill}\nsleep 3")
+            self.assertEqual(self.inside(vm, find).strip(), wanted)
+
     def test_who_asks_for_it_is_restarted_with_what_it_depends_on(self):
         vm = self.up("cascade", services={"web": {"restart": "always"}, "ticker": {"requires": ["web"], "restart_with": ["web"]}})
         self.daemon.wait_state(vm, "ready")

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <optional>
 
 namespace vigil::guest::process {
 namespace {
@@ -52,10 +53,16 @@ TEST_CASE("cgroup: a process is born in it, its children stay in it, and all are
         }()) == "/vigil/" + name);
   REQUIRE(run_until(scene.loop, [&] { return group.members().size() == 4; }));
   const auto born = group.members();
+  // Of a death that nobody expects it is told where it was: that says whose it is.
+  std::optional<ProcessEnd> end;
+  scene.reaper.forget(launched.pid);
+  scene.reaper.on_orphan([&](const ProcessEnd& of) {
+    if (of.pid == launched.pid) end = of;
+  });
   cgroup->kill_all();
-  const ProcessEnd end = scene.wait(launched.pid);
-  CHECK(std::get<protocol::ExitSignal>(end.status).signal == SIGKILL);
-  CHECK(end.cgroup == "/vigil/" + name);
+  REQUIRE(run_until(scene.loop, [&] { return end.has_value(); }));
+  CHECK(std::get<protocol::ExitSignal>(end->status).signal == SIGKILL);
+  CHECK(end->cgroup == "/vigil/" + name);
   // Not even a zombie of them is left; a shell that dies last may have buried its child before the reaper could.
   CHECK(run_until(scene.loop, [&] { return std::ranges::all_of(born, [](pid_t pid) { return kill(pid, 0) != 0; }); }));
   REQUIRE(run_until(scene.loop, [&] { return rmdir(cgroup->path().c_str()) == 0; }));

@@ -40,8 +40,8 @@ TEST_CASE("launcher: a program runs with its arguments, environment and director
 }
 
 TEST_CASE("launcher: the child leads a session, reads from /dev/null and has no signal blocked or ignored", "[guest][process]") {
-  ProcessScene scene;
   const auto previous = ::signal(SIGPIPE, SIG_IGN);
+  ProcessScene scene;
   const std::string text = output_of(scene, ProcessScene::shell("cat; ps -o sid= -p $$ | tr -d ' '; echo $$; grep -E '^Sig(Blk|Ign)' /proc/self/status"));
   ::signal(SIGPIPE, previous);
   const std::string session = text.substr(0, text.find('\n'));

@@ -34,6 +34,7 @@ TEST_CASE("process group: what a dead main process left in its session is still 
 TEST_CASE("process group: pids are read line by line, rubbish is not", "[guest][process]") {
   CHECK(parse_pids("1\n22\n333\n") == std::vector<pid_t>{1, 22, 333});
   CHECK(parse_pids("7") == std::vector<pid_t>{7});
+  CHECK(parse_pids("7 8 99 ") == std::vector<pid_t>{7, 8, 99});
   CHECK(parse_pids("").empty());
   CHECK(parse_pids("x\n5\n0\n") == std::vector<pid_t>{5});
 }
