@@ -6,7 +6,7 @@ debian_codename=$(sed -n 's/^VERSION_CODENAME="\{0,1\}\([a-z]*\).*/\1/p' /etc/os
 
 packages_build=(g++ cmake ninja-build ccache mold pkg-config git
     libspdlog-dev nlohmann-json3-dev libcurl4-openssl-dev libsqlite3-dev libssl-dev libcli11-dev
-    libarchive-dev libdw-dev zlib1g-dev libbz2-dev liblzma-dev)
+    libarchive-dev libgoogle-perftools-dev libdw-dev zlib1g-dev libbz2-dev liblzma-dev)
 packages_run=(qemu-system-x86 python3 jq curl)
 packages_image=(mmdebstrap uidmap e2fsprogs xz-utils zstd cpio kmod debian-archive-keyring)
 packages_kernel=(make gcc binutils flex bison bc libelf-dev xz-utils)

@@ -94,7 +94,10 @@ def probe_faults(value, key):
     (kind, settings), = value.items()
     if kind not in PROBES:
         return [f"{key}.{kind}: unknown probe"]
-    return object_faults(settings, f"{key}.{kind}", PROBES[kind], PROBE_MUST.get(kind, ()))
+    faults = object_faults(settings, f"{key}.{kind}", PROBES[kind], PROBE_MUST.get(kind, ()))
+    if kind == "x11" and not faults and settings.get("window") and (settings.keys() & {"size", "window_manager"}):
+        faults.append(f"{key}.x11.window: a probe of its own: without size and window_manager")
+    return faults
 
 
 def ready_faults(value, key):

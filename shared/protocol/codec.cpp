@@ -147,7 +147,7 @@ void put_report_identity(json& object, const Report& report) {
 namespace {
 
 json message_to_json(const Message& message) {
-  json object = {{"v", protocol_version}, {"t", type_of(message)}, {"epoch", message.epoch}, {"body", content_to_json(message)}};
+  json object = wire::object_of("v", protocol_version, "t", type_of(message), "epoch", message.epoch, "body", content_to_json(message));
   if (!message.boot.value().empty()) object["boot"] = message.boot.value();
   if (const auto* report = std::get_if<Report>(&message.content)) put_report_identity(object, *report);
   return object;

@@ -37,6 +37,20 @@ json number(std::uint64_t value);  // the largest JSON integer when it is over i
 json nested(const std::string& json_text);
 json texts(const std::vector<std::string>& values, std::size_t max_items, std::size_t max_bytes = max_text_bytes);
 
+inline void put_members(json::object_t&) {}
+template <class Value, class... Rest>
+void put_members(json::object_t& object, const char* key, Value&& value, Rest&&... rest) {
+  object.emplace(key, std::forward<Value>(value));
+  put_members(object, std::forward<Rest>(rest)...);
+}
+/// An object of names and values in turn. The library's initializer lists make an array of two of each pair first: every report is such an object.
+template <class... Members>
+json object_of(Members&&... members) {
+  json object = json::object();
+  put_members(object.get_ref<json::object_t&>(), std::forward<Members>(members)...);
+  return object;
+}
+
 template <class E>
 Result<E> read_enum(const json& object, const char* key) {
   TRY(word, read_string(object, key, 64));

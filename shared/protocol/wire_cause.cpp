@@ -40,9 +40,8 @@ json to_json(const Cause& cause) {
   json fields = json::object();
   for (const auto& [name, value] : cause.fields)
     if (fields.size() < max_cause_fields) fields[to_valid_utf8(name, 64)] = field_to_json(value);
-  return {{"code", text(cause.text, 64)},
-          {"fields", std::move(fields)},
-          {"evidence", texts(cause.evidence, max_evidence_lines, max_evidence_bytes)}};
+  return object_of("code", text(cause.text, 64), "fields", std::move(fields), "evidence",
+                   texts(cause.evidence, max_evidence_lines, max_evidence_bytes));
 }
 
 Result<Cause> parse_cause(const json& object) {

@@ -43,10 +43,8 @@ Result<TextMap> read_objects_by_name(const json& object, const char* key) {
 json to_json(const GuestConfig& config) {
   json services = json::object();
   for (const auto& [name, overlay] : config.services) services[to_valid_utf8(name, 64)] = nested(overlay);
-  json object = {{"services", std::move(services)},
-                 {"env", to_json(config.env)},
-                 {"secrets", to_json(config.secrets)},
-                 {"hostname", text(config.hostname, max_detail_bytes)}};
+  json object = object_of("services", std::move(services), "env", to_json(config.env), "secrets", to_json(config.secrets), "hostname",
+                          text(config.hostname, max_detail_bytes));
   if (config.egress) object["egress"] = true;
   return object;
 }
@@ -86,15 +84,10 @@ Result<std::vector<std::uint32_t>> read_protocols(const json& object) {
 }  // namespace
 
 json to_json(const Hello& hello) {
-  return {{"protocols", hello.protocols},
-          {"agent_version", text(hello.agent_version, max_detail_bytes)},
-          {"build_id", text(hello.build_id, max_detail_bytes)},
-          {"image_digest", text(hello.image_digest, max_detail_bytes)},
-          {"kernel", text(hello.kernel, max_detail_bytes)},
-          {"features", texts(hello.features, max_names, max_detail_bytes)},
-          {"phase", text(hello.phase, 64)},
-          {"first_unacked", number(hello.first_unacked)},
-          {"token", text(hello.token, max_detail_bytes)}};
+  return object_of("protocols", hello.protocols, "agent_version", text(hello.agent_version, max_detail_bytes), "build_id",
+                   text(hello.build_id, max_detail_bytes), "image_digest", text(hello.image_digest, max_detail_bytes), "kernel",
+                   text(hello.kernel, max_detail_bytes), "features", texts(hello.features, max_names, max_detail_bytes), "phase",
+                   text(hello.phase, 64), "first_unacked", number(hello.first_unacked), "token", text(hello.token, max_detail_bytes));
 }
 
 Result<Hello> parse_hello(const json& object) {
@@ -112,11 +105,8 @@ Result<Hello> parse_hello(const json& object) {
 }
 
 json to_json(const Welcome& welcome) {
-  return {{"protocol", welcome.protocol},
-          {"epoch", welcome.epoch},
-          {"token", text(welcome.token, max_detail_bytes)},
-          {"wall_unix_us", number(welcome.wall_unix_us)},
-          {"config", to_json(welcome.config)}};
+  return object_of("protocol", welcome.protocol, "epoch", welcome.epoch, "token", text(welcome.token, max_detail_bytes), "wall_unix_us",
+                   number(welcome.wall_unix_us), "config", to_json(welcome.config));
 }
 
 Result<Welcome> parse_welcome(const json& object) {
@@ -130,7 +120,7 @@ Result<Welcome> parse_welcome(const json& object) {
   return Welcome{protocol, epoch, std::move(token), wall, std::move(*config)};
 }
 
-json to_json(const Ack& ack) { return {{"seq", number(ack.seq)}}; }
+json to_json(const Ack& ack) { return object_of("seq", number(ack.seq)); }
 
 Result<Ack> parse_ack(const json& object) {
   TRY(seq, read_int<Seq>(object, "seq"));
@@ -138,7 +128,7 @@ Result<Ack> parse_ack(const json& object) {
 }
 
 json to_json(const Ping& ping) {
-  json object = {{"n", number(ping.n)}, {"sender_us", number(ping.sender_us)}};
+  json object = object_of("n", number(ping.n), "sender_us", number(ping.sender_us));
   if (ping.wall_unix_us != 0) object["wall_unix_us"] = number(ping.wall_unix_us);
   return object;
 }
@@ -151,7 +141,7 @@ Result<Ping> parse_ping(const json& object) {
 }
 
 json to_json(const Pong& pong) {
-  return {{"n", number(pong.n)}, {"sender_us", number(pong.sender_us)}, {"answerer_us", number(pong.answerer_us)}};
+  return object_of("n", number(pong.n), "sender_us", number(pong.sender_us), "answerer_us", number(pong.answerer_us));
 }
 
 Result<Pong> parse_pong(const json& object) {
@@ -162,7 +152,7 @@ Result<Pong> parse_pong(const json& object) {
 }
 
 json to_json(const Request& request) {
-  json object = {{"id", number(request.id)}, {"op", text(request.op, 64)}};
+  json object = object_of("id", number(request.id), "op", text(request.op, 64));
   put_nested(object, "args", request.args);
   return object;
 }
@@ -174,7 +164,7 @@ Result<Request> parse_request(const json& object) {
 }
 
 json to_json(const Reply& reply) {
-  json object = {{"id", number(reply.id)}, {"ok", reply.ok}, {"problem", text(reply.problem)}};
+  json object = object_of("id", number(reply.id), "ok", reply.ok, "problem", text(reply.problem));
   put_nested(object, "result", reply.result);
   return object;
 }

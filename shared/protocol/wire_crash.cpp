@@ -27,10 +27,8 @@ Result<std::uint64_t> parse_hex(std::string_view text) {
 }
 
 json to_json(const OomEvidence& oom) {
-  return {{"limit_bytes", number(oom.limit_bytes)},
-          {"peak_bytes", number(oom.peak_bytes)},
-          {"victim", text(oom.victim, max_detail_bytes)},
-          {"kills", number(oom.kills)}};
+  return object_of("limit_bytes", number(oom.limit_bytes), "peak_bytes", number(oom.peak_bytes), "victim",
+                   text(oom.victim, max_detail_bytes), "kills", number(oom.kills));
 }
 
 Result<OomEvidence> parse_oom(const json& object) {
@@ -49,16 +47,10 @@ Result<std::pair<BootId, Seq>> parse_origin(const json& object) {
 }
 
 json to_json(const VictimFacts& victim) {
-  return {{"executable", text(victim.executable, max_path_bytes)},
-          {"command_line", text(victim.command_line)},
-          {"directory", text(victim.directory, max_path_bytes)},
-          {"uid", victim.uid},
-          {"gid", victim.gid},
-          {"threads", victim.threads},
-          {"descriptors", victim.descriptors},
-          {"mappings", victim.mappings},
-          {"resident_kib", number(victim.resident_kib)},
-          {"peak_kib", number(victim.peak_kib)}};
+  return object_of("executable", text(victim.executable, max_path_bytes), "command_line", text(victim.command_line), "directory",
+                   text(victim.directory, max_path_bytes), "uid", victim.uid, "gid", victim.gid, "threads", victim.threads, "descriptors",
+                   victim.descriptors, "mappings", victim.mappings, "resident_kib", number(victim.resident_kib), "peak_kib",
+                   number(victim.peak_kib));
 }
 
 Result<VictimFacts> parse_victim(const json& object) {
@@ -90,10 +82,8 @@ Result<std::uint64_t> parse_offset(const json& object) {
 }
 
 json to_json(const TraceFrame& frame) {
-  return {{"module", text(frame.module, max_path_bytes)},
-          {"build_id", text(frame.build_id, 64)},
-          {"function", text(frame.function, max_path_bytes)},
-          {"offset", offset_json(frame.offset)}};
+  return object_of("module", text(frame.module, max_path_bytes), "build_id", text(frame.build_id, 64), "function",
+                   text(frame.function, max_path_bytes), "offset", offset_json(frame.offset));
 }
 
 Result<TraceFrame> parse_frame(const json& object) {
@@ -111,10 +101,8 @@ json frames_json(const std::vector<TraceFrame>& frames, std::size_t most) {
 }
 
 json to_json(const TraceThread& thread) {
-  return {{"tid", thread.tid},
-          {"name", text(thread.name, 64)},
-          {"frames", frames_json(thread.frames, max_thread_frames)},
-          {"cut", text(thread.cut, max_detail_bytes)}};
+  return object_of("tid", thread.tid, "name", text(thread.name, 64), "frames", frames_json(thread.frames, max_thread_frames), "cut",
+                   text(thread.cut, max_detail_bytes));
 }
 
 /// Only what there is: a trace without these is as it was before they were.
@@ -221,9 +209,9 @@ Result<void> parse_optional_parts(const json& object, CrashReport& report) {
 
 json to_json(const ExitStatus& exit) {
   return std::visit(Overloaded{
-                        [](const ExitCode& each) -> json { return {{"code", each.code}}; },
-                        [](const ExitSignal& each) -> json { return {{"signal", each.signal}, {"core", each.core}}; },
-                        [](const ExitUnknown& each) -> json { return {{"unknown", text(each.reason, max_detail_bytes)}}; },
+                        [](const ExitCode& each) -> json { return object_of("code", each.code); },
+                        [](const ExitSignal& each) -> json { return object_of("signal", each.signal, "core", each.core); },
+                        [](const ExitUnknown& each) -> json { return object_of("unknown", text(each.reason, max_detail_bytes)); },
                     },
                     exit);
 }
@@ -243,23 +231,13 @@ Result<ExitStatus> parse_exit(const json& object) {
 }
 
 json to_json(const CrashReport& report) {
-  json object = {{"crash", text(report.crash, max_detail_bytes)},
-                 {"service", text(report.service, 64)},
-                 {"process", text(report.process, max_detail_bytes)},
-                 {"pid", report.pid},
-                 {"exit", to_json(report.exit)},
-                 {"cause", to_json(report.cause)},
-                 {"started_us", number(report.started_us)},
-                 {"ended_us", number(report.ended_us)},
-                 {"user_us", number(report.user_us)},
-                 {"system_us", number(report.system_us)},
-                 {"max_rss_kib", number(report.max_rss_kib)},
-                 {"restarts", report.restarts},
-                 {"will_restart", report.will_restart},
-                 {"stdout_tail_b64", tail_to_base64(report.stdout_tail)},
-                 {"stderr_tail_b64", tail_to_base64(report.stderr_tail)},
-                 {"stdout_lost", number(report.stdout_lost)},
-                 {"stderr_lost", number(report.stderr_lost)}};
+  json object =
+      object_of("crash", text(report.crash, max_detail_bytes), "service", text(report.service, 64), "process",
+                text(report.process, max_detail_bytes), "pid", report.pid, "exit", to_json(report.exit), "cause", to_json(report.cause),
+                "started_us", number(report.started_us), "ended_us", number(report.ended_us), "user_us", number(report.user_us),
+                "system_us", number(report.system_us), "max_rss_kib", number(report.max_rss_kib), "restarts", report.restarts,
+                "will_restart", report.will_restart, "stdout_tail_b64", tail_to_base64(report.stdout_tail), "stderr_tail_b64",
+                tail_to_base64(report.stderr_tail), "stdout_lost", number(report.stdout_lost), "stderr_lost", number(report.stderr_lost));
   if (report.oom) object["oom"] = to_json(*report.oom);
   if (report.victim) object["victim"] = to_json(*report.victim);
   if (report.origin) object["origin"] = {{"boot", report.origin->first.value()}, {"seq", number(report.origin->second)}};
@@ -283,9 +261,8 @@ Result<CrashReport> parse_crash(const json& object) {
 }
 
 json to_json(const CrashTrace& trace) {
-  json object = {{"crash", text(trace.crash, max_detail_bytes)},
-                 {"frames", frames_json(trace.frames, max_frames)},
-                 {"truncated", trace.truncated || trace.frames.size() > max_frames}};
+  json object = object_of("crash", text(trace.crash, max_detail_bytes), "frames", frames_json(trace.frames, max_frames), "truncated",
+                          trace.truncated || trace.frames.size() > max_frames);
   if (trace.fault_address) object["fault_address"] = to_hex(*trace.fault_address);
   put_threads(object, trace);
   return object;

@@ -5,11 +5,8 @@ namespace vigil::protocol::wire {
 namespace {
 
 json pressure_to_json(const Pressure& pressure) {
-  return {{"cpu_permille", pressure.cpu_permille},
-          {"memory_permille", pressure.memory_permille},
-          {"memory_full_permille", pressure.memory_full_permille},
-          {"io_permille", pressure.io_permille},
-          {"io_full_permille", pressure.io_full_permille}};
+  return object_of("cpu_permille", pressure.cpu_permille, "memory_permille", pressure.memory_permille, "memory_full_permille",
+                   pressure.memory_full_permille, "io_permille", pressure.io_permille, "io_full_permille", pressure.io_full_permille);
 }
 
 Result<std::optional<Pressure>> read_pressure_if_any(const json& object) {
@@ -27,11 +24,9 @@ Result<std::optional<Pressure>> read_pressure_if_any(const json& object) {
 }  // namespace
 
 json to_json(const FileSystemHealth& file_system) {
-  return {{"mount", text(file_system.mount, max_detail_bytes)},
-          {"total_kib", number(file_system.total_kib)},
-          {"available_kib", number(file_system.available_kib)},
-          {"inodes", number(file_system.inodes)},
-          {"inodes_available", number(file_system.inodes_available)}};
+  return object_of("mount", text(file_system.mount, max_detail_bytes), "total_kib", number(file_system.total_kib), "available_kib",
+                   number(file_system.available_kib), "inodes", number(file_system.inodes), "inodes_available",
+                   number(file_system.inodes_available));
 }
 
 Result<FileSystemHealth> parse_file_system(const json& object) {
@@ -44,11 +39,8 @@ Result<FileSystemHealth> parse_file_system(const json& object) {
 }
 
 json to_json(const ProcessHealth& process) {
-  return {{"pid", process.pid},
-          {"name", text(process.name, 64)},
-          {"service", text(process.service, 64)},
-          {"cpu_permille", process.cpu_permille},
-          {"rss_kib", number(process.rss_kib)}};
+  return object_of("pid", process.pid, "name", text(process.name, 64), "service", text(process.service, 64), "cpu_permille",
+                   process.cpu_permille, "rss_kib", number(process.rss_kib));
 }
 
 Result<ProcessHealth> parse_process(const json& object) {
@@ -61,7 +53,7 @@ Result<ProcessHealth> parse_process(const json& object) {
 }
 
 json to_json(const KernelMessage& message) {
-  return {{"at_us", number(message.at_us)}, {"level", message.level}, {"text", text(message.text, max_detail_bytes)}};
+  return object_of("at_us", number(message.at_us), "level", message.level, "text", text(message.text, max_detail_bytes));
 }
 
 Result<KernelMessage> parse_kernel_message(const json& object) {
@@ -72,13 +64,10 @@ Result<KernelMessage> parse_kernel_message(const json& object) {
 }
 
 json to_json(const HealthReport& report) {
-  json object = {{"memory_total_kib", number(report.memory_total_kib)},
-                 {"memory_available_kib", number(report.memory_available_kib)},
-                 {"root_total_kib", number(report.root_total_kib)},
-                 {"root_available_kib", number(report.root_available_kib)},
-                 {"load1_permille", report.load1_permille},
-                 {"processes", report.processes},
-                 {"causes", list_of(report.causes, max_health_causes)}};
+  json object =
+      object_of("memory_total_kib", number(report.memory_total_kib), "memory_available_kib", number(report.memory_available_kib),
+                "root_total_kib", number(report.root_total_kib), "root_available_kib", number(report.root_available_kib), "load1_permille",
+                report.load1_permille, "processes", report.processes, "causes", list_of(report.causes, max_health_causes));
   if (report.memory_peak_kib != 0) object["memory_peak_kib"] = number(report.memory_peak_kib);
   if (!report.file_systems.empty()) object["file_systems"] = list_of(report.file_systems, max_file_systems);
   if (!report.top.empty()) object["top"] = list_of(report.top, max_top);
@@ -111,11 +100,8 @@ Result<HealthReport> parse_health(const json& object) {
 }
 
 json to_json(const ListeningPort& port) {
-  return {{"service", text(port.service, 64)},
-          {"process", text(port.process, 64)},
-          {"pid", port.pid},
-          {"address", text(port.address, 64)},
-          {"port", port.port}};
+  return object_of("service", text(port.service, 64), "process", text(port.process, 64), "pid", port.pid, "address", text(port.address, 64),
+                   "port", port.port);
 }
 
 Result<ListeningPort> parse_listening_port(const json& object) {
@@ -128,7 +114,7 @@ Result<ListeningPort> parse_listening_port(const json& object) {
 }
 
 json to_json(const NetReport& report) {
-  return {{"listeners", list_of(report.listeners, max_listeners)}, {"left_out", number(report.left_out)}};
+  return object_of("listeners", list_of(report.listeners, max_listeners), "left_out", number(report.left_out));
 }
 
 Result<NetReport> parse_net(const json& object) {

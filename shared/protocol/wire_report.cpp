@@ -11,8 +11,8 @@ void put_cause(json& object, const std::optional<Cause>& cause) {
 }  // namespace
 
 json to_json(const StageReport& report) {
-  json object = {
-      {"stage", vigil::to_text(report.stage)}, {"phase", vigil::to_text(report.phase)}, {"detail", text(report.detail, max_detail_bytes)}};
+  json object = object_of("stage", vigil::to_text(report.stage), "phase", vigil::to_text(report.phase), "detail",
+                          text(report.detail, max_detail_bytes));
   put_cause(object, report.cause);
   return object;
 }
@@ -26,7 +26,7 @@ Result<StageReport> parse_stage(const json& object) {
 }
 
 json to_json(const ProbeResult& probe) {
-  json object = {{"probe", text(probe.probe, max_detail_bytes)}, {"passed", probe.passed}};
+  json object = object_of("probe", text(probe.probe, max_detail_bytes), "passed", probe.passed);
   if (probe.passed_us) object["passed_us"] = number(*probe.passed_us);
   return object;
 }
@@ -41,15 +41,10 @@ Result<ProbeResult> parse_probe(const json& object) {
 }
 
 json to_json(const ServiceReport& report) {
-  json object = {{"name", report.name.value()},
-                 {"state", vigil::to_text(report.state)},
-                 {"essential", report.essential},
-                 {"pid", report.pid},
-                 {"restarts", report.restarts},
-                 {"since_us", number(report.since_us)},
-                 {"probes", list_of(report.probes, max_probes)},
-                 {"waits_for", texts(report.waits_for, max_names, 64)},
-                 {"collapsed", report.collapsed}};
+  json object =
+      object_of("name", report.name.value(), "state", vigil::to_text(report.state), "essential", report.essential, "pid", report.pid,
+                "restarts", report.restarts, "since_us", number(report.since_us), "probes", list_of(report.probes, max_probes), "waits_for",
+                texts(report.waits_for, max_names, 64), "collapsed", report.collapsed);
   put_cause(object, report.cause);
   return object;
 }
@@ -71,10 +66,8 @@ Result<ServiceReport> parse_service(const json& object) {
 }
 
 json to_json(const DroppedReport& report) {
-  return {{"kind", text(report.kind, 64)},
-          {"first_seq", number(report.first_seq)},
-          {"last_seq", number(report.last_seq)},
-          {"count", number(report.count)}};
+  return object_of("kind", text(report.kind, 64), "first_seq", number(report.first_seq), "last_seq", number(report.last_seq), "count",
+                   number(report.count));
 }
 
 Result<DroppedReport> parse_dropped(const json& object) {
@@ -87,7 +80,8 @@ Result<DroppedReport> parse_dropped(const json& object) {
 }
 
 json to_json(const ByeReport& report) {
-  return {{"kind", vigil::to_text(report.kind)}, {"asked_by", text(report.asked_by, max_detail_bytes)}, {"host_asked", report.host_asked}};
+  return object_of("kind", vigil::to_text(report.kind), "asked_by", text(report.asked_by, max_detail_bytes), "host_asked",
+                   report.host_asked);
 }
 
 Result<ByeReport> parse_bye(const json& object) {

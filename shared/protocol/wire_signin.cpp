@@ -5,7 +5,7 @@ namespace vigil::protocol::wire {
 namespace {
 
 json to_json(const SigninCredential& credential) {
-  return {{"schema", text(credential.schema, 64)}, {"bytes", number(credential.bytes)}, {"sha256", text(credential.sha256, 64)}};
+  return object_of("schema", text(credential.schema, 64), "bytes", number(credential.bytes), "sha256", text(credential.sha256, 64));
 }
 
 Result<std::optional<SigninCredential>> read_credential(const json& object) {
@@ -37,7 +37,7 @@ Result<void> check_step(const SigninReport& report) {
 }  // namespace
 
 json to_json(const SigninReport& report) {
-  json object = {{"session", report.session.value()}, {"provider", text(report.provider, 32)}, {"step", vigil::to_text(report.step)}};
+  json object = object_of("session", report.session.value(), "provider", text(report.provider, 32), "step", vigil::to_text(report.step));
   if (!report.detail.empty()) object["detail"] = text(report.detail, max_detail_bytes);
   // Cut, an address would be another one: rather none.
   if (!report.private_url.empty() && report.private_url.size() <= max_url_bytes)

@@ -106,6 +106,7 @@ class ReadsServiceFiles(InAFolder):
             "ready.http.port: wrong type": {"ready": {"http": {"port": 0}}},
             "ready.http.port: missing": {"ready": {"http": {}}},
             "ready[1].grpc: unknown probe": {"ready": [{"sd-notify": {}}, {"grpc": {}}]},
+            "ready.x11.window: a probe of its own": {"ready": {"x11": {"display": ":1", "window": True, "size": "1280x720"}}},
             "ready.tcp.colour: unknown key": {"ready": {"tcp": {"port": 1, "colour": 2}}},
             "ready: a probe is an object with one key": {"ready": {"tcp": {"port": 1}, "file": {"path": "/x"}}},
             "restart: one of always": {"restart": "sometimes"},
