@@ -52,9 +52,15 @@ class Rebuilt(unittest.TestCase):
         return self.run_it([*named, "unshare", "-m", "--propagation", "unchanged", REBUILD / "elsewhere", self.work / "other", self.clock, *command], timeout)
 
     def run_it(self, command, timeout):
-        done = subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=timeout, check=False)
-        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
-        return done.stdout.splitlines()[-1]
+        process = subprocess.Popen([str(word) for word in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        try:
+            out, err = process.communicate(timeout=timeout)
+        finally:
+            if process.poll() is None:
+                process.terminate()          # `elsewhere` takes back what it made
+                process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 0, out + err)
+        return out.splitlines()[-1]
 
     def test_what_is_otherwise_elsewhere(self):
         """A rebuild that changes nothing would prove nothing."""
