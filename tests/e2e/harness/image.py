@@ -9,7 +9,7 @@ import sys
 from .daemon import BIN, ROOT
 
 sys.path.insert(0, str(ROOT / "rootfs-build"))
-from image_build import cpio   # noqa: E402
+from image_build import cpio, modules, package_store, places   # noqa: E402
 
 PARTS = ("kernel", "initrd", "root", "overlay")
 
@@ -97,6 +97,23 @@ def read_cpio(data):
         members[name] = (mode, data[start:start + size])
         at = (start + size + 3) & ~3
     return members
+
+
+def kernel_module(daemon, name, image="minimal"):
+    """A module of the kernel that the image has, from the package that the builder of images keeps; LookupError when this machine has it no more."""
+    kernel = manifest_of(daemon, image)["kernel"]
+    kept = [json.loads(facts.read_text()) for facts in places.cache().glob("steps/kernel/*/kernel.json")]
+    hashes = [facts["deb_sha256"] for facts in kept if (facts["package"], facts["package_version"]) == (kernel["package"], kernel["package_version"])]
+    store = package_store.PackageStore(places.cache() / "packages")
+    packages = [store.path_of({"sha256": one}) for one in hashes]
+    package = next((path for path in packages if path.is_file()), None)
+    if package is None:
+        raise LookupError(f"{places.cache()} has not the package {kernel['package']} {kernel['package_version']} any more, of which {name}.ko is: "
+                          "an image with a kernel of Debian must have been built on this machine")
+    folder = daemon.base / "kernel-package"
+    if not folder.exists():
+        subprocess.run(["dpkg-deb", "-x", package, folder], check=True)
+    return modules.without_signature(modules.read_module(next(folder.glob(f"**/{name}.ko*"))))
 
 
 def with_this_agent(daemon, name, image="minimal"):
