@@ -18,9 +18,10 @@ def publish_talker(daemon):
 
 
 class Talker:
-    def __init__(self, daemon, name, reports, a_second):
+    def __init__(self, daemon, name, reports, a_second, loud_of=0):
+        """`loud_of`: in one second of so many it says more than its outbox holds, should the device be away then."""
         self.daemon = daemon
-        self.vm = daemon.create(name, image="talker", kernel_args=f"talker.reports={reports} talker.a_second={a_second}")
+        self.vm = daemon.create(name, image="talker", kernel_args=f"talker.reports={reports} talker.a_second={a_second} talker.loud_of={loud_of}")
         daemon.wait_state(self.vm, "ready")
 
     def has_ended(self):

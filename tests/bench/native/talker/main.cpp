@@ -1,8 +1,8 @@
 // vigil-talker: /init of a VM that does nothing but report, over the agent's own link, outbox, reporter and console. It tells what it says to a journal of its own, the disk
 // that a VM's agent would put its root's changes on, and powers off when all is said and acknowledged.
 //
-// Shape:  kernel command line: talker.reports=N talker.a_second=R. The journal: "VM BOOT SEQ TYPE WHAT" a report that the store keeps for ever, at last "end REPORTS DIGESTS_LEFT_OUT".
-//         It waits while many reports are unacknowledged; in one second of `loud_of` it does not, so that an outage then is more than the outbox holds.
+// Shape:  kernel command line: talker.reports=N talker.a_second=R [talker.loud_of=L]. The journal: "VM BOOT SEQ TYPE WHAT" a report that the store keeps for ever, at last "end REPORTS DIGESTS_LEFT_OUT".
+//         It waits while many reports are unacknowledged; in one second of L it does not, so that an outage then is more than the outbox holds.
 #include "guest/boot/disks.hpp"
 #include "guest/boot/modules.hpp"
 #include "guest/config/build_identity.hpp"
@@ -35,11 +35,15 @@ using protocol::Stage;
 constexpr auto tick = 5ms;
 constexpr auto bye_deadline = 60s;  // nothing is unacknowledged any more, and the device may be away just now
 constexpr std::size_t max_waiting = 256;  // half of what the outbox holds
-constexpr MonoUs second_us = 1'000'000, loud_of = 8;
+constexpr MonoUs second_us = 1'000'000;
+
+std::uint64_t number_or_none(const std::string& line, const std::string& key) {
+  const auto at = line.find(' ' + key + '=');
+  return at == std::string::npos ? 0 : std::strtoull(line.c_str() + at + key.size() + 2, nullptr, 10);
+}
 
 std::uint64_t number_of(const std::string& line, const std::string& key) {
-  const auto at = line.find(' ' + key + '=');
-  const auto number = at == std::string::npos ? 0 : std::strtoull(line.c_str() + at + key.size() + 2, nullptr, 10);
+  const auto number = number_or_none(line, key);
   if (number == 0) throw std::runtime_error("the kernel command line has no " + key);
   return number;
 }
@@ -75,6 +79,7 @@ class Talker {
 public:
   explicit Talker(const std::string& line)
       : wanted_(number_of(line, "talker.reports")),
+        loud_of_(number_or_none(line, "talker.loud_of")),
         per_us_(static_cast<double>(number_of(line, "talker.a_second")) / 1e6),
         machine_(guest::config::parse_kernel_command_line(line)),
         facts_(facts_for(machine_)),
@@ -119,7 +124,7 @@ private:
     line_.reporter().submit(std::move(body));
   }
 
-  bool may_say_more(MonoUs now) const { return line_.outbox().size() < max_waiting || now / second_us % loud_of == 0; }
+  bool may_say_more(MonoUs now) const { return line_.outbox().size() < max_waiting || (loud_of_ > 0 && now / second_us % loud_of_ == 0); }
 
   void step() {
     const MonoUs now = loop_.now_us();
@@ -143,7 +148,7 @@ private:
     });
   }
 
-  std::uint64_t wanted_, said_ = 0;
+  std::uint64_t wanted_, loud_of_, said_ = 0;
   double per_us_, owed_ = 0;
   guest::config::KernelCommandLine machine_;
   guest::link::LinkFacts facts_;
