@@ -117,10 +117,13 @@ def kernel_module(daemon, name, image="minimal"):
 
 
 def with_this_agent(daemon, name, image="minimal"):
-    """Publishes `name`: the image with the agent that was built here; its own may be older than what is looked at."""
+    """Publishes `name`: the image with the agent and the core helper that were built here; its own may be older than what is looked at."""
     members = read_cpio(part_of(daemon, "initrd", image).read_bytes())
     members["init"] = (members["init"][0], (BIN / "vigil-guest").read_bytes())
     initrd = daemon.base / f"initrd-of-{name}"
     initrd.write_bytes(cpio.archive(members, 0))
-    variant(daemon, name, image=image, parts={"initrd": initrd})
+    parts, core = {"initrd": initrd}, BIN / "vigil-core"
+    if hashlib.sha256(core.read_bytes()).hexdigest() != manifest_of(daemon, image)["core_helper"]["sha256"]:
+        parts["root"] = root_with(daemon, {"/usr/libexec/vigil/vigil-core": core}, image, daemon.base / f"root-of-{name}")
+    variant(daemon, name, image=image, parts=parts)
     return name
