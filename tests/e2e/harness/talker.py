@@ -33,6 +33,6 @@ class Talker:
         with open(self.daemon.state / "instances" / self.vm["id"] / "disk.raw", "rb") as disk:
             for line in disk:
                 if line.startswith(b"end "):
-                    return Comparison(journal_rows(lines), Log(self.daemon.state)), int(line.split()[2])
+                    return Comparison(journal_rows(lines), Log.of(self.daemon.state)), int(line.split()[2])
                 lines.append(line.decode())
         raise RuntimeError(f"the journal of {self.vm['id']} has no end: its last line is {lines[-1]!r}")

@@ -22,19 +22,24 @@ def what_of(kind, body):
 class Log:
     """What the store's log has of the guests' reports."""
 
-    def __init__(self, state):
+    def __init__(self):
         self.full, self.partial, self.late = collections.defaultdict(list), collections.Counter(), []
         self.short = set()
         self.given_up = collections.defaultdict(list)      # of a VM: (first, last, count) of what its reports say was given up
-        store = sqlite3.connect(f"file:{state / 'vigil.db'}?mode=ro", uri=True)
+
+    @classmethod
+    def of(cls, state):
+        """As the store in the state directory has it."""
+        log, store = cls(), sqlite3.connect(f"file:{state / 'vigil.db'}?mode=ro", uri=True)
         names = dict(store.execute("SELECT row, id FROM log_instances"))
         marks = ",".join("?" * len(THINNED))
         for row, kind, text in store.execute(f"SELECT instance, type, body FROM events WHERE body LIKE '%\"report\"%' AND type NOT IN ({marks}) ORDER BY seq", THINNED):
             body = json.loads(text)
             report = body.get("report")
             if report:
-                self.take((names[row], report["boot"], str(report["seq"])), kind, body, report)
+                log.take((names[row], report["boot"], str(report["seq"])), kind, body, report)
         store.close()
+        return log
 
     def take(self, key, kind, body, report):
         if report.get("partial"):                          # of the boot its first eight digits are known
