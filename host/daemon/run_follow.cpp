@@ -156,7 +156,7 @@ asio::awaitable<void> VmRun::follow(std::uint64_t console_offset) {
                    [this](const shim::VmmStarted& started) { on_vmm_running(started.vmm, started.device); },
                    [this](const shim::ConsoleBytes& bytes) { on_console(bytes.offset, bytes.bytes); },
                    [this](const shim::ConsoleLost& lost) { spdlog::warn("run.console_lost vm={} bytes={}", id_.value(), lost.bytes); },
-                   [this](const shim::DeviceExited& device) { owner_.happened(machine::DeviceExited{"vhost-device-vsock", device.exit}); },
+                   [this](const shim::DeviceExited& device) { on_device_exited(device); },
                    [this](const shim::VmmHalted& vmm) { owner_.happened(machine::VmmHalted{vmm.halted}); },
                    [this](const shim::Dialled& dialled) { let_in(dialled.port, shim_->take_passed()); },
                    [](const shim::Answered&) {}, [](const shim::Ended&) {}},
@@ -180,6 +180,12 @@ void VmRun::on_status(const shim::Status& status) {
       spdlog::error("run.link_not_opened vm={} err=\"{}\"", id_.value(), listening.error().message());
   }
   if (status.phase == shim::Phase::running) on_vmm_running(status.vmm, status.device);
+}
+
+/// The shim tells it to each daemon that attaches, and a run's device ends once.
+void VmRun::on_device_exited(const shim::DeviceExited& device) {
+  const auto& run = owner_.run_state().run;
+  if (run && run->device_causes.empty()) owner_.happened(machine::DeviceExited{"vhost-device-vsock", device.exit});
 }
 
 /// Each VM's at most once in ten seconds: where descriptors run out, everybody dials.

@@ -114,6 +114,7 @@ private:
 
   bool is_own(const shim::Status& status) const;
   void on_status(const shim::Status& status);
+  void on_device_exited(const shim::DeviceExited& device);
   void tell_started(const shim::ProcessIdentity& vmm, const shim::ProcessIdentity& device);
   void on_vmm_running(const shim::ProcessIdentity& vmm, const shim::ProcessIdentity& device);
   void on_console(std::uint64_t offset, std::string_view bytes);

@@ -68,14 +68,13 @@ test_tsan() {
 }
 
 test_trap() {
-    checked "build release" build_preset release && checked "build trap" build_preset trap bin/vigil-guest bin/vigil-core || return 0
+    checked "build release" build_preset release && checked "build trap" build_preset trap bin/vigil-guest bin/vigil-core bin/vigil-talker || return 0
     checked "image minimal" image_build minimal || return 0
-    mkdir -p build/trap/all
-    local program
-    for program in build/release/bin/* build/trap/bin/vigil-guest build/trap/bin/vigil-core; do
-        ln -sfn "$ROOT/$program" "build/trap/all/$(basename "$program")"
-    done
-    VIGIL_BIN="$ROOT/build/trap/all" VIGIL_THIS_AGENT=minimal tests/e2e/run "${1:-supervision}" || true
+    local all=build/trap/all/bin   # copies: the daemon looks for the agent beside its own file
+    rm -rf "$all"
+    mkdir -p "$all"
+    cp -rL build/release/bin/. build/trap/bin/. "$all"
+    VIGIL_BIN="$ROOT/$all" VIGIL_THIS_AGENT=minimal tests/e2e/run "${1:-supervision}" || true
 }
 
 # result STATUS NAME SECONDS [REASON]

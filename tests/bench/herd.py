@@ -10,10 +10,10 @@ import time
 
 import measure  # noqa: F401  (it knows where the harness is)
 from harness.daemon import BIN, Daemon
+from harness.told import THINNED, journal_rows
 
 DESCRIPTORS_A_VM = 6                 # of the program that serves them
 VMS_A_PROCESS = 19_000 // DESCRIPTORS_A_VM
-THINNED = ("health", "net")          # of which the store keeps not every one
 
 
 def build():
@@ -68,8 +68,8 @@ class Herd:
 
     def rows_said(self):
         """(vm, boot, seq) -> (type, what)"""
-        lines = (line.split() for number in range(len(self.processes)) for line in self.journal(number).read_text().splitlines())
-        return {tuple(fields[:3]): tuple(fields[3:5]) for fields in lines if fields[0] != "console"}
+        lines = (line for number in range(len(self.processes)) for line in self.journal(number).read_text().splitlines())
+        return journal_rows(line for line in lines if not line.startswith("console "))
 
     def stored(self):
         """What the log has of reports that no rule thins out."""

@@ -9,7 +9,7 @@ import sys
 from .daemon import BIN, ROOT
 
 sys.path.insert(0, str(ROOT / "rootfs-build"))
-from image_build import cpio   # noqa: E402
+from image_build import cpio, modules, package_store, places   # noqa: E402
 
 PARTS = ("kernel", "initrd", "root", "overlay")
 
@@ -99,11 +99,31 @@ def read_cpio(data):
     return members
 
 
+def kernel_module(daemon, name, image="minimal"):
+    """A module of the kernel that the image has, from the package that the builder of images keeps; LookupError when this machine has it no more."""
+    kernel = manifest_of(daemon, image)["kernel"]
+    kept = [json.loads(facts.read_text()) for facts in places.cache().glob("steps/kernel/*/kernel.json")]
+    hashes = [facts["deb_sha256"] for facts in kept if (facts["package"], facts["package_version"]) == (kernel["package"], kernel["package_version"])]
+    store = package_store.PackageStore(places.cache() / "packages")
+    packages = [store.path_of({"sha256": one}) for one in hashes]
+    package = next((path for path in packages if path.is_file()), None)
+    if package is None:
+        raise LookupError(f"{places.cache()} has not the package {kernel['package']} {kernel['package_version']} any more, of which {name}.ko is: "
+                          "an image with a kernel of Debian must have been built on this machine")
+    folder = daemon.base / "kernel-package"
+    if not folder.exists():
+        subprocess.run(["dpkg-deb", "-x", package, folder], check=True)
+    return modules.without_signature(modules.read_module(next(folder.glob(f"**/{name}.ko*"))))
+
+
 def with_this_agent(daemon, name, image="minimal"):
-    """Publishes `name`: the image with the agent that was built here; its own may be older than what is looked at."""
+    """Publishes `name`: the image with the agent and the core helper that were built here; its own may be older than what is looked at."""
     members = read_cpio(part_of(daemon, "initrd", image).read_bytes())
     members["init"] = (members["init"][0], (BIN / "vigil-guest").read_bytes())
     initrd = daemon.base / f"initrd-of-{name}"
     initrd.write_bytes(cpio.archive(members, 0))
-    variant(daemon, name, image=image, parts={"initrd": initrd})
+    parts, core = {"initrd": initrd}, BIN / "vigil-core"
+    if hashlib.sha256(core.read_bytes()).hexdigest() != manifest_of(daemon, image)["core_helper"]["sha256"]:
+        parts["root"] = root_with(daemon, {"/usr/libexec/vigil/vigil-core": core}, image, daemon.base / f"root-of-{name}")
+    variant(daemon, name, image=image, parts=parts)
     return name

@@ -8,6 +8,7 @@
 #include "shared/base/overloaded.hpp"
 #include "shared/protocol/control.hpp"
 #include "shared/streams/opening.hpp"
+#include "tests/bench/native/talker/row.hpp"
 
 #include <sys/epoll.h>
 #include <sys/random.h>
@@ -63,15 +64,6 @@ ServiceReport service(const char* name, ServiceState state, bool essential, std:
   report.restarts = restarts;
   report.since_us = since;
   return report;
-}
-
-/// What of a report is its own, as the store's rows can be asked for it.
-std::string what_of(const ReportBody& body) {
-  if (const auto* report = std::get_if<ServiceReport>(&body))
-    return report->name.value() + ':' + std::string(to_text(report->state)) + ':' + std::to_string(report->restarts) + ':' +
-           std::to_string(report->since_us);
-  if (const auto* report = std::get_if<StageReport>(&body)) return std::string(to_text(report->stage));
-  return "-";
 }
 
 std::string console_from(const RoughConsole& console, std::uint64_t offset) {
@@ -147,7 +139,7 @@ void Vm::report_service() {
 }
 
 void Vm::say(ReportBody body) {
-  std::string row = report_type(body) + ' ' + what_of(body);
+  std::string row = talker::row_of(body);
   const Seq seq = reporter_.submit(std::move(body));
   journal_.durable.emplace_back(seq, std::move(row));
   waiting_.emplace_back(seq, clock_.mono_us());
