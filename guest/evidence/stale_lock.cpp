@@ -12,10 +12,10 @@ namespace {
 
 constexpr std::size_t max_socket_table = 1 << 20;
 
-/// Lines of /proc/net/unix end with the path that a socket is bound to.
+/// Lines of /proc/net/unix end with the path that a socket is bound to. Without a whole table nobody knows.
 bool is_bound(const std::string& path, const std::string& proc) {
   const auto table = process::read_small_file(proc + "/net/unix", max_socket_table);
-  return !table || (*table + "\n").find(" " + path + "\n") != std::string::npos;   // without a table nobody knows
+  return !table || table->size() >= max_socket_table || (*table + "\n").find(" " + path + "\n") != std::string::npos;
 }
 
 /// A lock file holds the pid of who made it, perhaps with blanks before it; one without a number tells nothing.

@@ -65,4 +65,19 @@ TEST_CASE("stale lock: a socket file that nobody is bound to any more", "[guest]
   CHECK_FALSE(find_stale_lock("bind(5, {AF=2 0.0.0.0:80}, 16): Address already in use\n"));
 }
 
+TEST_CASE("stale lock: of a table of sockets that is too long to be read nothing is said", "[guest][evidence]") {
+  const Folder folder;
+  const std::string path = (folder.path / "s").string();
+  const std::string complaint = "socat[9] E bind(5, {AF=1 \"" + path + "\"}, 8): Address already in use\n";
+  bound_socket(path).reset();
+  fs::create_directories(folder.path / "net");
+  const std::string line = "0000000000000000: 00000002 00000000 00010000 0001 01 40000 /run/another\n";
+  std::string table = line;
+  folder.make("net/unix", table);
+  CHECK(find_stale_lock(complaint, folder.path.string()) == path);
+  while (table.size() <= (1U << 20)) table += line;
+  folder.make("net/unix", table + "0000000000000000: 00000002 00000000 00010000 0001 01 40001 " + path + "\n");
+  CHECK_FALSE(find_stale_lock(complaint, folder.path.string()));
+}
+
 }  // namespace vigil::guest::evidence
