@@ -62,6 +62,17 @@ def transport_options():
     return [line.strip() for line in done.stdout.splitlines() if TRANSPORT.fullmatch(line.strip())]
 
 
+NO_SUCH_PACKAGE = re.compile(r"E: (?:Unable to locate package (\S+)|Package '([^']+)' has no installation candidate)")
+
+
+def named(error):
+    """What apt said of a package that it does not know, as that package's error; another error as it is."""
+    unknown = NO_SUCH_PACKAGE.search(error.cause)
+    if not unknown:
+        return error
+    return BuildError(f"package {unknown[1] or unknown[2]}", "the suite has no package of this name", "mend it in the profile's packages (profile.json), or name a suite that has it")
+
+
 class PrivateApt:
     """An apt of our own for one suite: it reads and writes nothing of the machine's but its mirror's address and the Debian keys."""
 
@@ -104,7 +115,10 @@ class PrivateApt:
     def closure(self, patterns):
         """What apt would install into an empty system for `patterns`, as rows of a lock."""
         item = f"packages {' '.join(patterns)}"
-        out = self.run("apt-get", "install", "-qq", "--print-uris", "--no-install-recommends", *patterns, item=item).decode()
+        try:
+            out = self.run("apt-get", "install", "-qq", "--print-uris", "--no-install-recommends", *patterns, item=item).decode()
+        except BuildError as error:
+            raise named(error) from error
         names = re.findall(r"^'[^']+' ([a-z0-9+.-]+)_(\S+)_(amd64|all)\.deb ", out, re.MULTILINE)
         return self.rows([(name, urllib.parse.unquote(version)) for name, version, _ in names])
 

@@ -3,6 +3,7 @@ import unittest
 
 import made  # noqa: F401  (puts rootfs-build on the path)
 from image_build import mirror, packages
+from image_build.errors import BuildError
 
 BOOKWORM = """\
 Debian|Debian|bookworm|main|http://mirror.example/debian/
@@ -60,6 +61,18 @@ class ReadsDpkgStatus(unittest.TestCase):
                 "Package: base\nStatus: install ok installed\nArchitecture: all\nVersion: 13.1\n")
         self.assertEqual(packages.parse_status(text), [{"name": "base", "version": "13.1", "architecture": "all"},
                                                        {"name": "zlib", "version": "1:2-3", "architecture": "amd64"}])
+
+
+class APackageThatTheSuiteLacks(unittest.TestCase):
+    def test_is_named_and_the_network_is_not_suspected(self):
+        for words in ("apt-get failed with code 100: E: Unable to locate package nosuch", "apt-get failed with code 100: E: Package 'nosuch' has no installation candidate"):
+            error = mirror.named(BuildError("packages busybox nosuch", words, "check the network"))
+            self.assertEqual((error.item, error.cause), ("package nosuch", "the suite has no package of this name"))
+            self.assertIn("profile.json", error.mend)
+
+    def test_other_errors_of_apt_stay_as_they_are(self):
+        error = BuildError("packages busybox", "apt-get failed with code 100: E: Failed to fetch http://127.0.0.1/x", "check the network")
+        self.assertIs(mirror.named(error), error)
 
 
 if __name__ == "__main__":
