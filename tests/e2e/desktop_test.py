@@ -7,6 +7,7 @@ import base64
 import json
 import os
 import socket
+import time
 import unittest
 
 from harness.api import UnixConnection
@@ -58,8 +59,17 @@ class Desktop(VmCase):
     def run_as(self, user, *words):
         return self.daemon.vigil("exec", "--user", user, self.vm, *words, check=0, timeout=900)[1]
 
+    def told_over_the_link(self):
+        """The services as their full reports have them: a digest on the console comes first, and has no times."""
+        until = time.monotonic() + READY_S
+        while True:
+            services = {service["name"]: service for service in self.daemon.api.get(f"/v1/instances/{self.vm}/services")}
+            if all("passed_us" in probe for service in services.values() for probe in service["probes"] if probe["passed"]) or time.monotonic() > until:
+                return services
+            time.sleep(0.2)
+
     def test_every_part_is_ready_by_its_own_probe(self):
-        services = {service["name"]: service for service in self.daemon.api.get(f"/v1/instances/{self.vm}/services")}
+        services = self.told_over_the_link()
         passed = sorted((probe["passed_us"], name, probe["probe"]) for name, service in services.items() for probe in service["probes"] if probe["passed"])
         for at_us, name, probe in passed:
             print(f"      {at_us / 1e6:7.2f} s  {name}: {probe}")
