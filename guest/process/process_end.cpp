@@ -55,16 +55,6 @@ std::optional<ProcessStat> read_stat(pid_t pid) {
   return length > 0 ? parse_stat(std::string_view(line, static_cast<std::size_t>(length))) : std::nullopt;
 }
 
-std::string read_comm(pid_t pid) {
-  char path[32], name[64];   // the kernel's limit is 16
-  std::snprintf(path, sizeof path, "/proc/%d/comm", pid);
-  const UniqueFd file(open(path, O_RDONLY | O_CLOEXEC));
-  const ssize_t length = file ? read(file.get(), name, sizeof name) : -1;
-  if (length <= 0) return {};
-  const std::string_view text(name, static_cast<std::size_t>(length));
-  return std::string(text.substr(0, text.size() - (text.back() == '\n' ? 1 : 0)));
-}
-
 std::string parse_cgroup_v2(std::string_view text) {
   while (!text.empty()) {
     const std::size_t end = std::min(text.find('\n'), text.size());

@@ -38,8 +38,6 @@ struct ProcessStat {
 /// nullopt: not a line of /proc/PID/stat.
 std::optional<ProcessStat> parse_stat(std::string_view text);
 std::optional<ProcessStat> read_stat(pid_t pid);
-/// The name of a process, dead or alive; empty when it is gone. A fraction of what its stat costs the kernel.
-std::string read_comm(pid_t pid);
 /// The path of the "0::" line of /proc/PID/cgroup; empty when there is none.
 std::string parse_cgroup_v2(std::string_view text);
 

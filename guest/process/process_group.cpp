@@ -42,6 +42,7 @@ bool is_of_tree(const StatOf& stat_of, pid_t pid, pid_t main) {
 }
 
 /// `main` is dead and reaped. What it left has come to us, who are PID 1 or a subreaper: is one of our children of its group, or of its session?
+/// Who stayed in its session below a parent that left it is not found: only a cgroup holds all.
 bool nobody_is_left(pid_t main) {
   if (getsid(main) >= 0) return false;
   siginfo_t dead{};

@@ -64,8 +64,11 @@ class Desktop(VmCase):
         until = time.monotonic() + READY_S
         while True:
             services = {service["name"]: service for service in self.daemon.api.get(f"/v1/instances/{self.vm}/services")}
-            if all("passed_us" in probe for service in services.values() for probe in service["probes"] if probe["passed"]) or time.monotonic() > until:
+            late = [name for name, service in services.items() if any(probe["passed"] and "passed_us" not in probe for probe in service["probes"])]
+            if not late:
                 return services
+            if time.monotonic() > until:
+                raise AssertionError(f"{READY_S} s after the VM was ready no full report has come of {', '.join(late)}")
             time.sleep(0.2)
 
     def test_every_part_is_ready_by_its_own_probe(self):
