@@ -29,6 +29,7 @@ struct LoopToken::Registration {
 struct EventLoop::Impl {
   using Entry = std::shared_ptr<LoopToken::Registration>;
   static constexpr std::uint64_t timer_id = 0;
+  static constexpr std::uint64_t first_bit = std::uint64_t{1} << 63;   // in the ids of what is called before the rest
 
   UniqueFd epoll{epoll_create1(EPOLL_CLOEXEC)};
   UniqueFd timer{timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK)};
@@ -96,9 +97,9 @@ EventLoop::~EventLoop() {
   for (auto& [due, entry] : impl_->timers) entry->loop = nullptr;
 }
 
-LoopToken EventLoop::watch(int fd, std::uint32_t epoll_events, FdHandler handler) {
+LoopToken EventLoop::watch(int fd, std::uint32_t epoll_events, FdHandler handler, Rank rank) {
   auto registration = std::make_shared<LoopToken::Registration>();
-  registration->id = impl_->next_id++;
+  registration->id = impl_->next_id++ | (rank == Rank::first ? Impl::first_bit : 0);
   registration->fd = fd;
   registration->on_fd = std::move(handler);
   epoll_event event{};
@@ -150,7 +151,9 @@ void EventLoop::run_once(std::chrono::milliseconds limit) {
   const int wait_ms = ran || !impl_->posted.empty() ? 0 : static_cast<int>(limit.count());
   epoll_event events[64];
   const int count = epoll_wait(impl_->epoll.get(), events, 64, wait_ms);
-  for (int i = 0; i < count; ++i) impl_->dispatch(events[i].data.u64, events[i].events);
+  for (const std::uint64_t rank : {Impl::first_bit, std::uint64_t{0}})
+    for (int i = 0; i < count; ++i)
+      if ((events[i].data.u64 & Impl::first_bit) == rank) impl_->dispatch(events[i].data.u64, events[i].events);
 }
 
 void EventLoop::stop() { impl_->stopping = true; }

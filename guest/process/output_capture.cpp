@@ -21,8 +21,12 @@ int OutputCapture::open() {
   reader_.reset(ends[0]);
   writer_.reset(ends[1]);
   fcntl(reader_.get(), F_SETFL, O_NONBLOCK);
-  watch();
   return writer_.get();
+}
+
+void OutputCapture::launched() {
+  writer_.reset();
+  watch();
 }
 
 void OutputCapture::resume(UniqueFd reader) {

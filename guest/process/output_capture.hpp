@@ -20,8 +20,8 @@ public:
 
   /// A new pipe for the next start; the tail's text begins anew. The returned write end is the child's stream; -1 when there are no descriptors left.
   int open();
-  /// The child has its copy: closes ours, so that the end of the last writer is seen.
-  void close_writer() { writer_.reset(); }
+  /// The child has its copy: ours is closed, so that the end of the last writer is seen, and what it writes is taken from now on.
+  void launched();
   /// Takes what is in the pipe now, at most 1 MiB: the last words of a process that has just died.
   void drain();
   const OutputTail& tail() const { return tail_; }

@@ -41,13 +41,19 @@ bool is_of_tree(const StatOf& stat_of, pid_t pid, pid_t main) {
   return false;
 }
 
+/// Kept open: the way through /proc costs more than what is read. A thread sees its own children only.
+std::optional<std::string> own_children() {
+  thread_local const UniqueFd file(open("/proc/thread-self/children", O_RDONLY | O_CLOEXEC));
+  return read_small_file(file, max_procs_bytes);
+}
+
 /// `main` is dead and reaped. What it left has come to us, who are PID 1 or a subreaper: is one of our children of its group, or of its session?
 /// Who stayed in its session below a parent that left it is not found: only a cgroup holds all.
 bool nobody_is_left(pid_t main) {
   if (getsid(main) >= 0) return false;
   siginfo_t dead{};
   if (waitid(P_PGID, static_cast<id_t>(main), &dead, WEXITED | WNOHANG | WNOWAIT) == 0 || errno != ECHILD) return false;
-  const std::optional<std::string> children = read_small_file("/proc/thread-self/children", max_procs_bytes);
+  const std::optional<std::string> children = own_children();
   if (!children) return false;   // a kernel without them
   const std::vector<pid_t> pids = parse_pids(*children);
   return std::none_of(pids.begin(), pids.end(), [main](pid_t pid) { return getsid(pid) == main; });

@@ -3,6 +3,7 @@
 #include "guest/process/small_file.hpp"
 #include "shared/base/clock.hpp"
 
+#include <fcntl.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -28,15 +29,18 @@ protocol::ExitStatus exit_status_of(int wait_status) {
   return protocol::ExitUnknown{"wait status " + std::to_string(wait_status)};
 }
 
+std::string directory_of(pid_t pid) { return "/proc/" + std::to_string(pid); }
+std::string comm_of(pid_t pid) { return directory_of(pid) + "/comm"; }
+
 /// What only the zombie can still tell; gone once it is reaped. A replacement waits for this: of one that is expected it is known where it was.
-ProcessEnd inspect_zombie(pid_t pid, bool is_expected) {
+/// `comm`: of one that is expected, open or not.
+ProcessEnd inspect_zombie(pid_t pid, const UniqueFd* comm) {
   ProcessEnd end;
   end.pid = pid;
   end.ended_us = SystemClock().mono_us();
-  const std::string directory = "/proc/" + std::to_string(pid);
-  end.comm = read_value(directory + "/comm");   // a fraction of what its stat costs the kernel
-  if (is_expected) return end;
-  if (const auto cgroup = read_small_file(directory + "/cgroup")) end.cgroup = parse_cgroup_v2(*cgroup);
+  end.comm = comm != nullptr && *comm ? read_value(*comm) : read_value(comm_of(pid));   // a fraction of what its stat costs the kernel
+  if (comm != nullptr) return end;
+  if (const auto cgroup = read_small_file(directory_of(pid) + "/cgroup")) end.cgroup = parse_cgroup_v2(*cgroup);
   return end;
 }
 
@@ -50,7 +54,8 @@ Reaper::Reaper(EventLoop& loop) : loop_(loop) {
   signals_.reset(signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK));
   if (!signals_) throw std::runtime_error("signalfd for SIGCHLD");
   if (getpid() != 1) prctl(PR_SET_CHILD_SUBREAPER, 1);
-  token_ = loop_.watch(signals_.get(), EPOLLIN, [this](std::uint32_t) { collect(); });
+  // Before the ends of the dead one's pipes: its owner takes their last words, and closes them when the replacement runs.
+  token_ = loop_.watch(signals_.get(), EPOLLIN, [this](std::uint32_t) { collect(); }, EventLoop::Rank::first);
 }
 
 Reaper::~Reaper() {
@@ -58,7 +63,11 @@ Reaper::~Reaper() {
   sigprocmask(SIG_SETMASK, &previous_mask_, nullptr);
 }
 
-void Reaper::expect(pid_t pid, DeathHandler handler) { expected_.insert_or_assign(pid, std::move(handler)); }
+void Reaper::expect(pid_t pid, DeathHandler handler) { expected_.insert_or_assign(pid, Expected{std::move(handler), {}}); }
+
+void Reaper::expect_soon_replaced(pid_t pid, DeathHandler handler) {
+  expected_.insert_or_assign(pid, Expected{std::move(handler), UniqueFd(open(comm_of(pid).c_str(), O_RDONLY | O_CLOEXEC))});
+}
 
 void Reaper::expect_again(pid_t pid, DeathHandler handler) {
   expect(pid, std::move(handler));
@@ -74,7 +83,7 @@ void Reaper::expect_again(pid_t pid, DeathHandler handler) {
     end.pid = pid;
     end.status = protocol::ExitUnknown{"it ended while the agent was replaced"};
     end.ended_us = loop_.now_us();
-    owner.mapped()(end);
+    owner.mapped().handler(end);
   });
 }
 
@@ -82,7 +91,10 @@ void Reaper::forget(pid_t pid) { expected_.erase(pid); }
 
 void Reaper::collect() {
   signalfd_siginfo signal;
-  while (read(signals_.get(), &signal, sizeof signal) > 0) {}
+  pid_t told = 0;   // by the kernel; signals that meet become one, so it is one of the dead, and its owner need not wait for the search
+  while (read(signals_.get(), &signal, sizeof signal) > 0)
+    if (signal.ssi_code == CLD_EXITED || signal.ssi_code == CLD_KILLED || signal.ssi_code == CLD_DUMPED) told = static_cast<pid_t>(signal.ssi_pid);
+  if (told > 0) bury(told);
   for (int buried = 0; buried < burials_per_turn; ++buried) {
     siginfo_t dead{};
     if (waitid(P_ALL, 0, &dead, WEXITED | WNOHANG | WNOWAIT) != 0 || dead.si_pid == 0) return;
@@ -92,17 +104,21 @@ void Reaper::collect() {
 }
 
 void Reaper::bury(pid_t pid) {
-  ProcessEnd end = inspect_zombie(pid, expected_.contains(pid));
+  auto owner = expected_.extract(pid);
+  ProcessEnd end = inspect_zombie(pid, owner ? &owner.mapped().comm : nullptr);
   int status = 0;
   rusage usage{};
-  if (wait4(pid, &status, WNOHANG, &usage) != pid) return;
+  if (wait4(pid, &status, WNOHANG, &usage) != pid) {
+    if (owner) expected_.insert(std::move(owner));
+    return;
+  }
   end.status = exit_status_of(status);
   end.user_us = to_us(usage.ru_utime);
   end.system_us = to_us(usage.ru_stime);
   end.max_rss_kib = static_cast<std::uint64_t>(usage.ru_maxrss);
 
-  if (auto owner = expected_.extract(pid)) {
-    owner.mapped()(end);
+  if (owner) {
+    owner.mapped().handler(end);
     return;
   }
   ++orphans_;

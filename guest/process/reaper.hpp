@@ -29,6 +29,8 @@ public:
 
   /// Calls `handler` once when `pid`, a child just launched, has died. Replaces an earlier one.
   void expect(pid_t pid, DeathHandler handler);
+  /// As expect(), of a child whose replacement will wait for its burial: what tells its name is opened now, which costs at its death a tenth of the way through /proc.
+  void expect_soon_replaced(pid_t pid, DeathHandler handler);
   /// As expect(), of a child that an earlier life of the agent has launched: dead already, it is told in the loop's next turn; reaped already, as well, with a status that nobody knows.
   void expect_again(pid_t pid, DeathHandler handler);
   /// The process will be reaped as nobody's.
@@ -41,12 +43,16 @@ public:
   void collect();
 
 private:
+  struct Expected {
+    DeathHandler handler;
+    UniqueFd comm;   // of /proc; empty: opened at the death
+  };
   void bury(pid_t pid);
 
   EventLoop& loop_;
   sigset_t previous_mask_{};
   UniqueFd signals_;
-  std::unordered_map<pid_t, DeathHandler> expected_;
+  std::unordered_map<pid_t, Expected> expected_;
   DeathHandler orphan_handler_;
   std::uint64_t orphans_ = 0;
   LoopToken token_;

@@ -1,7 +1,5 @@
 #include "guest/process/small_file.hpp"
 
-#include "shared/base/unique_fd.hpp"
-
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -9,9 +7,16 @@
 #include <cerrno>
 
 namespace vigil::guest::process {
+namespace {
 
-std::optional<std::string> read_small_file(const std::string& path, std::size_t limit) {
-  const UniqueFd file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+constexpr std::size_t longest_value = 256;
+
+std::string value_in(std::string text) {
+  while (!text.empty() && (text.back() == '\n' || text.back() == ' ' || text.back() == '\0')) text.pop_back();
+  return text;
+}
+
+std::optional<std::string> read_rest(const UniqueFd& file, std::size_t limit) {
   if (!file) return std::nullopt;
   std::string text;
   char block[4096];
@@ -25,11 +30,20 @@ std::optional<std::string> read_small_file(const std::string& path, std::size_t 
   return text;
 }
 
-std::string read_value(const std::string& path) {
-  std::string text = read_small_file(path, 256).value_or("");
-  while (!text.empty() && (text.back() == '\n' || text.back() == ' ' || text.back() == '\0')) text.pop_back();
-  return text;
+}  // namespace
+
+std::optional<std::string> read_small_file(const UniqueFd& file, std::size_t limit) {
+  if (!file || lseek(file.get(), 0, SEEK_SET) != 0) return std::nullopt;
+  return read_rest(file, limit);
 }
+
+std::optional<std::string> read_small_file(const std::string& path, std::size_t limit) {
+  return read_rest(UniqueFd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)), limit);
+}
+
+std::string read_value(const std::string& path) { return value_in(read_small_file(path, longest_value).value_or("")); }
+
+std::string read_value(const UniqueFd& file) { return value_in(read_small_file(file, longest_value).value_or("")); }
 
 int write_control_file(const std::string& path, std::string_view value) {
   const UniqueFd file(open(path.c_str(), O_WRONLY | O_CLOEXEC));

@@ -263,7 +263,8 @@ void Service::on_end(RunEnd end) {
   last_probes_ = run_->probe_results();
   if (end.left_others) leftovers_ = run_->group();
   checks_for_leftovers_ = 0;
-  run_.reset();
+  const std::unique_ptr<ServiceRun> ended = std::move(run_);   // to close its descriptors can wait until its replacement runs
+  ended->retire();
   timer_.cancel();
   judge_end(std::move(end));
 }

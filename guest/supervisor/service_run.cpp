@@ -29,14 +29,22 @@ ServiceRun::ServiceRun(const service_spec::ServiceSpec& spec, process::Cgroup& c
       log_(context.logs.of(spec.name.value())),
       out_(context.tools.loop, context.logs, log_.out),
       err_(context.tools.loop, context.logs, log_.err),
-      probes_(spec.ready, spec.name, context.tools, events_.probes_changed),
+      probes_(std::in_place, spec.ready, spec.name, context.tools, events_.probes_changed),
       oom_(cgroup.path()),
       pressure_(cgroup.path()) {}
 
-ServiceRun::~ServiceRun() {
+ServiceRun::~ServiceRun() { retire(); }
+
+void ServiceRun::retire() {
+  if (std::exchange(is_retired_, true)) return;
   log_.live = false;
   context_.logs.grew(0);
   if (pid_ > 0) context_.tools.reaper.forget(pid_);
+  deadline_.cancel();
+  health_.reset();
+  probes_.reset();   // its sockets have names
+  limit_of_processes_.reset();
+  memory_stalls_.reset();
 }
 
 std::optional<LaunchProblem> ServiceRun::launch() {
@@ -47,7 +55,7 @@ std::optional<LaunchProblem> ServiceRun::launch() {
   plan.stdout_fd = out_.open();
   plan.stderr_fd = err_.open();
   if (plan.stdout_fd < 0 || plan.stderr_fd < 0) return out_of_descriptors(std::string("output pipes: ") + std::strerror(errno));
-  if (const Result<void> ready = probes_.prepare(plan); !ready) return out_of_descriptors(ready.error().message());
+  if (const Result<void> ready = probes_->prepare(plan); !ready) return out_of_descriptors(ready.error().message());
   oom_.take_baseline();
   pressure_.take_baseline();
 
@@ -65,13 +73,13 @@ void ServiceRun::begin(process::Launched launched) {
   pidfd_ = std::move(launched.pidfd);
   started_us_ = launched.started_us;
   group_ = process::ProcessGroup(cgroup_.path(), pid_);
-  out_.close_writer();
-  err_.close_writer();
-  context_.tools.reaper.expect(pid_, [this](const process::ProcessEnd& end) { on_death(end); });
+  out_.launched();
+  err_.launched();
+  context_.tools.reaper.expect_soon_replaced(pid_, [this](const process::ProcessEnd& end) { on_death(end); });
   watch_limits();
   if (spec_.ready.empty()) return;
   arm_deadline(context_.tools.loop.now_us());
-  probes_.begin(group_);
+  probes_->begin(group_);
 }
 
 void ServiceRun::watch_limits() {
@@ -84,7 +92,7 @@ void ServiceRun::arm_deadline(MonoUs begun_us) {
   const std::chrono::microseconds patience = spec_.ready_timeout * context_.tools.deadline_scale;
   const std::chrono::microseconds gone(static_cast<std::int64_t>(context_.tools.loop.now_us() - begun_us));
   deadline_ = context_.tools.loop.after_us(patience - gone, [this] {
-    if (!probes_.all_passed()) events_.deadline_passed();
+    if (!probes_->all_passed()) events_.deadline_passed();
   });
 }
 
@@ -94,7 +102,7 @@ KeptRun ServiceRun::keep() const {
   kept.started_us = started_us_;
   kept.out_fd = out_.reader();
   kept.err_fd = err_.reader();
-  kept.probes = probes_.keep();
+  kept.probes = probes_->keep();
   kept.oom_kills = oom_.baseline();
   const auto pressure = pressure_.baseline();
   kept.forks_refused = pressure.forks_refused;
@@ -118,8 +126,8 @@ void ServiceRun::resume(const KeptRun& kept) {
   forks_told_ = kept.forks_told;
   context_.tools.reaper.expect_again(pid_, [this](const process::ProcessEnd& end) { on_death(end); });
   watch_limits();
-  probes_.resume(kept.probes, group_);
-  if (!spec_.ready.empty() && !probes_.all_passed()) arm_deadline(started_us_);
+  probes_->resume(kept.probes, group_);
+  if (!spec_.ready.empty() && !probes_->all_passed()) arm_deadline(started_us_);
   if (!kept.health || !spec_.health) return;
   (void)preparation_.prepare();   // for probes that are programs: without a plan they fail and say so
   became_ready();
@@ -150,7 +158,7 @@ void ServiceRun::became_ready() {
 }
 
 protocol::Cause ServiceRun::timeout_cause() const {
-  protocol::Cause cause = probes_.timeout_cause();
+  protocol::Cause cause = probes_->timeout_cause();
   const evidence::CpuPeriods periods = pressure_.cpu_periods();
   if (cause.code != protocol::CauseCode::service_ready_timeout || !evidence::is_starved(periods)) return cause;
   std::vector<std::string> lines{
@@ -176,7 +184,7 @@ void ServiceRun::on_death(const process::ProcessEnd& end) {
   health_.reset();
   out_.drain();
   err_.drain();
-  const evidence::LifeStage stage = probes_.all_passed() ? evidence::LifeStage::running : evidence::LifeStage::before_ready;
+  const evidence::LifeStage stage = probes_->all_passed() ? evidence::LifeStage::running : evidence::LifeStage::before_ready;
   const std::vector<pid_t> left = group_.members();
   evidence::ExitFacts facts =
       collect_death_facts({spec_, end, left, out_, err_, stage, oom_, pressure_, context_.oom_log, context_.tools.name_process});

@@ -63,6 +63,8 @@ public:
   /// From now on its health is watched, if its file says so.
   void became_ready();
   void stop_watching_health() { health_.reset(); }
+  /// It has ended: what its replacement needs is free after this. Its descriptors are closed with the run, which may wait until the replacement has begun.
+  void retire();
   void signal(int number);
   void kill_all();
 
@@ -70,9 +72,9 @@ public:
   const process::OutputTail& stdout_tail() const { return out_.tail(); }
   const process::OutputTail& stderr_tail() const { return err_.tail(); }
   const process::ProcessGroup& group() const { return group_; }
-  bool probes_passed() const { return probes_.all_passed(); }
-  std::vector<protocol::ProbeResult> probe_results() const { return probes_.results(); }
-  std::optional<protocol::Cause> finding() const { return probes_.finding(); }
+  bool probes_passed() const { return probes_->all_passed(); }
+  std::vector<protocol::ProbeResult> probe_results() const { return probes_->results(); }
+  std::optional<protocol::Cause> finding() const { return probes_->finding(); }
   protocol::Cause timeout_cause() const;
   const protocol::Cause& health_cause() const { return health_->cause(); }
 
@@ -91,7 +93,7 @@ private:
   RunEvents events_;
   process::OutputLog& log_;
   process::OutputCapture out_, err_;
-  readiness::ProbeSet probes_;
+  std::optional<readiness::ProbeSet> probes_;   // until it retires
   evidence::OomWatch oom_;
   evidence::CgroupPressure pressure_;
   std::unique_ptr<HealthCheck> health_;
@@ -102,7 +104,7 @@ private:
   LoopToken deadline_;
   std::optional<evidence::FileChange> limit_of_processes_;
   std::optional<process::StallWatch> memory_stalls_;
-  bool forks_told_ = false;
+  bool forks_told_ = false, is_retired_ = false;
 };
 
 }  // namespace vigil::guest::supervisor

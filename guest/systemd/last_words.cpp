@@ -68,7 +68,7 @@ void LastWords::read(const std::shared_ptr<Question>& question) {
   if (!question->invocation.empty()) plan.argv.push_back("_SYSTEMD_INVOCATION_ID=" + question->invocation);
   plan.stdout_fd = question->output->open();
   const auto launched = launcher_.launch(plan);
-  question->output->close_writer();
+  question->output->launched();
   if (const auto* failure = std::get_if<process::LaunchFailure>(&launched)) {
     if (failure->pid > 0) reaper_.expect(failure->pid, [](const process::ProcessEnd&) {});
     log::warning("journal.not_read", {{"program", paths_.program}, {"err", std::strerror(failure->error)}});

@@ -24,7 +24,7 @@ std::string output_of(ProcessScene& scene, LaunchPlan plan) {
   OutputCapture out(scene.loop);
   plan.stdout_fd = out.open();
   const Launched launched = scene.launch(plan);
-  out.close_writer();
+  out.launched();
   scene.wait(launched.pid);
   out.drain();
   return out.tail().text();

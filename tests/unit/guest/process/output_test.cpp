@@ -81,7 +81,7 @@ TEST_CASE("output capture: the last words before a death are there at once", "[g
   LaunchPlan plan = ProcessScene::shell("echo early >&2; echo last words >&2; exit 1");
   plan.stderr_fd = err.open();
   const Launched launched = scene.launch(plan);
-  err.close_writer();
+  err.launched();
   std::string seen;
   bool dead = false;
   scene.reaper.expect(launched.pid, [&](const ProcessEnd&) {
@@ -99,7 +99,7 @@ TEST_CASE("output capture: a flood neither blocks the loop nor grows the tail", 
   LaunchPlan plan = ProcessScene::shell("exec cat /dev/zero");
   plan.stdout_fd = out.open();
   const Launched launched = scene.launch(plan);
-  out.close_writer();
+  out.launched();
   int ticks = 0;
   LoopToken ticker;
   const std::function<void()> tick = [&] {
@@ -120,7 +120,7 @@ TEST_CASE("output capture: a service that closes its pipes is not waited for, on
   SECTION("closed") { plan = ProcessScene::shell("exec >&- 2>&-; exit 5"); }
   plan.stdout_fd = out.open();
   const Launched launched = scene.launch(plan);
-  out.close_writer();
+  out.launched();
   const ProcessEnd end = scene.wait(launched.pid);
   if (std::get<protocol::ExitCode>(end.status).code == 5) {
     CHECK(out.tail().text().empty());

@@ -2,7 +2,16 @@
 
 #include "tests/unit/guest/process/scene.hpp"
 
+#include "guest/process/small_file.hpp"
+
+#include <fcntl.h>
+#include <sys/epoll.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <csignal>
+#include <optional>
+#include <string>
 
 #include <vector>
 
@@ -18,6 +27,45 @@ TEST_CASE("reaper: a process that exits gives its code, its name and its use of 
   CHECK(end.ended_us > launched.started_us);
   CHECK(end.user_us + end.system_us > 0);
   CHECK(end.max_rss_kib > 0);
+}
+
+TEST_CASE("reaper: of one that is soon replaced the name is the last that it had, and a told death that was none leaves it expected", "[guest][process]") {
+  ProcessScene scene;
+  const Launched launched = scene.launch(ProcessScene::shell("read line < /dev/null; exec sleep 1000"));
+  std::optional<ProcessEnd> ended;
+  scene.reaper.expect_soon_replaced(launched.pid, [&](const ProcessEnd& end) { ended = end; });   // a shell still
+  REQUIRE(run_until(scene.loop, [&] { return read_value("/proc/" + std::to_string(launched.pid) + "/comm") == "sleep"; }));
+  REQUIRE(kill(launched.pid, SIGSTOP) == 0);   // SIGCHLD that tells no end
+  siginfo_t stopped{};
+  REQUIRE(waitid(P_PID, static_cast<id_t>(launched.pid), &stopped, WSTOPPED | WNOWAIT) == 0);
+  scene.loop.run_once(std::chrono::milliseconds(0));
+  REQUIRE_FALSE(ended);
+  REQUIRE(kill(launched.pid, SIGKILL) == 0);
+  REQUIRE(run_until(scene.loop, [&] { return ended.has_value(); }));
+  CHECK(ended->comm == "sleep");
+  CHECK(std::get<protocol::ExitSignal>(ended->status).signal == SIGKILL);
+}
+
+TEST_CASE("reaper: a death is told before the end of its pipe, which became known in the same turn", "[guest][process]") {
+  ProcessScene scene;
+  int ends[2];
+  REQUIRE(pipe2(ends, O_CLOEXEC) == 0);
+  const UniqueFd reader(ends[0]);
+  UniqueFd writer(ends[1]);
+  LaunchPlan plan = ProcessScene::shell("exit 0");
+  plan.stdout_fd = writer.get();
+  const Launched launched = scene.launch(plan);
+  writer.reset();
+  std::vector<std::string> order;
+  LoopToken watch = scene.loop.watch(reader.get(), EPOLLIN, [&](std::uint32_t) {
+    order.push_back("pipe");
+    watch.cancel();
+  });
+  scene.reaper.expect(launched.pid, [&](const ProcessEnd&) { order.push_back("death"); });
+  siginfo_t dead{};
+  REQUIRE(waitid(P_PID, static_cast<id_t>(launched.pid), &dead, WEXITED | WNOWAIT) == 0);
+  REQUIRE(run_until(scene.loop, [&] { return order.size() == 2; }));
+  CHECK(order == std::vector<std::string>{"death", "pipe"});
 }
 
 TEST_CASE("reaper: a killed process gives its signal", "[guest][process]") {
