@@ -17,6 +17,7 @@
 namespace vigil::guest::process {
 namespace {
 
+constexpr std::chrono::seconds start_over(1);   // no launch for so long
 constexpr int burials_per_turn = 256;   // a fork bomb's orphans must not keep the loop from the rest
 
 std::uint64_t to_us(const timeval& time) {
@@ -63,10 +64,16 @@ Reaper::~Reaper() {
   sigprocmask(SIG_SETMASK, &previous_mask_, nullptr);
 }
 
-void Reaper::expect(pid_t pid, DeathHandler handler) { expected_.insert_or_assign(pid, Expected{std::move(handler), {}}); }
+void Reaper::expect(pid_t pid, DeathHandler handler) { expected_.insert_or_assign(pid, Expected{std::move(handler), {}, false}); }
 
 void Reaper::expect_soon_replaced(pid_t pid, DeathHandler handler) {
-  expected_.insert_or_assign(pid, Expected{std::move(handler), UniqueFd(open(comm_of(pid).c_str(), O_RDONLY | O_CLOEXEC))});
+  expected_.insert_or_assign(pid, Expected{std::move(handler), {}, true});
+  opening_names_ = loop_.after(start_over, [this] { open_names(); });
+}
+
+void Reaper::open_names() {
+  for (auto& [pid, expected] : expected_)
+    if (expected.is_soon_replaced && !expected.comm) expected.comm.reset(open(comm_of(pid).c_str(), O_RDONLY | O_CLOEXEC));
 }
 
 void Reaper::expect_again(pid_t pid, DeathHandler handler) {

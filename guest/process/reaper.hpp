@@ -29,7 +29,7 @@ public:
 
   /// Calls `handler` once when `pid`, a child just launched, has died. Replaces an earlier one.
   void expect(pid_t pid, DeathHandler handler);
-  /// As expect(), of a child whose replacement will wait for its burial: what tells its name is opened now, which costs at its death a tenth of the way through /proc.
+  /// As expect(), of a child whose replacement will wait for its burial: what tells its name is opened while nobody waits, the way through /proc costs ten times the reading.
   void expect_soon_replaced(pid_t pid, DeathHandler handler);
   /// As expect(), of a child that an earlier life of the agent has launched: dead already, it is told in the loop's next turn; reaped already, as well, with a status that nobody knows.
   void expect_again(pid_t pid, DeathHandler handler);
@@ -46,8 +46,10 @@ private:
   struct Expected {
     DeathHandler handler;
     UniqueFd comm;   // of /proc; empty: opened at the death
+    bool is_soon_replaced = false;
   };
   void bury(pid_t pid);
+  void open_names();
 
   EventLoop& loop_;
   sigset_t previous_mask_{};
@@ -56,6 +58,7 @@ private:
   DeathHandler orphan_handler_;
   std::uint64_t orphans_ = 0;
   LoopToken token_;
+  LoopToken opening_names_;   // when what was just started has started
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);   // posted calls outlive us
 };
 

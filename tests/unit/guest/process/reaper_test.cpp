@@ -31,9 +31,20 @@ TEST_CASE("reaper: a process that exits gives its code, its name and its use of 
 
 TEST_CASE("reaper: of one that is soon replaced the name is the last that it had, and a told death that was none leaves it expected", "[guest][process]") {
   ProcessScene scene;
-  const Launched launched = scene.launch(ProcessScene::shell("read line < /dev/null; exec sleep 1000"));
+  int ends[2];
+  REQUIRE(pipe2(ends, O_CLOEXEC) == 0);
+  const UniqueFd reader(ends[0]);
+  UniqueFd writer(ends[1]);
+  LaunchPlan plan = ProcessScene::shell("read line; exec sleep 1000");
+  plan.stdin_fd = reader.get();
+  const Launched launched = scene.launch(plan);
   std::optional<ProcessEnd> ended;
-  scene.reaper.expect_soon_replaced(launched.pid, [&](const ProcessEnd& end) { ended = end; });   // a shell still
+  scene.reaper.expect_soon_replaced(launched.pid, [&](const ProcessEnd& end) { ended = end; });
+  bool quiet = false;
+  const LoopToken later = scene.loop.after(std::chrono::milliseconds(1200), [&] { quiet = true; });
+  SECTION("at once") {}
+  SECTION("its name's file open since before it changed its name") { REQUIRE(run_until(scene.loop, [&] { return quiet; })); }
+  writer.reset();
   REQUIRE(run_until(scene.loop, [&] { return read_value("/proc/" + std::to_string(launched.pid) + "/comm") == "sleep"; }));
   REQUIRE(kill(launched.pid, SIGSTOP) == 0);   // SIGCHLD that tells no end
   siginfo_t stopped{};
