@@ -5,6 +5,7 @@
 #include "host/store/store.hpp"
 
 #include <cstddef>
+#include <optional>
 
 namespace vigil::daemon {
 
@@ -14,15 +15,18 @@ public:
   explicit StateSnapshot(std::size_t since) : since_(since) {}
 
   void folded(std::size_t events) { since_ += events; }
-  bool is_due() const { return since_ >= every; }
   /// At a daemon's end a shorter way is worth it, too.
   bool is_worth_it() const { return since_ >= at_end; }
-  /// What goes wrong is logged: without a snapshot the log is replayed.
-  void keep(store::Store& store, const machine::VmState& state);
+  /// With what is committed next, when it is due and the store has room for it. Here and below what goes wrong is logged: without a snapshot the log is replayed.
+  void keep_with_next(store::Store& store, const machine::VmState& state);
+  void keep_now(store::Store& store, const machine::VmState& state);
 
 private:
   static constexpr std::size_t every = 256, at_end = 32;
   static constexpr std::size_t max_bytes = 8 << 20;   // a run with many crashes and all their output; the next one has less
+
+  /// Nothing when it is too large.
+  std::optional<store::Snapshot> take(const machine::VmState& state);
 
   std::size_t since_;
 };

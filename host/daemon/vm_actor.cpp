@@ -144,7 +144,7 @@ asio::awaitable<void> VmActor::stop() {
     co_await tasks_.stop();
     if (run_) co_await run_->stop();
     run_.reset();
-    if (snapshot_.is_worth_it()) snapshot_.keep(store_, state_);
+    if (snapshot_.is_worth_it()) snapshot_.keep_now(store_, state_);
 }
 
 // ---- what comes back from the pipeline ----
@@ -167,7 +167,7 @@ void VmActor::committed(const std::vector<machine::Effect>& effects, const std::
     }
     if (run_) run_->events_committed();
     for (const auto& effect : effects) carry_out(effect);
-    if (snapshot_.is_due()) snapshot_.keep(store_, state_);
+    snapshot_.keep_with_next(store_, state_);
 }
 
 void VmActor::reports_refused() {

@@ -44,6 +44,7 @@ private:
 
   Result<void> write();
   Result<void> write_events();
+  Result<void> write_places();
   void keep();
 
   StoreState& store_;
@@ -54,7 +55,7 @@ private:
   std::vector<std::pair<std::uint64_t, InstanceId>> new_rows_;
   std::map<std::uint64_t, LatestHealth> health_;
   std::set<std::uint64_t> dead_;                // rows of instances whose run is over
-  std::vector<machine::EventSeq> superseded_;   // to be deleted
+  std::vector<EventPlaces::Place> superseded_;  // to be deleted
 };
 
 }  // namespace vigil::store

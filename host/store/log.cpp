@@ -3,6 +3,7 @@
 
 #include "host/fault/fault_point.hpp"
 #include "host/store/event_sum.hpp"
+#include "host/store/snapshots.hpp"
 
 namespace vigil::store {
 
@@ -21,6 +22,8 @@ Result<void> BatchState::commit() {
 Result<void> BatchState::write() {
   TRY_VOID(store_.database.run("BEGIN IMMEDIATE"));
   TRY_VOID(write_events());
+  TRY_VOID(write_places());
+  for (const auto& [row, snapshot] : store_.snapshots_to_come) TRY_VOID(write_snapshot(store_.database, row, snapshot));
   TRY_VOID(projection_.write());
   const fault::Around around(fault::Step::commit);
   return store_.database.run("COMMIT");
@@ -42,14 +45,23 @@ Result<void> BatchState::write_events() {
   }
   if (superseded_.empty()) return {};
   TRY(erase, store_.database.prepare("DELETE FROM events WHERE seq = ?"));
-  for (const auto seq : superseded_) TRY_VOID(erase.bind(1, seq).run());
+  for (const auto& place : superseded_) TRY_VOID(erase.bind(1, place.seq).run());
   return {};
+}
+
+Result<void> BatchState::write_places() {
+  store_.places.begin_batch();   // an earlier try may have failed
+  for (std::size_t i = 0; i < encoded_.size(); ++i) store_.places.add({rows_[i].instance, encoded_[i]->seq});
+  for (const auto& place : superseded_) store_.places.erase(place);
+  return store_.places.write(store_.database);
 }
 
 /// What is written is emptied, so that the batch cannot be written twice.
 void BatchState::keep() {
   store_.next_event += encoded_.size();
   projection_.keep();
+  store_.places.keep();
+  store_.snapshots_to_come.clear();
   for (auto& [row, latest] : health_) store_.health.insert_or_assign(row, std::move(latest));
   for (const auto row : dead_) store_.health.erase(row);
   health_.clear();

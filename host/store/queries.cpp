@@ -59,8 +59,43 @@ Result<EncodedEvent> read_event(const Statement& row) {
   return event;
 }
 
-constexpr char event_columns[] =
-    "SELECT e.seq, coalesce(l.id, ''), e.run, e.type, e.at_unix_us, e.mono_us, e.body, e.sum FROM events e LEFT JOIN log_instances l ON l.row = e.instance WHERE e.seq > ? ";
+constexpr char event_columns[] = "SELECT e.seq, coalesce(l.id, ''), e.run, e.type, e.at_unix_us, e.mono_us, e.body, e.sum FROM ";
+constexpr char of_the_log[] = "events e LEFT JOIN log_instances l ON l.row = e.instance ";
+constexpr char of_an_instance[] = "event_places p CROSS JOIN events e ON e.seq = p.seq LEFT JOIN log_instances l ON l.row = e.instance ";
+constexpr char of_the_run[] = "AND (e.run = ? OR e.run = 0) ";
+
+/// Adds what `rows` gives.
+Result<void> read_events(Statement& rows, std::vector<EncodedEvent>& events) {
+  while (true) {
+    TRY(has_row, rows.step());
+    if (!has_row) return {};
+    TRY(event, read_event(rows));
+    events.push_back(std::move(event));
+  }
+}
+
+/// Those that the table of places has.
+Result<void> read_placed(const Database& database, const EventQuery& query, std::uint64_t row, std::vector<EncodedEvent>& events) {
+  const auto sql = std::string(event_columns) + of_an_instance + "WHERE p.seq > ? AND p.instance = ? " + (query.run ? of_the_run : "") +
+                   "ORDER BY p.seq LIMIT " + std::to_string(query.limit);
+  TRY(rows, database.prepare(sql.c_str()));
+  rows.bind(1, query.after).bind(2, row);
+  if (query.run) rows.bind(3, std::uint64_t{query.run->value()});
+  return read_events(rows, events);
+}
+
+/// Those that came since.
+Result<void> read_recent(const Database& database, const EventPlaces& places, const EventQuery& query, std::uint64_t row, std::vector<EncodedEvent>& events) {
+  const auto sql = std::string(event_columns) + of_the_log + "WHERE e.seq = ? " + (query.run ? of_the_run : "");
+  TRY(rows, database.prepare(sql.c_str()));
+  for (const auto seq : places.recent(row, query.after)) {
+    if (events.size() >= query.limit) return {};
+    rows.bind(1, seq);
+    if (query.run) rows.bind(2, std::uint64_t{query.run->value()});
+    TRY_VOID(read_events(rows, events));
+  }
+  return {};
+}
 
 }  // namespace
 
@@ -96,26 +131,18 @@ Result<std::vector<InstanceRow>> Store::removed_instances(std::size_t limit) con
 
 Result<std::vector<EncodedEvent>> Store::events(const EventQuery& query) const {
   std::vector<EncodedEvent> events;
-  std::string sql = event_columns;
-  std::uint64_t row = 0;
   if (query.instance) {
     TRY(known, state_->instance(*query.instance));
     if (!known) return events;
-    row = known->row;
-    sql += "AND e.instance = ? ";
+    TRY_VOID(read_placed(state_->database, query, known->row, events));
+    TRY_VOID(read_recent(state_->database, state_->places, query, known->row, events));
+    return events;
   }
-  if (query.instance && query.run) sql += "AND (e.run = ? OR e.run = 0) ";
-  sql += "ORDER BY e.seq LIMIT " + std::to_string(query.limit);
+  const auto sql = std::string(event_columns) + of_the_log + "WHERE e.seq > ? ORDER BY e.seq LIMIT " + std::to_string(query.limit);
   TRY(rows, state_->database.prepare(sql.c_str()));
   rows.bind(1, query.after);
-  if (query.instance) rows.bind(2, row);
-  if (query.instance && query.run) rows.bind(3, std::uint64_t{query.run->value()});
-  while (true) {
-    TRY(has_row, rows.step());
-    if (!has_row) return events;
-    TRY(event, read_event(rows));
-    events.push_back(std::move(event));
-  }
+  TRY_VOID(read_events(rows, events));
+  return events;
 }
 
 Result<Store::History> Store::history(const InstanceId& instance, machine::EventSeq after) const {

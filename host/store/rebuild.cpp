@@ -91,17 +91,30 @@ Result<std::string> quoted_columns(Database& database, const std::string& table)
   return database.text(("SELECT group_concat('quote(' || name || ')', ' || ''|'' || ') FROM pragma_table_info('" + table + "', 'main')").c_str());
 }
 
-Result<void> find_differences(Database& database, const std::string& table, RowDifference::Kind kind, ProjectionReport& report) {
-  const bool is_missing = kind == RowDifference::Kind::missing;
-  const std::string has = is_missing ? "temp." : "main.", has_not = is_missing ? "main." : "temp.";
-  TRY(columns, quoted_columns(database, table));
-  TRY(rows, database.prepare(("SELECT " + columns + " FROM " + has + table + " EXCEPT SELECT " + columns + " FROM " + has_not + table).c_str()));
+/// `sql` gives them, a text each.
+Result<void> note_differences(Database& database, const std::string& table, RowDifference::Kind kind, const std::string& sql, ProjectionReport& report) {
+  TRY(rows, database.prepare(sql.c_str()));
   while (true) {
     TRY(has_row, rows.step());
     if (!has_row) return {};
     if (report.differences.size() < max_told) report.differences.push_back({kind, table, rows.text(0)});
     else ++report.more;
   }
+}
+
+Result<void> find_differences(Database& database, const std::string& table, RowDifference::Kind kind, ProjectionReport& report) {
+  const bool is_missing = kind == RowDifference::Kind::missing;
+  const std::string has = is_missing ? "temp." : "main.", has_not = is_missing ? "main." : "temp.";
+  TRY(columns, quoted_columns(database, table));
+  return note_differences(database, table, kind, "SELECT " + columns + " FROM " + has + table + " EXCEPT SELECT " + columns + " FROM " + has_not + table, report);
+}
+
+/// Of the table that says where an instance's events are; it ends at its mark.
+Result<void> find_misplaced(Database& database, ProjectionReport& report) {
+  const std::string said = "SELECT instance || '|' || seq FROM main.event_places";
+  const std::string is_so = "SELECT instance || '|' || seq FROM main.events WHERE instance != 0 AND seq <= (SELECT through FROM main.event_places_mark)";
+  TRY_VOID(note_differences(database, "event_places", RowDifference::Kind::missing, is_so + " EXCEPT " + said, report));
+  return note_differences(database, "event_places", RowDifference::Kind::surplus, said + " EXCEPT " + is_so, report);
 }
 
 Result<ProjectionReport> compare(StoreState& state, Repair repair) {
@@ -114,8 +127,10 @@ Result<ProjectionReport> compare(StoreState& state, Repair repair) {
   report.checkpoints = checkpoints;
   for (const auto* const table : projected_tables)
     for (const auto kind : {RowDifference::Kind::missing, RowDifference::Kind::surplus}) TRY_VOID(find_differences(state.database, table, kind, report));
+  TRY_VOID(find_misplaced(state.database, report));
   if (repair == Repair::replace_tables) TRY_VOID(forget_snapshots(state.database));
   if (repair == Repair::replace_tables && !report.differences.empty()) TRY_VOID(replace_by_shadows(state.database));
+  if (repair == Repair::replace_tables && !report.differences.empty()) TRY_VOID(rebuild_places(state.database));
   return report;
 }
 

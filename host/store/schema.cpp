@@ -89,6 +89,14 @@ CREATE TABLE tokens(
 ALTER TABLE events ADD COLUMN sum INTEGER;
 CREATE TABLE snapshots(instance INTEGER PRIMARY KEY REFERENCES log_instances(row), seq INTEGER NOT NULL, sum INTEGER NOT NULL, body TEXT NOT NULL) STRICT;
 )sql"},
+    // Which events an instance has: written many at a time, where the index was written with each.
+    {R"sql(
+CREATE TABLE event_places(instance INTEGER NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY(instance, seq)) STRICT, WITHOUT ROWID;
+CREATE TABLE event_places_mark(through INTEGER NOT NULL) STRICT;
+INSERT INTO event_places(instance, seq) SELECT instance, seq FROM events WHERE instance != 0 ORDER BY instance, seq;
+INSERT INTO event_places_mark(through) SELECT coalesce(max(seq), 0) FROM events;
+DROP INDEX events_instance;
+)sql"},
 };
 constexpr std::uint64_t newest_version = std::size(migrations);
 

@@ -2,9 +2,13 @@
 #pragma once
 
 #include "host/store/database.hpp"
+#include "host/store/store.hpp"
 #include "shared/base/result.hpp"
 
 namespace vigil::store {
+
+/// Within a batch's transaction.
+Result<void> write_snapshot(Database& database, std::uint64_t instance, const Snapshot& snapshot);
 
 /// The log is folded anew, so what was made from it before goes.
 Result<void> forget_snapshots(Database& database);

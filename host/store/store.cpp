@@ -32,6 +32,7 @@ Result<std::unique_ptr<Store>> Store::open(const std::string& path) {
   if (!database) return database.error().with_context("open the store");
   auto state = StoreState::load(std::move(*database));
   if (!state) return state.error().with_context("read the store " + path);
+  (void)(*state)->places.settle((*state)->database);   // of a full disk the first commit tells; until then they stay in memory
   auto checkpointer = Checkpointer::start(path, (*state)->database);
   if (!checkpointer) return checkpointer.error().with_context("open the store");
   (*state)->checkpointer = std::move(*checkpointer);

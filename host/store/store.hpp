@@ -118,6 +118,9 @@ public:
 
   /// One an instance, the newest. A snapshot that was damaged is none.
   Result<void> keep_snapshot(const InstanceId& instance, const Snapshot& snapshot);
+  /// The same with the next batch, which has a flush of the disk anyway. A few at a time: when there is no room, with a later one.
+  bool has_room_for_snapshot() const;
+  Result<void> add_snapshot(const InstanceId& instance, Snapshot snapshot);
   Result<std::optional<Snapshot>> snapshot(const InstanceId& instance) const;
   machine::EventSeq oldest_seq() const;         // 0: none
   machine::EventSeq newest_seq() const;

@@ -37,6 +37,7 @@ Result<std::unique_ptr<StoreState>> StoreState::load(Database database) {
   state->next_event = last_event + 1;
   state->next_instance_row = last_instance + 1;
   TRY_VOID(load_instances(*state));
+  TRY_VOID(state->places.load(state->database));
   return state;
 }
 

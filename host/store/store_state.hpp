@@ -3,6 +3,7 @@
 
 #include "host/store/checkpointer.hpp"
 #include "host/store/database.hpp"
+#include "host/store/event_places.hpp"
 #include "host/store/store.hpp"
 #include "host/store/streams.hpp"
 
@@ -45,6 +46,8 @@ public:
 
   Database database;
   std::unique_ptr<Checkpointer> checkpointer;                // none for a store that is only looked at
+  EventPlaces places;
+  std::map<std::uint64_t, Snapshot> snapshots_to_come;       // by instance row: written with the next batch
   machine::EventSeq next_event = 1;
   std::uint64_t next_instance_row = 1;
   std::unordered_map<InstanceId, KnownInstance> instances;   // all existing ones, and removed ones that were asked for

@@ -42,7 +42,7 @@ Gaps BatchState::thin_out_health(const machine::VmEvent& event, std::uint64_t ro
     next.kept_unix_us = before->kept_unix_us;
     next.stands_for = before->stands_for;
     next.stands_for.add(before->seq, before->seq);
-    superseded_.push_back(before->event);
+    superseded_.push_back({row, before->event});
   }
   auto stands_for = next.stands_for;
   health_[row] = std::move(next);

@@ -8,10 +8,12 @@ import sys
 import tree
 
 PROJECTOR, LOG, SCHEMA = "host/store/projector.cpp", "host/store/log.cpp", "host/store/schema.cpp"
+PLACES = "host/store/event_places.cpp"
 NAMES = re.compile(r"projected_tables\[\]\s*=\s*\{([^}]*)\}")
 WRITE = re.compile(r"\b(INSERT(?:\s+OR\s+\w+)?\s+INTO|REPLACE\s+INTO|UPDATE(?:\s+OR\s+\w+)?|DELETE\s+FROM|DROP\s+TABLE(?:\s+IF\s+EXISTS)?|ALTER\s+TABLE)\s+"
                    r"(?:(?:main|temp)\.)?(\w+|(?=\"))", re.IGNORECASE)
-OF_THE_LOG = {"events": (LOG,), "log_instances": (LOG,), "checkpoints": (), "snapshots": ("host/store/snapshots.cpp",)}
+OF_THE_LOG = {"events": (LOG,), "log_instances": (LOG,), "checkpoints": (), "snapshots": ("host/store/snapshots.cpp",),
+              "event_places": (PLACES,), "event_places_mark": (PLACES,)}
 
 
 def projected_tables():

@@ -70,7 +70,7 @@ TEST_CASE("migration: a store of schema 2 keeps its rows, as they were", "[host]
     CHECK(Sql(path).rows(same[i]) == before[i]);
   }
   CHECK(Sql(path).rows("SELECT instance, boot, run, epoch, seq, event FROM partials") == partials);
-  CHECK(Sql(path).rows("PRAGMA user_version") == std::vector<std::string>{"4"});
+  CHECK(Sql(path).rows("PRAGMA user_version") == std::vector<std::string>{"5"});
   check_equal_to_log(path);
 }
 
