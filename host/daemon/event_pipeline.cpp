@@ -2,12 +2,14 @@
 
 #include "host/fault/fault_point.hpp"
 #include "host/machine/reduce.hpp"
+#include "host/store/restore.hpp"
 #include "host/verdict/verdict.hpp"
 
 #include <boost/asio/post.hpp>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <map>
 
 namespace vigil::daemon {
@@ -29,24 +31,35 @@ bool is_repeatable(const machine::EventBody& body) {
 /// One transaction over what was queued.
 class EventPipeline::Turn {
   public:
-    Turn(store::Store& store, std::deque<Item>& items) : batch_(store.begin()) {
+    Turn(store::Store& store, std::deque<Item>& items) : store_(store), batch_(store.begin()) {
         for (auto& item : items) take(item);
     }
 
     Result<void> commit() {
         auto committed = batch_.commit();
-        if (!committed)
-            for (auto& [subject, work] : work_) subject->state() = std::move(work.before);
+        if (!committed) go_back();
         return committed;
     }
     std::vector<std::shared_ptr<const machine::EncodedEvent>> encoded() const { return batch_.encoded(); }
     std::map<EventSubject*, Work> take_work() { return std::move(work_); }
 
   private:
+    void go_back() {
+        for (auto& [subject, work] : work_) {
+            auto restored = store::restore_state(store_, work.id);
+            if (!restored) {
+                spdlog::critical("store.not_readable vm={} err=\"{}\"", work.id.value(), restored.error().message());
+                spdlog::shutdown();   // which writes out what is buffered
+                std::abort();         // what the log says of this VM is not known any more; the next daemon reads it, or says why not
+            }
+            subject->state() = std::move(restored->state);
+        }
+    }
+
     void take(Item& item) {
         auto& subject = *item.subject;
         auto found = work_.find(&subject);
-        if (found == work_.end()) found = work_.emplace(&subject, Work{subject.state(), {}, {}, 0}).first;
+        if (found == work_.end()) found = work_.emplace(&subject, Work{item.event.instance, {}, {}, 0}).first;
         auto& work = found->second;
         if (const auto* reported = std::get_if<machine::Reported>(&item.event.body); reported != nullptr && !reported->partial)
             work.reported.emplace(reported->report.epoch, reported->report.boot);
@@ -72,6 +85,7 @@ class EventPipeline::Turn {
         return admission.kind;
     }
 
+    store::Store& store_;
     store::Batch batch_;
     std::map<EventSubject*, Work> work_;
 };

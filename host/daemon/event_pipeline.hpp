@@ -3,7 +3,8 @@
 // Shape:  submit() queues; all that came in one turn of the event loop is one transaction. record() does the same at once and says whether it was stored.
 //         On a busy daemon turns are gathered: one commit is at least busy_gap after the one before, for each costs a flush of the disk. The first after a pause is not kept.
 //         After the commit: publish on the bus, then give each subject its effects and what may be acknowledged.
-// Errors: when the store refuses a batch (a full disk), every subject's state is as before. Events that nobody will tell us again are kept and tried again
+// Errors: when the store refuses a batch (a full disk), every subject's state is read again from the log, as a restart would: no copy is made of each that changes, for one
+//         with many crashes is megabytes, and nearly all commits succeed. A log that can then not be read either ends the daemon. Events that nobody will tell us again are kept and tried again
 //         once a second; those of a guest are dropped, for it keeps them until they are acknowledged.
 // Thread: the event thread.
 #pragma once
@@ -69,7 +70,7 @@ class EventPipeline {
         bool is_new = false;                    // admitted: not stored before
     };
     struct Work {
-        machine::VmState before;
+        InstanceId id;
         std::vector<machine::Effect> effects;
         std::set<EventSubject::Stream> reported;
         std::size_t events = 0;
@@ -83,7 +84,7 @@ class EventPipeline {
     boost::asio::io_context& io_;
     store::Store& store_;
     events::EventBus& bus_;
-    static constexpr std::chrono::milliseconds busy_gap{3};
+    static constexpr std::chrono::milliseconds busy_gap{8};
 
     std::deque<Item> queue_;
     std::chrono::steady_clock::time_point flushed_at_{};

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 namespace vigil::metrics {
@@ -41,7 +42,7 @@ class VmMetrics {
     std::map<std::string, std::uint64_t> events_, crashes_, outcomes_, log_bytes_lost_, dropped_reports_;
     std::array<Histogram, std::size(protocol::all_stages)> stages_;
     Histogram ready_, readiness_lag_;
-    std::map<InstanceId, RunNumber> ready_counted_;
+    std::unordered_map<InstanceId, RunNumber> ready_counted_;
     std::uint64_t links_up_ = 0, links_lost_ = 0, links_refused_ = 0, reports_by_link_ = 0, reports_by_console_ = 0, adopted_ = 0, halted_ = 0;
 };
 
