@@ -42,9 +42,10 @@ function(vigil_unity target)
   set_target_properties(${target} PROPERTIES UNITY_BUILD ${VIGIL_UNITY} UNITY_BUILD_BATCH_SIZE ${VIGIL_UNITY_BATCH})
 endfunction()
 
-# vigil_library(NAME SOURCES a.cpp ... LINKS x y ...): one static library a folder.
+# vigil_library(NAME SOURCES a.cpp ... LINKS x y ...): one static library a folder. Where VIGIL_SHARED_SUFFIX is set, shared_x is shared_x with that suffix.
 function(vigil_library name)
   cmake_parse_arguments(arg "" "" "SOURCES;LINKS" ${ARGN})
+  list(TRANSFORM arg_LINKS REPLACE "^shared_.*$" "\\0${VIGIL_SHARED_SUFFIX}")
   add_library(${name} STATIC ${arg_SOURCES})
   target_link_libraries(${name} PUBLIC vigil_compile ${arg_LINKS})
   vigil_unity(${name})
