@@ -95,6 +95,10 @@ EventPipeline::~EventPipeline() = default;
 
 void EventPipeline::submit(EventSubject& subject, machine::VmEvent event) {
     queue_.push_back({&subject, std::move(event), nullptr});
+    if (queue_.size() == enough && !refusing_)
+        asio::post(io_, [this, alive = std::weak_ptr<int>(alive_)] {
+            if (!alive.expired() && queue_.size() >= enough) flush();
+        });
     schedule();
 }
 

@@ -1,7 +1,7 @@
 // The one way by which anything that happens to a VM is recorded: number it, reduce it, commit it, and only then tell anybody.
 //
 // Shape:  submit() queues; all that came in one turn of the event loop is one transaction. record() does the same at once and says whether it was stored.
-//         On a busy daemon turns are gathered: one commit is at least busy_gap after the one before, for each costs a flush of the disk. The first after a pause is not kept.
+//         On a busy daemon turns are gathered: one commit is at least busy_gap after the one before, for each costs a flush of the disk. The first after a pause is not kept, nor are so many that the flush is no matter.
 //         After the commit: publish on the bus, then give each subject its effects and what may be acknowledged.
 // Errors: when the store refuses a batch (a full disk), every subject's state is read again from the log, as a restart would: no copy is made of each that changes, for one
 //         with many crashes is megabytes, and nearly all commits succeed. A log that can then not be read either ends the daemon. Events that nobody will tell us again are kept and tried again
@@ -85,6 +85,7 @@ class EventPipeline {
     store::Store& store_;
     events::EventBus& bus_;
     static constexpr std::chrono::milliseconds busy_gap{8};
+    static constexpr std::size_t enough = 64;  // events that are worth a commit before the gap is over
 
     std::deque<Item> queue_;
     std::chrono::steady_clock::time_point flushed_at_{};
