@@ -68,6 +68,7 @@ class EventPipeline::Turn {
             *item.outcome = Error(Errc::conflict, "it conflicts with what is stored");
         item.is_new = admission == store::Admission::Kind::accepted;
         if (!item.is_new) return;
+        if (!verdict::announcement(subject.state())) return;   // the console is evidence, and more of that is no news
         const auto announcement = verdict::announcement(subject.state(), subject.console_tail());
         if (!announcement) return;
         machine::VmEvent said = item.event;

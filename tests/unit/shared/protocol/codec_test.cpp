@@ -29,6 +29,24 @@ const ReportBody& body_of(const Message& message) { return std::get<Report>(mess
 
 }  // namespace
 
+TEST_CASE("codec: what is written out by hand is what json would write", "[shared][protocol]") {
+  const auto boot = GENERATE(BootId(), BootId("11111111-2222-4333-8444-5555aaaabbbb"), BootId("a \"boot\"\n"));
+  const auto content = GENERATE(decltype(Message::content)(Ack{7}), decltype(Message::content)(Ack{~Seq{0}}), decltype(Message::content)(Ping{1, 2, 0}),
+                                decltype(Message::content)(Ping{~0ULL, 5, 1'700'000'000'000'000}));
+  const Message message{boot, 3, content};
+  const auto text = encode(message);
+  CHECK(text == json::parse(text).dump());
+  const auto frame = json::parse(text);
+  CHECK(frame.size() == (boot.value().empty() ? 4U : 5U));
+  CHECK(frame["epoch"] == 3);
+  if (!boot.value().empty()) CHECK(frame["boot"] == boot.value());
+  if (const auto* ack = std::get_if<Ack>(&content)) CHECK(frame["body"]["seq"] == std::min<std::uint64_t>(ack->seq, max_json_integer));
+  if (const auto* ping = std::get_if<Ping>(&content)) {
+    CHECK(frame["body"]["n"] == std::min<std::uint64_t>(ping->n, max_json_integer));
+    CHECK(frame["body"].contains("wall_unix_us") == (ping->wall_unix_us != 0));
+  }
+}
+
 TEST_CASE("codec: every report comes back as it was", "[shared][protocol]") {
   const auto body =
       GENERATE(ReportBody(StageReport{Stage::rootfs, StageReport::Phase::failed, "mount", samples::port_taken()}),
