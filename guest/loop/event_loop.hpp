@@ -46,8 +46,9 @@ public:
   EventLoop& operator=(const EventLoop&) = delete;
   ~EventLoop();
 
-  /// Level-triggered. The caller keeps the descriptor open until the token is gone. `first`: called before the others that are ready in the same turn.
+  /// `first`: called before the others that are ready in the same turn.
   enum class Rank { ordinary, first };
+  /// Level-triggered. The caller keeps the descriptor open until the token is gone.
   [[nodiscard]] LoopToken watch(int fd, std::uint32_t epoll_events, FdHandler handler, Rank rank = Rank::ordinary);
   /// Changes what an existing watch waits for.
   void rearm(const LoopToken& token, std::uint32_t epoll_events);
