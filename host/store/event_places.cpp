@@ -86,7 +86,7 @@ void EventPlaces::forget(const Place& place) {
 
 Result<void> rebuild_places(Database& database) {
   return database.run("DELETE FROM main.event_places; INSERT INTO main.event_places(instance, seq) SELECT instance, seq FROM main.events WHERE instance != 0 "
-                      "ORDER BY instance, seq; UPDATE main.event_places_mark SET through = (SELECT coalesce(max(seq), 0) FROM main.events)");
+                      "ORDER BY instance, seq; DELETE FROM main.event_places_mark; INSERT INTO main.event_places_mark(through) SELECT coalesce(max(seq), 0) FROM main.events");
 }
 
 std::vector<machine::EventSeq> EventPlaces::recent(std::uint64_t instance, machine::EventSeq after) const {

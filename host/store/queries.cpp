@@ -86,6 +86,7 @@ Result<void> read_placed(const Database& database, const EventQuery& query, std:
 
 /// Those that came since.
 Result<void> read_recent(const Database& database, const EventPlaces& places, const EventQuery& query, std::uint64_t row, std::vector<EncodedEvent>& events) {
+  if (events.size() >= query.limit) return {};
   const auto sql = std::string(event_columns) + of_the_log + "WHERE e.seq = ? " + (query.run ? of_the_run : "");
   TRY(rows, database.prepare(sql.c_str()));
   for (const auto seq : places.recent(row, query.after)) {

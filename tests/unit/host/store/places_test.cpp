@@ -175,7 +175,8 @@ TEST_CASE("places: a row too few and one too many are named, and mended from the
   store_in(path);   // which settles them
   CHECK(store::compare_projections(path, store::Repair::none)->differences.empty());
   Sql(path).run("DELETE FROM event_places WHERE seq = 3; INSERT INTO event_places(instance, seq) VALUES(1, 2000)");
-  Sql(path).run("UPDATE event_places_mark SET through = 3000");
+  SECTION("the mark too far") { Sql(path).run("UPDATE event_places_mark SET through = 3000"); }
+  SECTION("and two marks") { Sql(path).run("UPDATE event_places_mark SET through = 3000; INSERT INTO event_places_mark VALUES(3000)"); }
   const auto report = store::compare_projections(path, store::Repair::replace_tables);
   REQUIRE(report->differences.size() == 2);
   CHECK(report->differences[0].table == "event_places");
