@@ -160,10 +160,6 @@ Message cut_to_digest(const Message& message, const Report& report) {
   return Message{message.boot, message.epoch, std::move(cut)};
 }
 
-}  // namespace
-
-namespace {
-
 /// As wire::number().
 std::string digits(std::uint64_t value) { return std::to_string(std::min(value, static_cast<std::uint64_t>(max_json_integer))); }
 

@@ -1,8 +1,7 @@
 #include "guest/process/reaper.hpp"
 
-#include "tests/unit/guest/process/scene.hpp"
-
 #include "guest/process/small_file.hpp"
+#include "tests/unit/guest/process/scene.hpp"
 
 #include <fcntl.h>
 #include <sys/epoll.h>
@@ -12,7 +11,6 @@
 #include <csignal>
 #include <optional>
 #include <string>
-
 #include <vector>
 
 namespace vigil::guest::process {
